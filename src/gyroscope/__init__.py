@@ -1,0 +1,31 @@
+"""Gyroscope: machine-learning models in production, kept accurate, observable and fast.
+
+The public names live here and are imported when asked for, so that `import gyroscope` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "profile": "gyroscope.notebook",
+    "compare": "gyroscope.notebook",
+    "Comparison": "gyroscope.notebook",
+    "NotEnoughData": "gyroscope.records",
+    "GyroscopeError": "gyroscope.errors",
+}
+
+__all__ = ["Comparison", "GyroscopeError", "NotEnoughData", "__version__", "compare", "profile"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'gyroscope' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,126 @@
+"""The frozen records that cross borders between rooms.
+
+Every room may read these; nothing here touches the world. Arrays stay inside rooms, records travel.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Literal
+
+import msgspec
+
+from gyroscope.clock import EventTime
+
+Dtype = Literal["float64", "float32", "int64", "bool", "string"]
+Task = Literal["binary", "multiclass", "regression"]
+RunnerName = Literal["onnx", "lightgbm", "python"]
+
+
+class NotEnoughData(msgspec.Struct, frozen=True, tag=True):
+    """Not knowing, as a value: never 0, NaN, None or "no drift"."""
+
+    reason: str
+
+
+class Feature(msgspec.Struct, frozen=True):
+    """One input column. `categories` fixes the codes of a string column; `nullable` allows missing values."""
+
+    name: str
+    dtype: Dtype = "float64"
+    categories: tuple[str, ...] = ()
+    nullable: bool = True
+
+
+class Signature(msgspec.Struct, frozen=True):
+    """What a model takes and gives back.
+
+    `output` names the tensor of the reply. Binary: the probability of the positive class, decided at `threshold`.
+    Multiclass: one probability per entry of `classes`. Regression: the value.
+    """
+
+    task: Task
+    features: tuple[Feature, ...]
+    output: str = "probability"
+    classes: tuple[str, ...] = ()
+    threshold: float = 0.5
+
+    @property
+    def width(self) -> int:
+        """Numbers per row of the output."""
+        return len(self.classes) if self.task == "multiclass" else 1
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(feature.name for feature in self.features)
+
+
+class Version(msgspec.Struct, frozen=True):
+    """One content-addressed model version; `version` is the first 12 hex digits of the SHA-256 of what it holds."""
+
+    model: str
+    version: str
+    runner: RunnerName
+    artifact: str
+    sha256: str
+    signature: Signature
+    created_at: EventTime
+    notes: tuple[str, ...] = ()
+
+
+class Route(msgspec.Struct, frozen=True):
+    """The share (0 to 1) of a model's traffic that one version gets."""
+
+    model: str
+    version: str
+    share: float = 1.0
+
+
+class Size(msgspec.Struct, frozen=True):
+    """How many replicas a model is wanted to have."""
+
+    model: str
+    replicas: int
+
+
+class Label(msgspec.Struct, frozen=True):
+    """An outcome for one row of one request. Order: `version`, else `labeled_at`, ties by the hash of the value."""
+
+    request_id: str
+    value: float | str
+    row: int = 0
+    version: int | None = None
+    labeled_at: EventTime | None = None
+
+
+class LabelState(Enum):
+    """Each label received is in exactly one."""
+
+    JOINED = "joined"
+    PENDING = "pending"
+    QUARANTINED = "quarantined"
+    DUPLICATE = "duplicate"
+    SUPERSEDED = "superseded"
+    REFUSED = "refused"
+
+
+class Signal(msgspec.Struct, frozen=True):
+    """One measured number of one series. `at` is event time for what the data says, wall time for what the machine says.
+
+    `value` is `NotEnoughData` when it is not known. `low` and `high` bound it where an interval exists; `n` is its support.
+    """
+
+    name: str
+    at: EventTime
+    value: float | NotEnoughData
+    labels: tuple[tuple[str, str], ...] = ()
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+
+
+class Window(msgspec.Struct, frozen=True, order=True):
+    """A half-open stretch of event time, [start, end)."""
+
+    start: EventTime
+    end: EventTime
