@@ -1,0 +1,204 @@
+"""Send flights as predictions in the order of departure, and each outcome as a label when the flight lands.
+
+`run.py` and the journeys call `replay`. Time here is the flights' own; the machine's clock only measures latency.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Callable, Iterator
+
+import msgspec
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from gyroscope.clock import SECOND_US, EventTime, iso, machine_now
+from gyroscope.demo.flights import FEATURES, Flights
+from gyroscope.demo.wire import Answer, Connection
+
+LABEL_BATCH = 1_000
+PATIENCE_S = 30.0
+
+
+class Target(msgspec.Struct, frozen=True):
+    """Where to send. `retries` is how often a broken connection or a 503 is tried again with the same id."""
+
+    host: str
+    port: int
+    key: str
+    model: str = "flights"
+    connections: int = 16
+    retries: int = 5
+
+
+class Progress(msgspec.Struct):
+    """What has happened so far; the live view reads it, nobody else writes it."""
+
+    total: int
+    sent: int = 0
+    answered: int = 0
+    retried: int = 0
+    labels_due: int = 0
+    labels_sent: int = 0
+    at: EventTime = EventTime(0)
+
+
+class Replayed(msgspec.Struct, frozen=True):
+    """Per flight: HTTP status (0: none), the answered probability (NaN: none), latency in seconds. Versions that answered."""
+
+    progress: Progress
+    status: NDArray[np.int64]
+    output: NDArray[np.float64]
+    latency_s: NDArray[np.float64]
+    versions: tuple[str, ...]
+    failures: tuple[str, ...]
+
+
+async def replay(
+    flights: Flights, target: Target, progress: Progress, on_label: Callable[[EventTime], None] | None = None
+) -> Replayed:
+    """Replay all flights; returns when every one was answered or given up and every label was taken."""
+    run = _Run(flights, target, progress, on_label)
+    await run.all()
+    return Replayed(
+        progress, run.status, run.output, run.latency_s, tuple(sorted(run.versions)), tuple(run.failures[:20])
+    )
+
+
+class _Run:
+    def __init__(
+        self, flights: Flights, target: Target, progress: Progress, on_label: Callable[[EventTime], None] | None
+    ) -> None:
+        self._flights = flights
+        self._target = target
+        self._progress = progress
+        self._on_label = on_label
+        self._landing: list[tuple[int, int]] = []
+        self._due: list[int] = []
+        self._label_queue: asyncio.Queue[list[int] | None] = asyncio.Queue(maxsize=4)
+        self.status = np.zeros(len(flights), dtype=np.int64)
+        self.output = np.full(len(flights), np.nan)
+        self.latency_s = np.full(len(flights), np.nan)
+        self.versions: set[str] = set()
+        self.failures: list[str] = []
+
+    async def all(self) -> None:
+        order = iter(range(len(self._flights)))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._send_labels())
+            workers = [group.create_task(self._send_flights(order)) for _ in range(self._target.connections)]
+            await asyncio.gather(*workers)
+            while self._landing:
+                self._due.append(heapq.heappop(self._landing)[1])
+            for start in range(0, len(self._due), LABEL_BATCH):
+                await self._label_queue.put(self._due[start : start + LABEL_BATCH])
+            await self._label_queue.put(None)
+
+    async def _send_flights(self, order: Iterator[int]) -> None:
+        connection = Connection(self._target.host, self._target.port)
+        rows = _Rows(self._flights)
+        for at in order:
+            await self._release_labels(int(self._flights.departs[at]))
+            request = _request(self._target, rows.body(at), str(self._flights.ids[at]), int(self._flights.departs[at]))
+            self._progress.sent += 1
+            started = machine_now()
+            answer = await self._ask(connection, request, at)
+            self.latency_s[at] = (machine_now() - started) / 1e9
+            if answer is not None:
+                self._take(at, answer)
+            if self._flights.lands[at] > 0:
+                heapq.heappush(self._landing, (int(self._flights.lands[at]), at))
+        connection.close()
+
+    async def _ask(self, connection: Connection, request: bytes, at: int) -> Answer | None:
+        for attempt in range(self._target.retries + 1):
+            try:
+                answer = await connection.ask(request, PATIENCE_S)
+            except (OSError, TimeoutError) as error:
+                self.failures.append(f"{self._flights.ids[at]}: {type(error).__name__}: {error}")
+            else:
+                if answer.status != 503 or attempt == self._target.retries:
+                    return answer
+            if attempt < self._target.retries:
+                self._progress.retried += 1
+                await asyncio.sleep(0.05 * 2**attempt)
+        return None
+
+    def _take(self, at: int, answer: Answer) -> None:
+        self.status[at] = answer.status
+        if answer.status != 200:
+            self.failures.append(f"{self._flights.ids[at]}: {answer.status}: {answer.body[:200]!r}")
+            return
+        self.output[at] = orjson.loads(answer.body)["predictions"][0]
+        self.versions.add(answer.headers.get("x-model-version", ""))
+        self._progress.answered += 1
+
+    async def _release_labels(self, now: int) -> None:
+        self._progress.at = EventTime(max(now, self._progress.at))
+        while self._landing and self._landing[0][0] <= now:
+            self._due.append(heapq.heappop(self._landing)[1])
+            self._progress.labels_due += 1
+        if len(self._due) >= LABEL_BATCH:
+            batch, self._due = self._due, []
+            await self._label_queue.put(batch)
+
+    async def _send_labels(self) -> None:
+        """Labels are safe to send again: a doubled one is counted and changes nothing."""
+        connection = Connection(self._target.host, self._target.port)
+        while (batch := await self._label_queue.get()) is not None:
+            request = _label_request(self._target, self._flights, batch)
+            for wait_s in (0.05, 0.1, 0.2, 0.5, 1, 2, 4, 8, 8, 8, 0):
+                try:
+                    answer = await connection.ask(request, PATIENCE_S)
+                except (OSError, TimeoutError) as error:
+                    problem = f"labels: {type(error).__name__}: {error}"
+                else:
+                    if answer.status == 200:
+                        break
+                    problem = f"labels: {answer.status}: {answer.body[:300]!r}"
+                await asyncio.sleep(wait_s)
+            else:
+                raise ConnectionError(problem)
+            self._progress.labels_sent += len(batch)
+            if self._on_label is not None:
+                self._on_label(self._progress.at)
+        connection.close()
+
+
+class _Rows:
+    """Bodies of single flights in MLflow's `dataframe_split`."""
+
+    def __init__(self, flights: Flights) -> None:
+        self._head = b'{"dataframe_split":{"columns":' + orjson.dumps(list(FEATURES)) + b',"data":['
+        self._columns = [
+            values if values.dtype == object else values.tolist() for values in map(flights.columns.get, FEATURES)
+        ]
+
+    def body(self, at: int) -> bytes:
+        return self._head + orjson.dumps([column[at] for column in self._columns]) + b"]}}"
+
+
+def _request(target: Target, body: bytes, request_id: str, event_time_us: int) -> bytes:
+    return (
+        f"POST /models/{target.model}/invocations HTTP/1.1\r\nHost: {target.host}:{target.port}\r\n"
+        f"Authorization: Bearer {target.key}\r\nContent-Type: application/json\r\nX-Request-Id: {request_id}\r\n"
+        f"X-Event-Time: {event_time_us / SECOND_US:.0f}\r\nContent-Length: {len(body)}\r\n\r\n"
+    ).encode() + body
+
+
+def _label_request(target: Target, flights: Flights, batch: list[int]) -> bytes:
+    labels = [
+        {
+            "request_id": flights.ids[at],
+            "value": int(flights.late[at]),
+            "labeled_at": iso(EventTime(int(flights.lands[at]))),
+        }
+        for at in batch
+    ]
+    body = orjson.dumps({"model": target.model, "labels": labels})
+    return (
+        f"POST /v1/labels HTTP/1.1\r\nHost: {target.host}:{target.port}\r\nAuthorization: Bearer {target.key}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    ).encode() + body
