@@ -1,0 +1,205 @@
+"""Series of numbers in SQLite: `put` is idempotent by series and time, so restating a window is putting it again.
+
+Monitoring and control put, pages, reports and the API query; several processes may hold the same file open.
+Never reads a clock: the age of machine-time points is counted from the newest point put.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from gyroscope.clock import DAY_US, EventTime
+from gyroscope.errors import StoreError
+from gyroscope.records import NotEnoughData, Signal
+
+MACHINE_TIME_NAMES = frozenset({"requests_per_s", "latency_p50_s", "latency_p99_s", "errors_per_s"})
+"""One point a second and model, kept for `MACHINE_TIME_KEPT_US`. Series of event time are kept for good."""
+
+# Two days of four series a second are about 700,000 points, 30 MB; a month would be 450 MB beside 1 MB of results.
+MACHINE_TIME_KEPT_US = 2 * DAY_US
+
+# A writer holds the lock for milliseconds; somebody's backup or an open shell may hold it for seconds.
+BUSY_TIMEOUT_MS = 5_000
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS signal_series (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL, labels TEXT NOT NULL, UNIQUE (name, labels)
+);
+CREATE TABLE IF NOT EXISTS signal_points (
+    series INTEGER NOT NULL, at INTEGER NOT NULL, value REAL, reason TEXT, low REAL, high REAL, n INTEGER NOT NULL,
+    PRIMARY KEY (series, at), CHECK ((value IS NULL) <> (reason IS NULL))
+) WITHOUT ROWID;
+"""
+
+_UPSERT = """
+INSERT INTO signal_points (series, at, value, reason, low, high, n) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (series, at) DO UPDATE
+SET value = excluded.value, reason = excluded.reason, low = excluded.low, high = excluded.high, n = excluded.n
+"""
+
+Labels = tuple[tuple[str, str], ...]
+_Row = tuple[int, int, float | None, str | None, float | None, float | None, int]
+
+
+class Signals:
+    """The store of signals in one SQLite file; safe to share between threads and processes."""
+
+    def __init__(self, db: Path) -> None:
+        self._db = db
+        self._lock = threading.Lock()
+        self._series: dict[str, dict[Labels, int]] = {}
+        with _as_store_error(db):
+            db.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(
+                db, timeout=BUSY_TIMEOUT_MS / 1_000, isolation_level=None, check_same_thread=False
+            )
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._connection.executescript(_SCHEMA)
+
+    def put(self, signals: Iterable[Signal], *, instead_of: Iterable[Signal] = ()) -> None:
+        """Write points in one transaction; a point of the same series and time is replaced.
+
+        The points `instead_of` (only series and time count) are taken away in the same transaction: a reading
+        that a restated window no longer has. Raises `StoreError` for a number that is not finite.
+        """
+        points, outdated = list(signals), list(instead_of)
+        for point in points:
+            _check(point)
+        with self._transaction():
+            gone = [(self._series_id(point.name, point.labels), point.at) for point in outdated]
+            rows = [_row(self._series_id(point.name, point.labels), point) for point in points]
+            self._connection.executemany("DELETE FROM signal_points WHERE series = ? AND at = ?", gone)
+            self._connection.executemany(_UPSERT, rows)
+            old = _expired(points, rows)
+            self._connection.executemany("DELETE FROM signal_points WHERE series = ? AND at < ?", old)
+
+    def query(self, name: str, labels: Mapping[str, str] | None, start: EventTime, end: EventTime) -> list[Signal]:
+        """The points of [start, end) of every series with this name and at least these labels, oldest first."""
+        found: list[Signal] = []
+        with self._reading():
+            for series_labels, series in self._matching(name, labels):
+                rows = self._connection.execute(
+                    "SELECT * FROM signal_points WHERE series = ? AND at >= ? AND at < ?", (series, start, end)
+                )
+                found.extend(_signal(name, series_labels, row) for row in rows)
+        return sorted(found, key=lambda signal: (signal.at, signal.labels))
+
+    def latest(self, name: str, labels: Mapping[str, str] | None = None) -> Signal | NotEnoughData:
+        """The newest point among the series with this name and at least these labels."""
+        newest = self.newest(name, labels)
+        if not newest:
+            return NotEnoughData(f"nothing has been measured yet as {name}{dict(labels or {})}")
+        return max(newest, key=lambda signal: signal.at)
+
+    def newest(self, name: str, labels: Mapping[str, str] | None = None) -> list[Signal]:
+        """The newest point of each series with this name and at least these labels."""
+        found: list[Signal] = []
+        with self._reading():
+            for series_labels, series in self._matching(name, labels):
+                rows = self._connection.execute(
+                    "SELECT * FROM signal_points WHERE series = ? ORDER BY at DESC LIMIT 1", (series,)
+                )
+                found.extend(_signal(name, series_labels, row) for row in rows)
+        return found
+
+    def names(self) -> list[str]:
+        """Every name that was ever put, sorted."""
+        with self._reading():
+            return [name for (name,) in self._connection.execute("SELECT DISTINCT name FROM signal_series ORDER BY 1")]
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._reading():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                self._series.clear()  # ids given in a transaction that is undone are not ours to keep
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        with self._lock, _as_store_error(self._db):
+            yield
+
+    def _series_id(self, name: str, labels: Labels) -> int:
+        known = self._series.setdefault(name, {})
+        if labels not in known:
+            text = _labels_text(labels)
+            self._connection.execute("INSERT OR IGNORE INTO signal_series (name, labels) VALUES (?, ?)", (name, text))
+            row = self._connection.execute("SELECT id FROM signal_series WHERE name = ? AND labels = ?", (name, text))
+            known[labels] = row.fetchone()[0]
+        return known[labels]
+
+    def _matching(self, name: str, labels: Mapping[str, str] | None) -> list[tuple[Labels, int]]:
+        wanted = set((labels or {}).items())
+        rows = self._connection.execute("SELECT labels, id FROM signal_series WHERE name = ? ORDER BY labels", (name,))
+        series = [(_labels_of(text), series) for text, series in rows.fetchall()]
+        return [(series_labels, number) for series_labels, number in series if wanted <= set(series_labels)]
+
+
+def _check(signal: Signal) -> None:
+    numbers = [signal.low, signal.high, None if isinstance(signal.value, NotEnoughData) else signal.value]
+    if not all(number is None or math.isfinite(number) for number in numbers):
+        raise StoreError(
+            "a signal must be a finite number",
+            where=f"{signal.name}{dict(signal.labels)}: value {signal.value}, low {signal.low}, high {signal.high}",
+            fix="put NotEnoughData with a reason when the number is not known",
+        )
+
+
+def _row(series: int, signal: Signal) -> _Row:
+    if isinstance(signal.value, NotEnoughData):
+        return (series, signal.at, None, signal.value.reason, signal.low, signal.high, signal.n)
+    return (series, signal.at, float(signal.value), None, signal.low, signal.high, signal.n)
+
+
+def _expired(points: Sequence[Signal], rows: Sequence[_Row]) -> list[tuple[int, int]]:
+    """For each machine-time series touched, the age beyond which its points go."""
+    newest: dict[int, int] = {}
+    for point, row in zip(points, rows, strict=True):
+        if point.name in MACHINE_TIME_NAMES:
+            newest[row[0]] = max(newest.get(row[0], point.at), point.at)
+    return [(series, at - MACHINE_TIME_KEPT_US) for series, at in newest.items()]
+
+
+def _signal(name: str, labels: Labels, row: _Row) -> Signal:
+    _, at, value, reason, low, high, n = row
+    known = value if value is not None else NotEnoughData(reason or "")
+    return Signal(name, EventTime(at), known, labels, low, high, n)
+
+
+def _labels_text(labels: Labels) -> str:
+    """One text per set of labels, whatever their order."""
+    return msgspec.json.encode(sorted(labels)).decode()
+
+
+def _labels_of(text: str) -> Labels:
+    return msgspec.json.decode(text, type=Labels)
+
+
+@contextmanager
+def _as_store_error(db: Path) -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise StoreError(
+            f"the signals cannot be read or written: {error}",
+            where=str(db),
+            fix="check free space and permissions, and that no other program keeps the file locked",
+        ) from error
