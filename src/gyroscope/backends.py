@@ -36,7 +36,7 @@ def known(kind: str) -> list[str]:
 def load(kind: str, name: str) -> Any:
     """The class or function behind a name.
 
-    Raises `GyroscopeError` with a did-you-mean for an unknown name, and with the extra to install for a missing library.
+    Raises `GyroscopeError` with a did-you-mean for an unknown name, and with what to install for a missing library.
     """
     paths = {**_outsiders(kind), **BACKENDS.get(kind, {})}
     if name not in paths:
@@ -46,15 +46,25 @@ def load(kind: str, name: str) -> Any:
         return getattr(importlib.import_module(module), attribute)
     except ModuleNotFoundError as missing:
         raise missing_library(missing, what=f"the {kind[:-1]} {name!r}") from missing
+    except AttributeError as absent:
+        raise GyroscopeError(
+            f"the {kind[:-1]} {name!r} is not where its package says",
+            where=paths[name],
+            fix="update or remove the package that offers it",
+        ) from absent
 
 
 def missing_library(missing: ModuleNotFoundError, *, what: str) -> GyroscopeError:
-    """Say which extra brings the library that `what` needs."""
+    """Say how to get the library that `what` needs: by an extra of ours where one brings it.
+
+    >>> print(missing_library(ModuleNotFoundError(name="onnxruntime.capi"), what="the runner 'onnx'"))
+    the runner 'onnx' needs onnxruntime, which is not installed
+      where: the runner 'onnx'
+      fix:   pip install 'gyroscope[onnx]'
+    """
     library = (missing.name or "").partition(".")[0]
-    extra = EXTRAS.get(library, library)
-    return GyroscopeError(
-        f"{what} needs {library}, which is not installed", where=what, fix=f"pip install 'gyroscope[{extra}]'"
-    )
+    wanted = f"'gyroscope[{EXTRAS[library]}]'" if library in EXTRAS else library
+    return GyroscopeError(f"{what} needs {library}, which is not installed", where=what, fix=f"pip install {wanted}")
 
 
 def _outsiders(kind: str) -> dict[str, str]:

@@ -1,23 +1,32 @@
 """The one settings file, `gyroscope.yaml`, and the one place that reads the environment.
 
-Everybody gets the frozen `Settings` tree; unknown keys and wrong types are errors that name file, line and a near word.
-The file is policy: no part of the product ever writes it.
+Everybody gets the frozen `Settings` tree; unknown keys and wrong values are errors with file, line and a near word.
+Each setting is described where it is declared: `gyro init` and docs/settings.md are written from here.
+The file is policy: no part of the product ever rewrites it.
 """
 
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 import yaml
+from msgspec import Meta
 
 from gyroscope.errors import SettingsError, did_you_mean
 
 FILE_NAME = "gyroscope.yaml"
+MODEL_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+
+
+SectionT = TypeVar("SectionT", bound="Section")
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -25,47 +34,76 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Door(Section, frozen=True):
-    """Where clients connect. Only loopback addresses unless `allow_remote` is true."""
+    """Where clients connect."""
 
-    host: str = "127.0.0.1"
-    port: int = 8080
-    allow_remote: bool = False
-    allowed_hosts: tuple[str, ...] = ()
+    host: Annotated[str, Meta(description="address to listen on; loopback only, unless allow_remote is true")] = (
+        "127.0.0.1"
+    )
+    port: Annotated[int, Meta(ge=1, le=65_535, description="port to listen on")] = 8080
+    allow_remote: Annotated[
+        bool, Meta(description="let other machines connect: for containers and behind a proxy that encrypts")
+    ] = False
+    allowed_hosts: Annotated[
+        tuple[str, ...],
+        Meta(description="names clients may call this machine, besides loopback ones and the host above"),
+    ] = ()
 
 
 class Serving(Section, frozen=True):
     """How predictions are answered and written down."""
 
-    deadline_s: float = 1.0
-    body_mib: int = 1
-    max_in_flight: int = 8
-    log: Literal["os", "off"] = "os"
-    on_log_failure: Literal["serve_unlogged", "fail_closed"] = "serve_unlogged"
-    segment_cap_mib: int = 256
+    deadline_s: Annotated[
+        float, Meta(ge=0.001, le=60, description="seconds a request may take; a replica stuck for longer is replaced")
+    ] = 1.0
+    body_mib: Annotated[int, Meta(ge=1, le=64, description="largest request body, MiB; a larger one gets 413")] = 1
+    max_in_flight: Annotated[
+        int, Meta(ge=1, le=10_000, description="requests one replica works on at once; the rest waits at the door")
+    ] = 8
+    log: Annotated[
+        Literal["os", "off"],
+        Meta(
+            description="os: each prediction is written to memory that survives a killed process; off: none is recorded"
+        ),
+    ] = "os"
+    on_log_failure: Annotated[
+        Literal["serve_unlogged", "fail_closed"],
+        Meta(description="when a prediction cannot be written down: answer it marked unlogged, or refuse it with 503"),
+    ] = "serve_unlogged"
+    segment_cap_mib: Annotated[
+        int, Meta(ge=1, le=65_536, description="memory one replica's unrecorded predictions may take, MiB")
+    ] = 256
 
 
 class Thresholds(Section, frozen=True):
     """Plain limits; crossing one is a reading, drawn and listed, that pages nobody."""
 
-    drift_effect: float = 0.3
-    performance_drop: float = 0.05
-    missing_share: float = 0.05
+    drift_effect: Annotated[
+        float, Meta(ge=0, le=10, description="drift effect size w: 0.1 small, 0.3 medium, 0.5 large")
+    ] = 0.3
+    performance_drop: Annotated[float, Meta(ge=0, le=1, description="loss of a metric against its reference")] = 0.05
+    missing_share: Annotated[float, Meta(ge=0, le=1, description="rise of a column's share of missing values")] = 0.05
 
 
 class Reference(Section, frozen=True):
     """What becomes the reference of a version that was registered without one."""
 
-    first_days: int = 7
-    first_rows: int = 0
+    first_days: Annotated[int, Meta(ge=0, le=3_650, description="days of its first predictions; 0: not by days")] = 7
+    first_rows: Annotated[int, Meta(ge=0, le=10**9, description="rows of its first predictions; 0: not by rows")] = 0
 
 
 class Monitoring(Section, frozen=True):
     """Windows of event time and what is looked at in them."""
 
-    window: Literal["1h", "6h", "1d", "7d"] = "1d"
-    timezone: str = "UTC"
-    every_s: float = 1.0
-    label_wait_days: int = 30
+    window: Annotated[
+        Literal["1h", "6h", "1d", "7d"], Meta(description="length of a window; days start at midnight of the time zone")
+    ] = "1d"
+    timezone: Annotated[str, Meta(description="time zone of days and windows, such as America/New_York")] = "UTC"
+    every_s: Annotated[
+        float, Meta(ge=0.05, le=3_600, description="seconds between two rounds of recording and measuring")
+    ] = 1.0
+    label_wait_days: Annotated[
+        int, Meta(ge=0, le=3_650, description="days a label may wait for its prediction before it is set aside")
+    ] = 30
     thresholds: Thresholds = Thresholds()
     reference: Reference = Reference()
 
@@ -73,14 +111,18 @@ class Monitoring(Section, frozen=True):
 class ModelPolicy(Section, frozen=True):
     """What one model gets; the key in the file is its name."""
 
-    replicas: int = 1
+    replicas: Annotated[int, Meta(ge=1, le=256, description="processes that answer for this model")] = 1
 
 
 class Settings(Section, frozen=True):
-    """The whole file. `home` is resolved against the file's folder."""
+    """The whole file. Relative paths are resolved against the file's folder."""
 
-    home: str = ".gyroscope"
-    runtime_dir: str = ""
+    home: Annotated[
+        str, Meta(min_length=1, description="folder of models, predictions and state, relative to this file")
+    ] = ".gyroscope"
+    runtime_dir: Annotated[
+        str, Meta(description="folder of sockets and unrecorded predictions, in memory; empty: one under /dev/shm")
+    ] = ""
     door: Door = Door()
     serving: Serving = Serving()
     monitoring: Monitoring = Monitoring()
@@ -96,8 +138,18 @@ class Settings(Section, frozen=True):
         if self.runtime_dir:
             return Path(self.runtime_dir)
         digest = hashlib.sha256(str(self.home_path.resolve()).encode()).hexdigest()[:12]
-        shm = Path("/dev/shm")
-        return (shm if shm.is_dir() else Path("/tmp")) / f"gyroscope-{os.getuid()}-{digest}"
+        # Anybody may write there: whoever makes the folder makes it 0700 and refuses one of another owner.
+        shm = Path("/dev/shm")  # noqa: S108
+        return (shm if shm.is_dir() else Path("/tmp")) / f"gyroscope-{os.getuid()}-{digest}"  # noqa: S108
+
+
+class Setting(NamedTuple):
+    """One line of the file, described: `default` is None for a mapping that holds others."""
+
+    name: str
+    kind: str
+    default: Any
+    about: str
 
 
 def find_settings(start: Path) -> Path | None:
@@ -131,93 +183,184 @@ def parse_settings(text: str, path: Path = Path(FILE_NAME)) -> Settings:
     >>> parse_settings("door: {port: 9000}").door.port
     9000
     """
+    node, plain = _parse(text, path)
+    settings = _read(Settings, plain, _Place(path, node))
+    _check_values(settings, _Place(path, node))
+    folder = path.resolve().parent
+    runtime_dir = str(_resolve(folder, settings.runtime_dir)) if settings.runtime_dir else ""
+    return msgspec.structs.replace(settings, home=str(_resolve(folder, settings.home)), runtime_dir=runtime_dir)
+
+
+def describe(kind: type[Section] = Settings, prefix: str = "") -> Iterator[Setting]:
+    """Every setting in the order of the file, sections before what they hold.
+
+    >>> next(setting for setting in describe() if setting.name == "door.port")
+    Setting(name='door.port', kind='whole number, 1 to 65535', default=8080, about='port to listen on')
+    """
+    for field in msgspec.structs.fields(kind):
+        section = _section_of(field.type)
+        if section is None:
+            about = next(meta.description for meta in field.type.__metadata__ if meta.description)
+            yield Setting(f"{prefix}{field.name}", _kind_text(field.type), field.default, about)
+            continue
+        about = (section.__doc__ or "").strip()
+        name = f"{prefix}{field.name}" if section is field.type else f"{prefix}{field.name}.<name>"
+        yield Setting(name, "section", None, about)
+        yield from describe(section, f"{name}.")
+
+
+class _Place(NamedTuple):
+    """A point of the file: what a complaint names."""
+
+    path: Path
+    node: yaml.Node | None
+    dotted: str = ""
+
+    def child(self, key: Any) -> _Place:
+        dotted = f"{self.dotted}.{key}" if self.dotted else str(key)
+        if isinstance(self.node, yaml.MappingNode):
+            for name, value in self.node.value:
+                if name.value == str(key):
+                    return _Place(self.path, value, dotted)
+        return _Place(self.path, self.node, dotted)
+
+    def __str__(self) -> str:
+        line = self.node.start_mark.line + 1 if self.node else 1
+        return f"{self.path}:{line}  {self.dotted}".rstrip()
+
+
+def _parse(text: str, path: Path) -> tuple[yaml.Node | None, Any]:
+    loader = None
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        plain = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        _refuse_doubled_keys(node, path)
+        return node, None if node is None else loader.construct_document(node)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
-        raise SettingsError(
-            f"this is not YAML: {getattr(error, 'problem', error)}", where=f"{path}{line}", fix="mend the line"
-        ) from error
-    _check(Settings, plain, node, path, "")
-    settings = msgspec.convert(plain, Settings, strict=False)
-    _check_values(settings, node, path)
-    return msgspec.structs.replace(settings, home=str(_resolve(path, settings.home)))
+        problem = getattr(error, "problem", None) or getattr(error, "reason", None) or error
+        raise SettingsError(f"this is not YAML: {problem}", where=f"{path}{line}", fix="mend the line") from error
+    finally:
+        if loader is not None:
+            loader.dispose()
 
 
-def _resolve(path: Path, home: str) -> Path:
-    return (path.resolve().parent / Path(home).expanduser()).resolve()
+def _refuse_doubled_keys(node: yaml.Node | None, path: Path) -> None:
+    """YAML would silently take the last of two; a reader sees the first."""
+    if not isinstance(node, yaml.MappingNode):
+        return
+    seen: set[str] = set()
+    for name, child in node.value:
+        if str(name.value) in seen:
+            where = f"{path}:{name.start_mark.line + 1}  {name.value}"
+            raise SettingsError(f"{name.value} is set twice", where=where, fix="keep one of the two")
+        seen.add(str(name.value))
+        _refuse_doubled_keys(child, path)
 
 
-def _check(kind: Any, plain: Any, node: yaml.Node | None, path: Path, dotted: str) -> None:
-    """Walk the tree so that every complaint carries its own line."""
-    if not isinstance(plain, dict):
-        line = node.start_mark.line + 1 if node else 1
-        raise SettingsError(
-            f"{dotted or 'the file'} must be a mapping of keys", where=f"{path}:{line}", fix="indent its keys under it"
-        )
+def _read(kind: type[SectionT], plain: Any, place: _Place) -> SectionT:
+    """Walk the tree so that every complaint carries its own line; a section left empty is all defaults."""
+    if not isinstance(plain, dict | None):
+        what = place.dotted or "the file"
+        raise SettingsError(f"{what} must be a mapping of keys", where=str(place), fix="indent its keys under it")
     fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
-    for key, value in plain.items():
-        child = _child(node, key)
-        where = f"{path}:{child.start_mark.line + 1 if child else 1}  {dotted}{key}"
+    values = {}
+    for key, value in (plain or {}).items():
+        there = place.child(key)
         if key not in fields:
-            raise SettingsError(f"no setting is called {dotted}{key}", where=where, fix=did_you_mean(str(key), fields))
-        _check_field(fields[key], value, child, path, f"{dotted}{key}.", where)
+            raise SettingsError(
+                f"no setting is called {there.dotted}", where=str(there), fix=did_you_mean(str(key), fields)
+            )
+        values[key] = _read_field(fields[key], value, there)
+    return kind(**values)
 
 
-def _check_field(kind: Any, value: Any, node: yaml.Node | None, path: Path, dotted: str, where: str) -> None:
-    if isinstance(kind, type) and issubclass(kind, Section):
-        _check(kind, value, node, path, dotted)
-    elif kind == dict[str, ModelPolicy]:
-        if not isinstance(value, dict):
-            raise SettingsError("models must map names to policies", where=where, fix="models: {flights: {replicas: 2}}")
-        for name, policy in value.items():
-            _check(ModelPolicy, policy, _child(node, name), path, f"{dotted}{name}.")
-    else:
-        try:
-            msgspec.convert(value, kind, strict=not isinstance(value, int))
-        except msgspec.ValidationError as error:
-            raise SettingsError(f"wrong value {value!r}: {error}", where=where, fix="see docs/settings.md") from error
+def _read_field(kind: Any, value: Any, place: _Place) -> Any:
+    section = _section_of(kind)
+    if section is None:
+        return _convert(kind, value, place)
+    return _read(section, value, place) if section is kind else _read_named(section, value, place)
 
 
-def _check_values(settings: Settings, node: yaml.Node | None, path: Path) -> None:
+def _convert(kind: Any, value: Any, place: _Place) -> Any:
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise SettingsError(
+            f"wrong value {value!r} for {place.dotted}", where=str(place), fix=f"give it a {_kind_text(kind)}"
+        ) from error
+
+
+def _read_named(section: type[SectionT], value: Any, place: _Place) -> dict[str, SectionT]:
+    if not isinstance(value, dict | None):
+        raise SettingsError(
+            f"{place.dotted} must map names to policies", where=str(place), fix="models: {flights: {replicas: 2}}"
+        )
+    policies = {}
+    for name, policy in (value or {}).items():
+        if not (isinstance(name, str) and MODEL_NAME.fullmatch(name)):
+            raise SettingsError(
+                f"{name!r} is no name for a model",
+                where=str(place.child(name)),
+                fix="1 to 63 of a-z, 0-9, '-' and '_', starting with a letter or digit",
+            )
+        policies[name] = _read(section, policy, place.child(name))
+    return policies
+
+
+def _check_values(settings: Settings, place: _Place) -> None:
     """What types cannot say."""
     zone = settings.monitoring.timezone
     try:
         ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise SettingsError(
             f"no time zone is called {zone!r}",
-            where=_where(node, path, "monitoring", "timezone"),
+            where=str(place.child("monitoring").child("timezone")),
             fix="a name such as America/New_York or UTC",
         ) from error
-    limits = [
-        ("door", "port", settings.door.port, 1, 65_535),
-        ("serving", "deadline_s", settings.serving.deadline_s, 0.001, 60),
-        ("serving", "body_mib", settings.serving.body_mib, 1, 64),
-        ("serving", "max_in_flight", settings.serving.max_in_flight, 1, 10_000),
-        ("monitoring", "every_s", settings.monitoring.every_s, 0.05, 3_600),
-    ]
-    for section, key, value, low, high in limits:
-        if not low <= value <= high:
-            raise SettingsError(
-                f"{section}.{key} = {value} is outside {low} to {high}",
-                where=_where(node, path, section, key),
-                fix=f"choose a value from {low} to {high}",
-            )
+    if not settings.door.allow_remote and not is_loopback(settings.door.host):
+        raise SettingsError(
+            f"{settings.door.host} can be reached from other machines",
+            where=str(place.child("door").child("host")),
+            fix="listen on 127.0.0.1, or set door.allow_remote to true",
+        )
 
 
-def _where(node: yaml.Node | None, path: Path, *keys: str) -> str:
-    for key in keys:
-        node = _child(node, key) or node
-    line = node.start_mark.line + 1 if node else 1
-    return f"{path}:{line}  {'.'.join(keys)}"
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can connect to an address.
+
+    >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0"), is_loopback("::1")
+    (True, True, False, True)
+    """
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
-def _child(node: yaml.Node | None, key: Any) -> yaml.Node | None:
-    if isinstance(node, yaml.MappingNode):
-        for name, child in node.value:
-            if name.value == str(key):
-                return child  # type: ignore[no-any-return]
-    return None
+def _resolve(folder: Path, path: str) -> Path:
+    return (folder / Path(path).expanduser()).resolve()
+
+
+def _section_of(kind: Any) -> type[Section] | None:
+    """The section a field holds, by itself or by name; None for a plain value."""
+    if get_origin(kind) is dict:
+        kind = get_args(kind)[1]
+    return kind if isinstance(kind, type) and issubclass(kind, Section) else None
+
+
+def _kind_text(kind: Any) -> str:
+    """What may be written, in words.
+
+    >>> _kind_text(Annotated[int, Meta(ge=1, le=5)])
+    'whole number, 1 to 5'
+    """
+    plain, *metas = get_args(kind) if get_origin(kind) is Annotated else (kind,)
+    if get_origin(plain) is Literal:
+        return "choice of " + ", ".join(map(str, get_args(plain)))
+    words = {int: "whole number", float: "number", bool: "true or false", str: "text"}
+    limits = [meta for meta in metas if meta.ge is not None]
+    text = words.get(plain, "list of texts")
+    return f"{text}, {limits[0].ge:g} to {limits[0].le:.12g}" if limits else text
