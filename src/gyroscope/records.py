@@ -56,7 +56,10 @@ class Signature(msgspec.Struct, frozen=True):
 
 
 class Version(msgspec.Struct, frozen=True):
-    """One content-addressed model version; `version` is the first 12 hex digits of the SHA-256 of what it holds."""
+    """One content-addressed model version; `version` is the first 12 hex digits of the SHA-256 of what it holds.
+
+    `entry` is `module:Class` for the runner `python`, else empty.
+    """
 
     model: str
     version: str
@@ -66,6 +69,7 @@ class Version(msgspec.Struct, frozen=True):
     signature: Signature
     created_at: EventTime
     notes: tuple[str, ...] = ()
+    entry: str = ""
 
 
 class Route(msgspec.Struct, frozen=True):

@@ -1,0 +1,127 @@
+"""Runners: what turns rows into outputs, one file per kind of artifact, found by name in `backends.py`.
+
+Replicas and offline checks open versions here. A runner never sees a request and never reads a store:
+it is handed bytes that were just verified.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol, Self
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from gyroscope import backends
+from gyroscope.errors import GyroscopeError, ModelError, OutputError
+from gyroscope.models.store import ModelStore
+from gyroscope.models.versions import Artifact
+from gyroscope.records import Signature, Version
+
+PROBABILITY_SLACK = 1e-5
+"""How far outside [0, 1] a probability may lie: float32 softmax sums are off by some 1e-7."""
+
+
+class Rows(msgspec.Struct, frozen=True):
+    """The input of a model.
+
+    `matrix` is float64 (n, features) in the signature's order; a category is its code, NaN when missing or unseen;
+    bool is 0 or 1. `unseen` lists (row, column, text) of the categories that the signature does not know.
+    """
+
+    matrix: NDArray[np.float64]
+    unseen: tuple[tuple[int, int, str], ...] = ()
+
+
+class Runner(Protocol):
+    """One loaded model. Blocking, deterministic, and called by one thread at a time."""
+
+    def predict(self, rows: Rows) -> NDArray[np.float64]:
+        """One output row per input row, in order. A backend may raise anything: what `open_runner` returns does not."""
+        ...
+
+
+class RunnerBackend(Runner, Protocol):
+    """What a file of this folder holds: a runner that knows how to load itself."""
+
+    @classmethod
+    def load(cls, artifact: Artifact, signature: Signature, threads: int = 1) -> Self:
+        """Open verified content. Raises `ModelError` when it does not fit the signature; anything else becomes one."""
+        ...
+
+
+def open_runner(store: ModelStore, version: Version, threads: int = 1) -> Runner:
+    """Verify a version's bytes, load them, and hold every answer to the signature.
+
+    Raises `ModelError` when the bytes are not what was added or do not load, `GyroscopeError` for a missing library.
+    """
+    return load_runner(version.runner, store.artifact(version), version.signature, threads)
+
+
+def load_runner(name: str, artifact: Artifact, signature: Signature, threads: int = 1) -> Runner:
+    """As `open_runner`, for content that is not in a store yet."""
+    backend: type[RunnerBackend] = backends.load("runners", name)
+    with foreign(f"the {name} model cannot be loaded", where=str(artifact.path), error=ModelError):
+        return Checked(backend.load(artifact, signature, threads), signature)
+
+
+class Checked:
+    """Any runner, held to its promise: a float64 array of the signature's shape, or an `OutputError`."""
+
+    def __init__(self, runner: Runner, signature: Signature) -> None:
+        self._runner = runner
+        self._signature = signature
+
+    def predict(self, rows: Rows) -> NDArray[np.float64]:
+        """(n,) or (n, classes), C-contiguous. Raises `OutputError` for anything else and for what the model raises."""
+        with foreign("the model raised", where="model_raised", error=OutputError):
+            raw = self._runner.predict(rows)
+        return checked_outputs(raw, len(rows.matrix), self._signature)
+
+
+def checked_outputs(raw: object, n: int, signature: Signature) -> NDArray[np.float64]:
+    """The one contract of outputs: numbers, finite, the right shape, probabilities within [0, 1].
+
+    >>> checked_outputs([[0.25]], 1, Signature("binary", ()))
+    array([0.25])
+
+    Raises `OutputError` whose `where` is `model_output_invalid`.
+    """
+    try:
+        outputs = np.ascontiguousarray(raw, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise _invalid(f"the model returned no numbers: {error}") from error
+    wanted = (n, signature.width) if signature.task == "multiclass" else (n,)
+    if outputs.shape == (n, 1) and wanted == (n,):
+        outputs = outputs.reshape(n)
+    if outputs.shape != wanted:
+        raise _invalid(f"the model returned the shape {outputs.shape}, the signature says {wanted}")
+    finite = np.isfinite(outputs)
+    if not finite.all():
+        row = int(np.argwhere(~finite)[0][0])
+        raise _invalid(f"the model returned {outputs[row]} for row {row}")
+    if signature.task != "regression" and n and not _are_probabilities(outputs):
+        raise _invalid(f"the model returned probabilities from {outputs.min():g} to {outputs.max():g}")
+    return outputs
+
+
+@contextmanager
+def foreign(what: str, *, where: str, error: type[GyroscopeError]) -> Iterator[None]:
+    """The border to code that is not ours: whatever it raises becomes one of our errors, with its cause."""
+    try:
+        yield
+    except GyroscopeError:
+        raise
+    except Exception as cause:
+        detail = " ".join(str(cause).split())[:500]
+        raise error(f"{what}: {type(cause).__name__}: {detail}", where=where, fix="see the cause in the log") from cause
+
+
+def _are_probabilities(outputs: NDArray[np.float64]) -> bool:
+    return bool(outputs.min() >= -PROBABILITY_SLACK and outputs.max() <= 1 + PROBABILITY_SLACK)
+
+
+def _invalid(what: str) -> OutputError:
+    return OutputError(what, where="model_output_invalid", fix="compare the model with its signature, offline")
