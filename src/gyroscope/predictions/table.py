@@ -1,0 +1,165 @@
+"""Typed reading of one model's table with DuckDB; numpy out, Arrow for people.
+
+Monitoring, reports and the notebook read through here. Files of the table never change, so whatever is computed from one
+may be kept under its path. This module never writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import arro3.core
+import duckdb
+import msgspec
+import numpy as np
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError, TableNotFoundError
+from numpy.typing import NDArray
+
+from gyroscope.errors import StoreError
+
+TIMES = ("event_time", "arrival_time")
+SOURCE = "read_parquet($1, union_by_name=true, hive_partitioning=true, hive_types={'day': VARCHAR})"
+
+
+class TableFile(msgspec.Struct, frozen=True):
+    """One immutable file: its path names its content for ever."""
+
+    path: str
+    day: str
+    rows: int
+
+
+class Outcomes(msgspec.Struct, frozen=True):
+    """Arrays of equal length: what was said for each row. `output` is float64 (n, K), NaN where an attempt failed."""
+
+    request_id: NDArray[np.object_]
+    row: NDArray[np.int32]
+    event_time: NDArray[np.int64]
+    output: NDArray[np.float64]
+    version: NDArray[np.object_]
+    answered: NDArray[np.bool_]
+    id_conflict: NDArray[np.bool_]
+
+
+def table_path(home: Path, model: str) -> Path:
+    """Where the table of one model lies."""
+    return home / "tables" / model
+
+
+class Table:
+    """One model's rows. A table that has no commit yet has no files and no columns."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._delta: DeltaTable | None = None
+        # One thread: readers share their cores with the replicas. The zone only names what Arrow carries.
+        self._duck = duckdb.connect(config={"threads": 1})
+        self._duck.execute("SET TimeZone = 'UTC'")
+
+    def version(self) -> int:
+        """The number of the newest commit, -1 before the first."""
+        delta = self._newest()
+        return -1 if delta is None else int(delta.version())
+
+    def columns(self) -> list[str]:
+        """All columns of the newest version."""
+        delta = self._newest()
+        return [] if delta is None else [field.name for field in delta.schema().fields]
+
+    def files(self) -> list[TableFile]:
+        """The files of the newest version, by day."""
+        delta = self._newest()
+        if delta is None:
+            return []
+        actions = delta.get_add_actions(flatten=True)
+        names, days, rows = (actions[name].to_pylist() for name in ("path", "partition.day", "num_records"))
+        root = self._path.absolute()
+        found = [TableFile(str(root / name), day, count) for name, day, count in zip(names, days, rows, strict=True)]
+        return sorted(found, key=lambda file: (file.day, file.path))
+
+    def read(self, file: TableFile, columns: Sequence[str]) -> dict[str, NDArray[Any]]:
+        """Chosen columns of one file.
+
+        Numbers come as float64 with NaN where missing (counters and flags that cannot be missing keep their type), texts as
+        object arrays with None where missing, times as int64 microseconds. A column that the file does not have is missing.
+        """
+        return self._read([file.path], columns)
+
+    def outcomes(self, day: str) -> Outcomes:
+        """All attempts of one day; metrics use those that are `answered`."""
+        files = [file.path for file in self.files() if file.day == day]
+        outputs = sorted(
+            (name for name in self.columns() if name.startswith("output_")),
+            key=lambda name: int(name.rpartition("_")[2]),
+        )
+        plain = ("request_id", "row", "event_time", "version", "answered", "id_conflict")
+        if not files:
+            return _no_outcomes(len(outputs))
+        found = self._read(files, [*plain, *outputs])
+        output = np.column_stack([found[name] for name in outputs]) if outputs else np.empty((len(found["row"]), 0))
+        return Outcomes(output=output, **{name: found[name] for name in plain})
+
+    def rows(self, first_day: str = "", last_day: str = "9999-12-31") -> arro3.core.Table:
+        """All columns of the days from `first_day` to `last_day`, both included, as an Arrow table."""
+        files = [file.path for file in self.files() if first_day <= file.day <= last_day]
+        if not files:
+            raise StoreError(
+                f"no rows from {first_day or 'the beginning'} to {last_day}",
+                where=str(self._path),
+                fix="choose other days",
+            )
+        return arro3.core.Table.from_arrow(self._duck.cursor().sql(f"SELECT * FROM {SOURCE}", params=[files]))
+
+    def _read(self, files: list[str], columns: Sequence[str]) -> dict[str, NDArray[Any]]:
+        cursor = self._duck.cursor()
+        cursor.execute(f"DESCRIBE SELECT * FROM {SOURCE}", [files])
+        kinds = {row[0]: row[1] for row in cursor.fetchall()}
+        chosen = ", ".join(_select(name, kinds.get(name)) for name in columns)
+        found = cursor.execute(f"SELECT {chosen} FROM {SOURCE}", [files]).fetchnumpy()
+        return {name: _plain(found[name], kinds.get(name)) for name in columns}
+
+    def _newest(self) -> DeltaTable | None:
+        try:
+            if self._delta is None:
+                self._delta = DeltaTable(str(self._path))
+            else:
+                self._delta.update_incremental()
+        except TableNotFoundError:
+            return None
+        except DeltaError as error:
+            raise StoreError(
+                f"the table cannot be read: {error}", where=str(self._path), fix="run gyro doctor"
+            ) from error
+        return self._delta
+
+
+def _select(name: str, kind: str | None) -> str:
+    quoted = '"' + name.replace('"', '""') + '"'
+    if kind is None:
+        return f"NULL::DOUBLE AS {quoted}"
+    return f"epoch_us({quoted}) AS {quoted}" if name in TIMES else quoted
+
+
+def _plain(values: NDArray[Any], kind: str | None) -> NDArray[Any]:
+    """DuckDB masks what is missing; here a missing number is NaN and a missing text None."""
+    if not isinstance(values, np.ma.MaskedArray):
+        return values
+    if kind == "VARCHAR":
+        return np.where(np.ma.getmaskarray(values), None, values.data)
+    return values.astype(np.float64).filled(np.nan)
+
+
+def _no_outcomes(width: int) -> Outcomes:
+    text, flag = np.empty(0, dtype=object), np.empty(0, dtype=bool)
+    return Outcomes(
+        request_id=text,
+        row=np.empty(0, dtype=np.int32),
+        event_time=np.empty(0, dtype=np.int64),
+        output=np.empty((0, width)),
+        version=text,
+        answered=flag,
+        id_conflict=flag,
+    )
