@@ -1,0 +1,98 @@
+"""Log-linear buckets: any float to an integer key, with a relative error below 1 %.
+
+A key is the top 18 bits of a float (sign, exponent, six bits of mantissa): 64 equal steps per power of two. No
+logarithm is taken, so every machine puts a value into the same bucket. Profiles and outcomes call this.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from gyroscope.stats.arrays import Floats, Ints
+from gyroscope.stats.sparse import SparseCounts
+
+RELATIVE_ERROR = 1 / 129
+"""Half a bucket over its middle, (1/64) / (2 + 1/64): 0.78 %, for values beyond 2.3e-308 in size."""
+
+_DROPPED_BITS = 46
+
+
+def bucket_keys(values: Floats) -> Ints:
+    """The bucket of each value; keys are in the order of the values.
+
+    Parameters
+    ----------
+    values : float64 array, any shape
+        Finite values.
+
+    Returns
+    -------
+    int64 array, same shape
+        0 for zero, negative for negative values.
+
+    Notes
+    -----
+    The idea of DDSketch (Masson, Rim & Lee 2019, VLDB 12) with linear steps inside an octave, as in HdrHistogram.
+
+    Examples
+    --------
+    >>> bucket_keys(np.array([-1.0, 0.0, 1.0, 1.01, 1.02])).tolist()
+    [-65472, 0, 65472, 65472, 65473]
+    """
+    size = np.abs(values).view(np.int64) >> _DROPPED_BITS
+    return np.where(values < 0, -size, size)
+
+
+def bucket_middle(key: int) -> float:
+    """The value that stands for a bucket: within `RELATIVE_ERROR` of everything in it.
+
+    Parameters
+    ----------
+    key : int
+
+    Returns
+    -------
+    float
+        The harmonic mean of the bucket's ends.
+
+    Examples
+    --------
+    >>> round(bucket_middle(65472), 4), bucket_middle(0)
+    (1.0078, 0.0)
+    """
+    if key == 0:
+        return 0.0
+    low, high = _edge(abs(key)), _edge(abs(key) + 1)
+    middle = low if math.isinf(high) else low * (high / (low / 2 + high / 2))
+    return math.copysign(middle, key)
+
+
+def bucket_quantile(buckets: SparseCounts, q: float) -> float:
+    """The value at a share `q` of the counted values, by rank (the inverse of the empirical distribution).
+
+    Parameters
+    ----------
+    buckets : SparseCounts
+        At least one value.
+    q : float
+        0 to 1.
+
+    Returns
+    -------
+    float
+        Within `RELATIVE_ERROR` of the exact value at that rank.
+
+    Examples
+    --------
+    >>> round(bucket_quantile(SparseCounts.of(bucket_keys(np.array([1.0, 5.0, 100.0]))), 0.5), 2)
+    5.03
+    """
+    rank = max(math.ceil(q * buckets.total), 1)
+    place = int(np.searchsorted(np.cumsum(buckets.counts), rank))
+    return bucket_middle(int(buckets.keys[place]))
+
+
+def _edge(key: int) -> float:
+    return float(np.array([key << _DROPPED_BITS], np.int64).view(np.float64)[0])

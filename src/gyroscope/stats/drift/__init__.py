@@ -1,0 +1,10 @@
+"""Drift of a column against its reference, as effect sizes with intervals.
+
+`drift` compares two counted columns; `intraclass` says how far rows of a window hang together. Monitoring and reports
+call this. It measures a change and never calls one alarming.
+"""
+
+from gyroscope.stats.drift.effect import DriftEffect, drift
+from gyroscope.stats.drift.intraclass import Variance, effective_rows, intraclass
+
+__all__ = ["DriftEffect", "Variance", "drift", "effective_rows", "intraclass"]

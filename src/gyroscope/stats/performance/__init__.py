@@ -1,0 +1,24 @@
+"""Performance of answered predictions: tallies that merge exactly, and the metrics that follow from them.
+
+`tally` counts rows with their labels, `metrics` turns the counts into numbers with 95 % intervals. Models, monitoring
+and reports call this. It never decides whether a number is bad.
+"""
+
+from gyroscope.stats.intervals import Estimate, mean_estimate, share_estimate
+from gyroscope.stats.performance.binary import auc_bound
+from gyroscope.stats.performance.metrics import METRICS, metrics
+from gyroscope.stats.performance.multiclass import confusion
+from gyroscope.stats.performance.outcomes import Outcomes
+from gyroscope.stats.performance.tally import tally
+
+__all__ = [
+    "METRICS",
+    "Estimate",
+    "Outcomes",
+    "auc_bound",
+    "confusion",
+    "mean_estimate",
+    "metrics",
+    "share_estimate",
+    "tally",
+]

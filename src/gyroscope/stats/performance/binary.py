@@ -1,0 +1,168 @@
+"""Metrics of a binary classifier from counts of (score bin, label).
+
+`metrics` calls `binary_metrics`; people who want to know how far a binned AUC may be off call `auc_bound`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from gyroscope.records import NotEnoughData
+from gyroscope.stats.arrays import Ints
+from gyroscope.stats.intervals import Z_95, Estimate, bounded_mean_estimate, mean_estimate, share_estimate, wilson
+from gyroscope.stats.performance.outcomes import Outcomes
+from gyroscope.stats.sums import as_float, variance_of
+
+_NO_ROW = NotEnoughData("no labelled row")
+
+
+def binary_metrics(outcomes: Outcomes) -> dict[str, Estimate | NotEnoughData]:
+    """Accuracy, precision, recall, F1, AUC, Brier score, log loss and share of positive labels.
+
+    Parameters
+    ----------
+    outcomes : Outcomes
+        Of task "binary".
+
+    Returns
+    -------
+    dict of str to Estimate or NotEnoughData
+        `n` of each estimate is the denominator: rows, predicted positives, positives, rows that are not true
+        negatives.
+
+    Notes
+    -----
+    Shares: score interval (Wilson 1927). F1 = 2 J / (1 + J) with J = tp / (tp + fp + fn), a share given its
+    denominator, so the score interval of J carries over. AUC: see `_auc`. Brier and log loss: normal interval.
+
+    Examples
+    --------
+    >>> from gyroscope.stats.performance import tally
+    >>> known = binary_metrics(tally("binary", np.array([0.9, 0.6, 0.2, 0.1]), np.array([1, 0, 0, 0])))
+    >>> known["auc"].value, known["brier"].value, known["f1"].n
+    (1.0, 0.105, 2)
+    """
+    if not outcomes.n:
+        return dict.fromkeys(
+            ("accuracy", "precision", "recall", "f1", "auc", "brier", "log_loss", "positives"), _NO_ROW
+        )
+    tp, fp, fn, tn = _confusion(outcomes)
+    return {
+        "accuracy": share_estimate(tp + tn, outcomes.n),
+        "precision": share_estimate(tp, tp + fp, "row was predicted positive"),
+        "recall": share_estimate(tp, tp + fn, "row is labelled positive"),
+        "f1": _f1(tp, fp + fn),
+        "auc": _auc(*_by_score(outcomes)),
+        "brier": _brier(outcomes),
+        "log_loss": log_loss(outcomes),
+        "positives": share_estimate(tp + fn, outcomes.n),
+    }
+
+
+def auc_bound(outcomes: Outcomes) -> float | NotEnoughData:
+    """How far the AUC of binned scores may be from that of the scores themselves.
+
+    Parameters
+    ----------
+    outcomes : Outcomes
+        Of task "binary".
+
+    Returns
+    -------
+    float or NotEnoughData
+        A certain bound, not a probable one: pairs within a bin count one half and are off by at most one half each,
+        sum_k pos_k neg_k / (2 P N).
+
+    Examples
+    --------
+    >>> from gyroscope.stats.performance import tally
+    >>> auc_bound(tally("binary", np.array([0.9, 0.2]), np.array([1, 0])))
+    0.0
+    """
+    positive, negative = _by_score(outcomes)
+    pairs = int(positive.sum()) * int(negative.sum())
+    if not pairs:
+        return _one_class(positive)
+    return int((positive * negative).sum()) / (2 * pairs)
+
+
+def log_loss(outcomes: Outcomes) -> Estimate | NotEnoughData:
+    """The mean log loss (natural logarithm, probabilities cut at 2.2e-16) with a normal interval.
+
+    Examples
+    --------
+    >>> from gyroscope.stats.performance import tally
+    >>> round(log_loss(tally("binary", np.array([0.5, 0.5]), np.array([0, 1]))).value, 4)
+    0.6931
+    """
+    if outcomes.n < 2:
+        return NotEnoughData(f"{outcomes.n} labelled rows; a mean with an interval needs 2") if outcomes.n else _NO_ROW
+    total, squares = outcomes.sums["log_loss"], outcomes.sums["log_loss_squares"]
+    estimate = mean_estimate(as_float(total, outcomes.n), variance_of(total, squares, outcomes.n), outcomes.n)
+    return Estimate(estimate.value, max(estimate.low, 0.0), estimate.high, estimate.n)
+
+
+def _confusion(outcomes: Outcomes) -> tuple[int, int, int, int]:
+    """True positives, false positives, false negatives, true negatives."""
+    cell = np.bincount(outcomes.cells.keys & 3, weights=outcomes.cells.counts, minlength=4)
+    return int(cell[3]), int(cell[2]), int(cell[1]), int(cell[0])
+
+
+def _by_score(outcomes: Outcomes) -> tuple[Ints, Ints]:
+    """Counts of positive and negative labels per score bin, in the order of the scores."""
+    keys, counts = outcomes.cells.keys, outcomes.cells.counts
+    scores, place = np.unique(keys >> 1, return_inverse=True)
+    table = np.zeros((2, scores.size), np.int64)
+    table[keys & 1, place] = counts
+    return table[1], table[0]
+
+
+def _f1(tp: int, errors: int) -> Estimate | NotEnoughData:
+    n = tp + errors
+    if not n:
+        return NotEnoughData("no row is positive, neither labelled nor predicted")
+    low, high = wilson(tp / n, n)
+    return Estimate(2 * tp / (n + tp), 2 * low / (1 + low), 2 * high / (1 + high), n)
+
+
+def _brier(outcomes: Outcomes) -> Estimate:
+    total, squares = outcomes.sums["brier"], outcomes.sums["brier_squares"]
+    variance = variance_of(total, squares, outcomes.n)
+    return bounded_mean_estimate(as_float(total, outcomes.n), variance, outcomes.n)
+
+
+def _auc(positive: Ints, negative: Ints) -> Estimate | NotEnoughData:
+    """The Mann-Whitney AUC of binned scores, ties one half; DeLong variance on the logit scale.
+
+    DeLong, DeLong & Clarke-Pearson 1988, Biometrics 44, 837; logit as in Qin & Hotilovac 2008. Where all pairs are in
+    order the variance is 0: then the score interval with as many rows as the rarer class has.
+    """
+    p, n = int(positive.sum()), int(negative.sum())
+    if not p or not n:
+        return _one_class(positive)
+    # Twice the rank among the other class, so that a tie is a whole number and the sum is exact.
+    won = 2 * np.cumsum(negative) - negative
+    lost = 2 * (p - np.cumsum(positive)) + positive
+    auc = int((positive * won).sum()) / (2 * p * n)
+    variance = _placement_variance(positive, won / (2 * n), p) + _placement_variance(negative, lost / (2 * p), n)
+    if variance <= 0 or not 0 < auc < 1:
+        return Estimate(auc, *wilson(auc, min(p, n)), p + n)
+    logit, half = math.log(auc / (1 - auc)), Z_95 * math.sqrt(variance) / (auc * (1 - auc))
+    return Estimate(auc, _expit(logit - half), _expit(logit + half), p + n)
+
+
+def _placement_variance(counts: Ints, placements: np.ndarray, n: int) -> float:
+    if n < 2:
+        return 0.25  # one row of a class: the variance of its placement is unknown, at most that of 0 or 1
+    mean = float((counts * placements).sum()) / n
+    return float((counts * (placements - mean) ** 2).sum()) / (n - 1) / n
+
+
+def _expit(x: float) -> float:
+    return 1 / (1 + math.exp(-x)) if x > -700 else 0.0
+
+
+def _one_class(positive: Ints) -> NotEnoughData:
+    return NotEnoughData("no row is labelled negative" if positive.sum() else "no row is labelled positive")

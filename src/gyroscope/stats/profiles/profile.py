@@ -1,0 +1,139 @@
+"""A profile: the counts of every column of a window, on the bins of one layout.
+
+Models keep one per reference window, monitoring one per file of predictions, and both add them up.
+It never holds a row; nothing in it depends on the order or grouping of the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+import numpy as np
+
+from gyroscope.errors import GyroscopeError
+from gyroscope.stats.profiles import codec
+from gyroscope.stats.profiles.column import ColumnCounts
+from gyroscope.stats.profiles.counting import count_numbers, count_strings
+from gyroscope.stats.profiles.inputs import Column, row_count
+from gyroscope.stats.profiles.layout import Layout, NumericBins
+
+_BLOCK_ROWS = 1 << 16  # 16 columns of this many rows take 8 MiB per temporary array
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """Counts per column, and the number of rows.
+
+    Attributes
+    ----------
+    n : int
+        Rows.
+    columns : dict of str to ColumnCounts
+        In the order of the layout.
+
+    Examples
+    --------
+    >>> from gyroscope.stats.profiles import fit_layout
+    >>> monday, tuesday = {"x": np.array([1.0, 2.0])}, {"x": np.array([2.0, 7.0])}
+    >>> layout = fit_layout(monday)
+    >>> both = profile(monday, layout).merge(profile(tuesday, layout))
+    >>> both.n, both.columns["x"].counts.tolist(), both.columns["x"].mean
+    (4, [0, 1, 2, 1], 3.0)
+    >>> Profile.from_bytes(both.to_bytes()) == both
+    True
+    """
+
+    n: int
+    columns: dict[str, ColumnCounts]
+
+    @staticmethod
+    def empty(layout: Layout) -> Profile:
+        """The profile of no rows: merging it changes nothing."""
+        return Profile(0, {name: ColumnCounts.empty(bins) for name, bins in layout.columns.items()})
+
+    @property
+    def layout(self) -> Layout:
+        """The bins these columns were counted on."""
+        return Layout({name: column.bins for name, column in self.columns.items()})
+
+    def merge(self, other: Profile) -> Profile:
+        """The profile of the rows of both, exactly.
+
+        Raises
+        ------
+        GyroscopeError
+            When the two were counted on different layouts.
+        """
+        if self.columns.keys() != other.columns.keys():
+            raise GyroscopeError(
+                "these profiles do not have the same columns",
+                where=", ".join(sorted(self.columns.keys() ^ other.columns.keys())),
+                fix="profile both windows with the layout of one reference",
+            )
+        columns = {name: column.merge(other.columns[name]) for name, column in self.columns.items()}
+        return Profile(self.n + other.n, columns)
+
+    def to_bytes(self) -> bytes:
+        """The frozen form, version 1: equal profiles have equal bytes."""
+        return codec.encode(self.n, self.columns)
+
+    @staticmethod
+    def from_bytes(packed: bytes) -> Profile:
+        """What `to_bytes` wrote.
+
+        Raises
+        ------
+        StoreError
+            When the bytes are damaged, or no profile, or of a version this release does not know.
+        """
+        return Profile(*codec.decode(packed))
+
+
+def profile(columns: Mapping[str, Column], layout: Layout) -> Profile:
+    """Count a window.
+
+    Parameters
+    ----------
+    columns : mapping of str to array, shape (n,) each
+        Columns the layout does not name are ignored; one it names that is absent is missing in every row.
+    layout : Layout
+        From `fit_layout` on the reference.
+
+    Returns
+    -------
+    Profile
+        profile(a) merged with profile(b) equals profile(a and b), bit for bit.
+
+    Raises
+    ------
+    GyroscopeError
+        When two columns differ in length or one is not flat.
+
+    Notes
+    -----
+    O(n log n) per column; about 2 ms for 900 rows of 16 columns.
+
+    Examples
+    --------
+    >>> from gyroscope.stats.profiles import fit_layout
+    >>> day = {"from": np.array(["JFK", "LGA", "JFK", None], dtype=object)}
+    >>> counted = profile(day, fit_layout(day)).columns["from"]
+    >>> counted.counts.tolist(), counted.missing
+    ([2, 1, 0, 0], 1)
+    """
+    n = row_count(columns)
+    counted = _profile_block(columns, layout, min(n, _BLOCK_ROWS))
+    for start in range(_BLOCK_ROWS, n, _BLOCK_ROWS):
+        block = {name: values[start : start + _BLOCK_ROWS] for name, values in columns.items()}
+        counted = counted.merge(_profile_block(block, layout, row_count(block)))
+    return counted
+
+
+def _profile_block(columns: Mapping[str, Column], layout: Layout, n: int) -> Profile:
+    numeric = {name: bins for name, bins in layout.columns.items() if isinstance(bins, NumericBins)}
+    counted = count_numbers(columns, numeric, n) if numeric else {}
+    for name, bins in layout.columns.items():
+        if not isinstance(bins, NumericBins):
+            values = columns[name][:n] if name in columns else np.full(n, None)
+            counted[name] = count_strings(values, bins)
+    return Profile(n, {name: counted[name] for name in layout.columns})

@@ -1,0 +1,84 @@
+"""Sparse counts: how often each integer key occurred, kept for the keys that did.
+
+Profiles count value buckets with it, outcomes count (score bin, label) cells. Merging is exact in any order.
+"""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+
+from gyroscope.stats.arrays import Ints, pack_ints, unpack_ints
+
+
+class SparseCounts(msgspec.Struct, frozen=True, eq=False):
+    """Counts of integer keys.
+
+    Attributes
+    ----------
+    keys : int64 array, shape (m,)
+        Strictly increasing.
+    counts : int64 array, shape (m,)
+        At least 1 each.
+
+    Examples
+    --------
+    >>> both = SparseCounts.of(np.array([7, 3, 7])).merge(SparseCounts.of(np.array([3])))
+    >>> both.keys.tolist(), both.counts.tolist(), both.total
+    ([3, 7], [2, 2], 4)
+    """
+
+    keys: Ints
+    counts: Ints
+
+    @staticmethod
+    def empty() -> SparseCounts:
+        """Nothing counted."""
+        return SparseCounts(np.empty(0, np.int64), np.empty(0, np.int64))
+
+    @staticmethod
+    def of(keys: Ints) -> SparseCounts:
+        """Count the keys of an array, shape (n,), in O(n log n)."""
+        if not keys.size:
+            return SparseCounts.empty()
+        return SparseCounts.of_sorted(np.sort(keys))
+
+    @staticmethod
+    def of_sorted(ordered: Ints) -> SparseCounts:
+        """Count the keys of an array that is already in increasing order, shape (n,), n >= 1."""
+        starts = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
+        bounds = np.concatenate(([0], starts, [ordered.size]))
+        return SparseCounts(ordered[bounds[:-1]].astype(np.int64), np.diff(bounds).astype(np.int64))
+
+    @property
+    def total(self) -> int:
+        """All counts together."""
+        return int(self.counts.sum())
+
+    def merge(self, other: SparseCounts) -> SparseCounts:
+        """The counts of both."""
+        if not other.keys.size:
+            return self
+        if not self.keys.size:
+            return other
+        keys, place = np.unique(np.concatenate((self.keys, other.keys)), return_inverse=True)
+        counts = np.zeros(keys.size, np.int64)
+        counts[place[: self.keys.size]] = self.counts
+        counts[place[self.keys.size :]] += other.counts
+        return SparseCounts(keys, counts)
+
+    def to_wire(self) -> tuple[bytes, bytes]:
+        """Differences of the keys (they are small) and the counts, packed."""
+        return pack_ints(np.diff(self.keys, prepend=0)), pack_ints(self.counts)
+
+    @staticmethod
+    def from_wire(steps: bytes, counts: bytes) -> SparseCounts:
+        """What `to_wire` wrote."""
+        return SparseCounts(np.cumsum(unpack_ints(steps)), unpack_ints(counts))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, SparseCounts):
+            return NotImplemented
+        return np.array_equal(self.keys, other.keys) and np.array_equal(self.counts, other.counts)
+
+    __hash__ = None  # type: ignore[assignment]  # arrays inside
