@@ -22,7 +22,7 @@ HOUR_US = 3_600_000_000
 
 
 class Blocks(msgspec.Struct, frozen=True):
-    """How long a block is and by whose calendar: days from midnight, weeks from Monday, quarters of a day by the clock."""
+    """How long a block is and by whose calendar: days begin at midnight, weeks on Monday, `6h` at 0, 6, 12 and 18."""
 
     zone: str = "UTC"
     length: Literal["1h", "6h", "1d", "7d"] = "1d"

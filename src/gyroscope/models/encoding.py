@@ -72,7 +72,7 @@ def _missing(column: NDArray[Any]) -> NDArray[np.bool_]:
     mask = np.ma.getmaskarray(column)
     values = np.ma.getdata(column)
     if values.dtype.kind == "f":
-        return np.logical_or(mask, np.isnan(values))
+        return np.asarray(mask | np.isnan(values), bool)
     if values.dtype.kind == "O":
         return np.logical_or(mask, [value is None or value != value for value in values])
     return np.asarray(mask, bool)

@@ -11,7 +11,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,6 +29,8 @@ VERSION_NAME = re.compile(r"[0-9a-f]{12}")
 RECORD = "version.json"
 REFERENCE = "reference.bin"
 LEFTOVER = ".adding-"
+
+Check = Callable[[Version, Artifact], None]
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -50,9 +52,10 @@ class ModelStore:
     def __init__(self, home: Path) -> None:
         self._root = home / "models"
 
-    def add(self, candidate: Candidate, now: EventTime) -> Version:
+    def add(self, candidate: Candidate, now: EventTime, check: Check | None = None) -> Version:
         """Store a candidate and return its version; the same content again returns the version that is there.
 
+        `check` (see `runners.rehearse`) is given what was written before anybody can see it, and refuses by raising.
         Atomic: after `kill -9` at any point the version is there whole or not at all. A damaged one is replaced.
         Raises `ModelError` for a bad name or signature, a missing or unreadable file, a pickle, a full disk.
         """
@@ -62,8 +65,10 @@ class ModelStore:
         with self._only_writer(candidate.model) as folder:
             fresh = folder / f"{LEFTOVER}{secrets.token_hex(6)}"
             try:
-                version = _write(candidate, fresh, now)
+                version, artifact = _write(candidate, fresh, now)
                 present = self._intact(version)
+                if present is None and check is not None:
+                    check(version, artifact)
                 return present or _publish(fresh, folder / version.version, version)
             finally:
                 shutil.rmtree(fresh, ignore_errors=True)
@@ -216,7 +221,7 @@ def _check_entry(candidate: Candidate) -> None:
         )
 
 
-def _write(candidate: Candidate, fresh: Path, now: EventTime) -> Version:
+def _write(candidate: Candidate, fresh: Path, now: EventTime) -> tuple[Version, Artifact]:
     """Copy everything into a folder nobody looks at, and hash what was copied."""
     name = CODE_FOLDER if candidate.runner == "python" else f"model{candidate.artifact.suffix}"
     target = fresh / name
@@ -225,7 +230,7 @@ def _write(candidate: Candidate, fresh: Path, now: EventTime) -> Version:
     )
     fresh.mkdir(mode=0o700)
     copy_in(candidate.artifact, inner)
-    sha256, _ = digest(candidate.signature, candidate.runner, candidate.entry, target)
+    sha256, content = digest(candidate.signature, candidate.runner, candidate.entry, target)
     version = Version(
         model=candidate.model,
         version=sha256[:12],
@@ -238,7 +243,7 @@ def _write(candidate: Candidate, fresh: Path, now: EventTime) -> Version:
         notes=candidate.notes,
     )
     write_synced(fresh / RECORD, msgspec.json.format(msgspec.json.encode(version), indent=2))
-    return version
+    return version, Artifact(path=target, content=content, entry=candidate.entry)
 
 
 def _publish(fresh: Path, final: Path, version: Version) -> Version:

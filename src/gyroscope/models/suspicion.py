@@ -48,8 +48,8 @@ def looks_in_sample(
         if same >= SAME_SHARE:
             complaints.append(
                 f"{same:.0%} of the reference scores are exactly what this version says on these rows. If it was "
-                "trained on them, the reference is better than the model really is and production will look like harm. Give "
-                "predictions of held-out days, or promise that these rows came after training (--held-out)."
+                "trained on them, the reference is better than the model really is and production will look like harm. "
+                "Give predictions of held-out days, or promise that these rows came after training (--held-out)."
             )
     if training is not None:
         seen = overlap(columns, training)

@@ -67,6 +67,15 @@ def load_runner(name: str, artifact: Artifact, signature: Signature, threads: in
         return Checked(backend.load(artifact, signature, threads), signature)
 
 
+def rehearse(version: Version, artifact: Artifact) -> None:
+    """Load a version and let it answer two plain rows (zeros, first categories), as `ModelStore.add` can do beforehand.
+
+    Raises `ModelError` when it does not load, `OutputError` when its answer is not what the signature says.
+    """
+    runner = load_runner(version.runner, artifact, version.signature)
+    runner.predict(Rows(np.zeros((2, len(version.signature.features)))))
+
+
 class Checked:
     """Any runner, held to its promise: a float64 array of the signature's shape, or an `OutputError`."""
 
