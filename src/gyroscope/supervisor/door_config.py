@@ -1,0 +1,138 @@
+"""The text of the door's configuration, from `DoorSpec` and the replicas that are ready: pure.
+
+The template beside this file holds the reasons. Names and paths are checked, since they end up in HAProxy's language.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from string import Template
+
+from gyroscope.errors import ProcessError
+from gyroscope.supervisor.wanted import DoorSpec
+
+HEADER_ROOM_BYTES = 65_536
+"""Between body cap and buffer: the headers (16 KiB at most) and HAProxy's own book-keeping of both."""
+
+_MEMORY_BYTES = 512 * 1_048_576
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,150}")
+_PATH = re.compile(r"/[^'\"\\\s\x00-\x1f]{1,99}")
+
+
+@dataclass(frozen=True)
+class Server:
+    """One replica as the door sees it."""
+
+    name: str
+    model: str
+    socket: str
+    maxconn: int
+
+    @property
+    def key(self) -> str:
+        """How HAProxy names it: backend/server."""
+        return f"{backend_of(self.model)}/{self.name}"
+
+
+def backend_of(model: str) -> str:
+    """The backend of a model; the prefix keeps a model called `control` apart from control.
+
+    >>> backend_of("flights")
+    'model.flights'
+    """
+    return f"model.{model}"
+
+
+def structure_of(door: DoorSpec) -> str:
+    """A digest of all that cannot be changed in a running door; limits per server can.
+
+    >>> door = DoorSpec("127.0.0.1", 8080, "/run/a.sock", {"flights": 8})
+    >>> structure_of(door) == structure_of(replace(door, backends={"flights": 4}))
+    True
+    """
+    text = json.dumps(asdict(replace(door, backends=dict.fromkeys(sorted(door.backends), 0))))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def render(door: DoorSpec, servers: Iterable[Server]) -> str:
+    """The whole configuration, with these servers in it so that a restarted door is complete at once.
+
+    Raises `ProcessError` for a name or path that HAProxy's language would misread.
+    """
+    bufsize = door.body_bytes + HEADER_ROOM_BYTES
+    ready = list(servers)
+    return Template(Path(__file__).with_name("haproxy.cfg").read_text(encoding="utf-8")).substitute(
+        maxconn=max(64, min(4096, _MEMORY_BYTES // bufsize)),
+        bufsize=bufsize,
+        body_bytes=door.body_bytes,
+        hard_stop_s=f"{hard_stop_s(door):g}s",
+        server_s=f"{round(1000 * (door.deadline_s + 5))}ms",
+        queue_s=f"{round(1000 * door.queue_s)}ms",
+        admin_socket=_path(door.admin_socket),
+        bind=f"{'[' + door.host + ']' if ':' in door.host else door.host}:{door.port}",
+        routes="\n".join(_routes(door)),
+        control=f"    server control 'unix@{_path(door.control_socket)}'" if door.control_socket else "",
+        backends="\n".join(_backend(model, ready) for model in sorted(door.backends)),
+    )
+
+
+def hard_stop_s(door: DoorSpec) -> float:
+    """How long a leaving door may take to finish what it holds."""
+    return min(door.deadline_s, 5.0)
+
+
+def _routes(door: DoorSpec) -> list[str]:
+    lines = ["    acl routed always_false"]
+    for model in sorted(door.backends):
+        name = _name(model)
+        lines += _route(model, f"path_beg /v2/models/{name}/", f"path /v2/models/{name} /models/{name}/invocations")
+    default = door.default_model or (next(iter(door.backends)) if len(door.backends) == 1 else "")
+    if default:
+        lines += _route(default, "path /v2 /v2/ /ping /invocations", "path_beg /v2/health/")
+    return lines
+
+
+def _route(model: str, *conditions: str) -> list[str]:
+    acls = [f"    acl routed {condition}" for condition in conditions]
+    uses = [f"    use_backend {backend_of(model)} if {{ {condition} }}" for condition in conditions]
+    return acls + uses
+
+
+def _backend(model: str, servers: list[Server]) -> str:
+    # A killed replica's requests fit one buffer each (see tune.bufsize), so they are repeated elsewhere whole. Never
+    # response-timeout: a slow replica may have answered and recorded; only the supervisor's kill makes that certain.
+    lines = [
+        f"backend {backend_of(_name(model))}",
+        "    balance leastconn",
+        "    option redispatch 1",
+        "    retries 3",
+        "    retry-on conn-failure empty-response 500",
+    ]
+    lines += [f"    server {_name(server.name)} {address(server)}" for server in servers if server.model == model]
+    return "\n".join(lines)
+
+
+def address(server: Server) -> str:
+    """The words after a server's name, the same in the file and at run time."""
+    return f"unix@{_path(server.socket)} maxconn {server.maxconn}"
+
+
+def _name(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ProcessError(f"{name!r} cannot be a name in the door", fix="use lower-case letters, digits, '-' and '_'")
+    return name
+
+
+def _path(path: str) -> str:
+    if not _PATH.fullmatch(path):
+        raise ProcessError(
+            "a socket's path must be absolute, without spaces or quotes, and at most 100 bytes",
+            where=path,
+            fix="set runtime_dir to a short plain path",
+        )
+    return path

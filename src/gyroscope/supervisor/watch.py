@@ -1,0 +1,156 @@
+"""One post as the supervisor lives with it: who holds it, whether it is ready, what signs of life it gives.
+
+The loop keeps one `Watch` per name, looks through it each tick and gets the plain `Post` that `reconcile.py` decides
+about. It reads pulses, sockets and /proc; it signals nobody.
+"""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+
+from gyroscope.clock import SECOND_NS, MachineTime, wall_now
+from gyroscope.errors import ProcessError
+from gyroscope.supervisor import procfs
+from gyroscope.supervisor.hung import Signs, hung_reason
+from gyroscope.supervisor.processes import Child
+from gyroscope.supervisor.pulse import Pulse
+from gyroscope.supervisor.reconcile import STEADY_NS, Post, back_off_ns
+from gyroscope.supervisor.state import Entry, PostState
+from gyroscope.supervisor.wanted import ProcessSpec
+
+# Without the door nobody is served, so it is tried again every second whatever happens.
+_LONGEST_WAIT_NS = {"door": SECOND_NS, "replica": 10 * SECOND_NS, "service": 10 * SECOND_NS}
+
+
+@dataclass
+class Watch:
+    """A name and its present holder. `reason` is why the last holder went, or is going."""
+
+    spec: ProcessSpec
+    child: Child | None = None
+    state: PostState = "waiting"
+    since: int = 0  # wall time in microseconds
+    since_ns: int = 0
+    started_ns: int = 0
+    ready_ns: int = 0
+    stopped_ns: int = 0
+    retry_ns: int = 0
+    restarts: int = 0
+    failures: int = 0
+    reason: str = ""
+    kill_reason: str = ""
+    pulse: Pulse | None = None
+
+    def holds(self, child: Child, state: PostState, now: MachineTime) -> None:
+        """A process took the post."""
+        self.child = child
+        self.started_ns = now
+        self.stopped_ns = 0
+        self.kill_reason = ""
+        self.ready_ns = now if state == "ready" else 0
+        self.turn(state, now)
+
+    def turn(self, state: PostState, now: MachineTime) -> None:
+        """The post goes into another state."""
+        self.state = state
+        self.since_ns = now
+        self.since = wall_now()
+        if state == "ready":
+            self.ready_ns = now
+
+    def lost(self, now: MachineTime) -> None:
+        """The holder ended. A death counts towards the back-off, a leave that we asked for does not."""
+        how = self.child.bury() if self.child else ""
+        self._drop_pulse()
+        self.child = None
+        if self.state in ("draining", "stopping") and not self.kill_reason:
+            self.retry_ns = 0
+            self.turn("waiting", now)
+        else:
+            self.failed(f"killed: {self.kill_reason}" if self.kill_reason else how, now)
+
+    def failed(self, why: str, now: MachineTime) -> None:
+        """Nobody holds the post against our will: wait longer each time in a row."""
+        steady = self.ready_ns > 0 and now - self.ready_ns > STEADY_NS
+        self.failures = 1 if steady else self.failures + 1
+        self.ready_ns = 0
+        self.reason = why
+        self.retry_ns = now + min(back_off_ns(self.failures), _LONGEST_WAIT_NS[self.spec.kind])
+        self.turn("waiting", now)
+
+    def look(self, now: MachineTime, calm_ns: int, in_flight: int, answering_door: int) -> Post:
+        """What is to be decided about. `answering_door` is the pid that answers the door's admin socket."""
+        is_ready = self._is_ready(answering_door)
+        return Post(
+            spec=self.spec,
+            state=self.state,
+            since_ns=self.since_ns,
+            is_ready=is_ready,
+            in_flight=in_flight,
+            retry_ns=self.retry_ns,
+            hung=self._hung(now, calm_ns, is_ready),
+            reason=self.reason,
+        )
+
+    def entry(self) -> Entry:
+        """For the state file."""
+        pid, ticks = (self.child.pid, self.child.start_ticks) if self.child else (0, 0)
+        return Entry(self.spec, pid, ticks, self.state, self.restarts, self.reason, self.since)
+
+    def _is_ready(self, answering_door: int) -> bool:
+        if self.child is None:
+            return False
+        if self.ready_ns:
+            return True
+        if self.spec.kind == "door":
+            return answering_door == self.child.pid
+        if self.spec.pulse:
+            pulse = self._own_pulse()
+            return pulse is not None and pulse.state == "ready"
+        return _answers(self.spec.socket) if self.spec.socket else True
+
+    def _hung(self, now: MachineTime, calm_ns: int, is_ready: bool) -> str:
+        """Whom we already killed is not judged again: a process in the kernel's hands may take a while to go."""
+        if self.child is None or self.kill_reason:
+            return ""
+        is_stopped = procfs.run_state(self.child.pid) == "T"
+        self.stopped_ns = (self.stopped_ns or now) if is_stopped else 0
+        # The deadline is read before the beat: a replica that ends an item writes them the other way round.
+        pulse = self._own_pulse() if self.spec.kind == "replica" else None
+        deadline_ns = pulse.deadline_ns if pulse else 0
+        signs = Signs(
+            kind=self.spec.kind,
+            started_ns=self.started_ns,
+            is_ready=is_ready,
+            calm_ns=calm_ns,
+            ready_ns=self.ready_ns or now,
+            beat_ns=pulse.beat_ns if pulse else now,
+            deadline_ns=deadline_ns,
+            stopped_ns=self.stopped_ns,
+        )
+        return hung_reason(signs, now)
+
+    def _own_pulse(self) -> Pulse | None:
+        """The pulse, once the present holder writes it; before that it still says what the last one did."""
+        if self.pulse is None:
+            try:
+                self.pulse = Pulse.open(self.spec.pulse)
+            except ProcessError:
+                return None
+        return self.pulse if self.child and self.pulse.pid == self.child.pid else None
+
+    def _drop_pulse(self) -> None:
+        if self.pulse:
+            self.pulse.close()
+            self.pulse = None
+
+
+def _answers(path: str) -> bool:
+    try:
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(0.05)
+            probe.connect(path)
+            return True
+    except OSError:
+        return False
