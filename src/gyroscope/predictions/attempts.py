@@ -33,9 +33,9 @@ class Attempt(msgspec.Struct):
 def judge(attempts: Iterable[Attempt]) -> dict[int, tuple[bool, bool]]:
     """Attempt number -> (answered, id_conflict), for all attempts of one request id.
 
-    Among attempts with the same input the last in time is answered; one that brought a prediction outranks one that failed. A
-    failure whose input is not known counts as a try at the same request. Two inputs within 15 minutes are a conflict: both
-    stay answered and both are flagged.
+    Among attempts with the same input the last in time is answered; one that brought a prediction outranks one that
+    failed. A failure whose input is not known counts as a try at the same request. Two inputs within 15 minutes are a
+    conflict: both stay answered and both are flagged.
 
     >>> first = Attempt("r", 1, "2013-03-01", 7, 0, 1)
     >>> judge([first, Attempt("r", 2, "2013-03-01", 7, 5, 1)])

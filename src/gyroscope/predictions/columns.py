@@ -1,6 +1,6 @@
 """Records as the Arrow columns of the table: typed features from the signature, one row per prediction.
 
-The recorder calls `group_columns` once per version in a batch and `arrow_table` once per commit. Pure: no file, no clock.
+`drain.py` calls `group_columns` once per version in a batch and `arrow_table` once per commit. Pure: no file, no clock.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ def _or_missing(group: dict[str, Column], name: str, kind: Kind) -> NDArray[Any]
 
 
 def _arrow(kind: Kind, values: NDArray[Any]) -> Any:
-    """A missing number is null in the table, never NaN: an average in anyone's SQL then is the average of what is known."""
+    """A missing number is null in the table, never NaN: an average in anyone's SQL then is one of what is known."""
     if kind == "text":
         return Array(values.tolist(), type=DataType.utf8())
     if kind == "time":

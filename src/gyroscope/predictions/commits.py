@@ -19,8 +19,9 @@ from gyroscope.errors import StoreError
 from gyroscope.predictions.attempts import Attempt
 
 OFFSETS = "gyroscope.offsets"
-# Our commits all carry offsets; only a visitor's (an optimize, a vacuum) do not, so the newest few nearly always suffice.
+# Our commits all carry offsets; only a visitor's (an optimize, a vacuum) do not: the newest few nearly always suffice.
 RECENT = 20
+SAME_ATTEMPT = "t.day = s.day AND t.request_id = s.request_id AND t.attempt = s.attempt"
 
 
 class Commits:
@@ -89,7 +90,7 @@ class Commits:
         try:
             self._table.merge(
                 _amendments(attempts),
-                predicate=f"t.day IN ({days}) AND t.day = s.day AND t.request_id = s.request_id AND t.attempt = s.attempt",
+                predicate=f"t.day IN ({days}) AND {SAME_ATTEMPT}",
                 source_alias="s",
                 target_alias="t",
                 commit_properties=_properties(offsets),
@@ -98,7 +99,7 @@ class Commits:
             raise self._broken("amended", error) from error
 
     def attempts_since(self, version: int) -> list[Attempt] | None:
-        """Every attempt with a row in a file that came after `version` (-1: in any); None when that is not known any more."""
+        """Every attempt with a row in a file that came after `version` (-1: in any); None when that is forgotten."""
         if self._table is None:
             return []
         files = set(self._table.file_uris())

@@ -1,7 +1,7 @@
 """One model's way from segments to table and index; `recorder.py` decides when.
 
-Rows and offsets travel in one commit; the index follows and can always be caught up from the table; a segment is deleted
-only when it is sealed and all of it is committed.
+Rows and offsets travel in one commit; the index follows and can always be caught up from the table; a segment is
+deleted only when it is sealed and all of it is committed.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 from uuid import uuid4
 
 from gyroscope.errors import StoreError
@@ -31,6 +31,8 @@ CREATE TABLE IF NOT EXISTS damage(
   PRIMARY KEY(segment, offset));
 """
 FIELDS = "request_id, attempt, day, input_hash, arrived_at, rows, answered, conflict"
+SELECT_ATTEMPTS = f"SELECT {FIELDS} FROM attempts WHERE request_id IN"  # noqa: S608  # fixed names
+INSERT_ATTEMPT = f"INSERT OR REPLACE INTO attempts({FIELDS}) VALUES(?,?,?,?,?,?,?,?)"  # noqa: S608  # fixed names
 # SQLite allows 32,766 parameters a statement; a few thousand already cost nothing extra per id.
 CHUNK = 8_000
 KEPT_DAMAGE_BYTES = 1024 * 1024
@@ -93,8 +95,8 @@ class IdIndex:
     def attempts(self, request_ids: Iterable[str]) -> dict[str, list[Attempt]]:
         """All known attempts at these requests."""
         found: dict[str, list[Attempt]] = {}
-        for row in self._by_id(f"SELECT {FIELDS} FROM attempts WHERE request_id IN", request_ids):
-            found.setdefault(row[0], []).append(Attempt(*row[:6], bool(row[6]), bool(row[7])))
+        for row in self._by_id(SELECT_ATTEMPTS, request_ids):
+            found.setdefault(row[0], []).append(_attempt(row))
         return found
 
     def places(self, request_ids: Iterable[str]) -> dict[str, Place]:
@@ -116,16 +118,17 @@ class IdIndex:
         """
         with _transaction(self._db):
             self._db.executemany(
-                f"INSERT OR REPLACE INTO attempts({FIELDS}) VALUES(?,?,?,?,?,?,?,?)",  # noqa: S608  # fixed names
+                INSERT_ATTEMPT,
                 [
                     (a.request_id, a.attempt, a.day, a.input_hash, a.arrived_at, a.rows, a.answered, a.conflict)
                     for a in attempts
                 ],
             )
-            self._db.executemany(
-                "DELETE FROM amendments WHERE request_id = ? AND attempt = ?",
-                [(a.request_id, a.attempt) for a in attempts],
-            )
+            if self._db.execute("SELECT 1 FROM amendments LIMIT 1").fetchone():
+                self._db.executemany(
+                    "DELETE FROM amendments WHERE request_id = ? AND attempt = ?",
+                    [(a.request_id, a.attempt) for a in attempts],
+                )
             self._db.executemany(
                 "INSERT OR REPLACE INTO amendments VALUES(?,?,?,?)",
                 [(a.request_id, a.attempt, a.answered, a.conflict) for a in amendments],
@@ -138,7 +141,7 @@ class IdIndex:
             "SELECT a.request_id, a.attempt, a.day, a.input_hash, a.arrived_at, a.rows, o.answered, o.conflict"
             " FROM amendments o JOIN attempts a USING(request_id, attempt)"
         )
-        return [Attempt(*row[:6], bool(row[6]), bool(row[7])) for row in rows]
+        return [_attempt(row) for row in rows]
 
     def forget(self) -> None:
         """Empty the index before it is made again from the table; damage stays."""
@@ -161,9 +164,9 @@ class IdIndex:
             "SELECT segment, offset, length, reason FROM damage ORDER BY segment, offset"
         ).fetchall()
 
-    def _by_id(self, query: str, request_ids: Iterable[str], order: str = "") -> list[tuple[str, ...]]:
+    def _by_id(self, query: str, request_ids: Iterable[str], order: str = "") -> list[tuple[Any, ...]]:
         every = list(request_ids)
-        found = []
+        found: list[tuple[Any, ...]] = []
         for start in range(0, len(every), CHUNK):
             some = every[start : start + CHUNK]
             found += self._db.execute(f"{query} ({','.join('?' * len(some))}){order}", some).fetchall()
@@ -176,6 +179,11 @@ class IdIndex:
                 f"the index of request ids has no {key}", where=str(self._path), fix="restart the recorder"
             )
         return str(row[0])
+
+
+def _attempt(row: tuple[Any, ...]) -> Attempt:
+    request_id, number, day, hashed, arrived_at, rows, answered, conflict = row
+    return Attempt(request_id, number, day, hashed, arrived_at, rows, bool(answered), bool(conflict))
 
 
 class _transaction:  # noqa: N801  # reads as a verb: with _transaction(db)

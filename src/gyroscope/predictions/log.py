@@ -1,7 +1,7 @@
 """What a replica calls before it answers: one append to its own segment.
 
 A segment is a file on tmpfs that exactly one process appends to, under a `flock` that the kernel drops when the process
-dies; the recorder drains it and, once it is sealed, deletes it. This module never reads a segment and never waits for a disk.
+dies; the recorder drains it and, once it is sealed, deletes it. This module never reads a segment or waits for a disk.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def segment_folder(runtime: Path, model: str) -> Path:
 class PredictionLog:
     """One replica's log. `append` says how durable the entry is before the reply leaves.
 
-    `mode` "off" writes nothing. When a write fails or `cap_bytes` of undrained segments are reached, `on_failure` decides:
-    "serve_unlogged" answers "no" and counts it in `failed`, "fail_closed" raises `StoreError`.
+    `mode` "off" writes nothing. When a write fails or `cap_bytes` of undrained segments are reached, `on_failure`
+    decides: "serve_unlogged" answers "no" and counts it in `failed`, "fail_closed" counts it and raises `StoreError`.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """The recorder: the one process per home that drains all segments into the tables.
 
 Order of every cycle: read segments, commit rows with their offsets, take them into the index of ids, amend earlier
-attempts, delete what is drained. A kill between any two steps neither loses nor doubles a row. It never serves or judges.
+attempts, delete what is drained. A kill between any two steps neither loses nor doubles a row. It never serves.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from gyroscope.records import Version
 LOG = logging.getLogger(__name__)
 
 LOCK_NAME = "recorder.lock"
-# How long an idle recorder waits: a tenth of the pace of commits, so a row is in the table about a second after its reply.
+# How long an idle recorder waits: a tenth of the pace of commits, so a row is in the table a second after its reply.
 PAUSE_S = 0.1
 
 

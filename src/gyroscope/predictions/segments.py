@@ -1,6 +1,7 @@
 """What the recorder reads: the segments of one model, from where the table left off.
 
-A segment whose lock is free is sealed: its writer closed it or is dead, and nobody will append to it again. Never writes.
+A segment whose lock is free is sealed: its writer closed it or is dead, and nobody will append to it again.
+`drain.py` calls it; nothing here writes.
 """
 
 from __future__ import annotations

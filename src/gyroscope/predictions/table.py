@@ -1,7 +1,7 @@
 """Typed reading of one model's table with DuckDB; numpy out, Arrow for people.
 
-Monitoring, reports and the notebook read through here. Files of the table never change, so whatever is computed from one
-may be kept under its path. This module never writes.
+Monitoring, reports and the notebook read through here. Files of the table never change, so whatever is computed from
+one may be kept under its path. This module never writes.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from gyroscope.errors import StoreError
 
 TIMES = ("event_time", "arrival_time")
 SOURCE = "read_parquet($1, union_by_name=true, hive_partitioning=true, hive_types={'day': VARCHAR})"
+SELECT_ALL = f"SELECT * FROM {SOURCE}"  # noqa: S608  # fixed text
 
 
 class TableFile(msgspec.Struct, frozen=True):
@@ -83,8 +84,8 @@ class Table:
     def read(self, file: TableFile, columns: Sequence[str]) -> dict[str, NDArray[Any]]:
         """Chosen columns of one file.
 
-        Numbers come as float64 with NaN where missing (counters and flags that cannot be missing keep their type), texts as
-        object arrays with None where missing, times as int64 microseconds. A column that the file does not have is missing.
+        Numbers come as float64 with NaN where any is missing, else in their own type; texts as object arrays with None
+        where missing; times as int64 microseconds. A column that the file does not have is all missing.
         """
         return self._read([file.path], columns)
 
@@ -111,14 +112,15 @@ class Table:
                 where=str(self._path),
                 fix="choose other days",
             )
-        return arro3.core.Table.from_arrow(self._duck.cursor().sql(f"SELECT * FROM {SOURCE}", params=[files]))
+        return arro3.core.Table.from_arrow(self._duck.cursor().sql(SELECT_ALL, params=[files]))
 
     def _read(self, files: list[str], columns: Sequence[str]) -> dict[str, NDArray[Any]]:
         cursor = self._duck.cursor()
-        cursor.execute(f"DESCRIBE SELECT * FROM {SOURCE}", [files])
+        cursor.execute(f"DESCRIBE {SELECT_ALL}", [files])
         kinds = {row[0]: row[1] for row in cursor.fetchall()}
         chosen = ", ".join(_select(name, kinds.get(name)) for name in columns)
-        found = cursor.execute(f"SELECT {chosen} FROM {SOURCE}", [files]).fetchnumpy()
+        # Names are quoted by `_select`, files are parameters.
+        found = cursor.execute(f"SELECT {chosen} FROM {SOURCE}", [files]).fetchnumpy()  # noqa: S608
         return {name: _plain(found[name], kinds.get(name)) for name in columns}
 
     def _newest(self) -> DeltaTable | None:
@@ -147,9 +149,10 @@ def _plain(values: NDArray[Any], kind: str | None) -> NDArray[Any]:
     """DuckDB masks what is missing; here a missing number is NaN and a missing text None."""
     if not isinstance(values, np.ma.MaskedArray):
         return values
-    if kind == "VARCHAR":
-        return np.where(np.ma.getmaskarray(values), None, values.data)
-    return values.astype(np.float64).filled(np.nan)
+    missing = np.ma.getmaskarray(values)
+    plain = np.asarray(values.data, dtype=object if kind == "VARCHAR" else np.float64).copy()
+    plain[missing] = None if kind == "VARCHAR" else np.nan
+    return plain
 
 
 def _no_outcomes(width: int) -> Outcomes:

@@ -1,7 +1,7 @@
 """The record that a replica writes before it answers, and the reader that survives damage.
 
 A record is one fixed little-endian header, one row-major block per dtype (float64 inputs, int32 category codes, float64
-outputs) and a tail of strings, so numpy alone can decode it. `log.py` encodes, `recorder.py` scans. Nothing here opens a file.
+outputs) and a tail of strings, so numpy alone can decode it. `log.py` encodes, `segments.py` scans. No file is opened.
 """
 
 from __future__ import annotations
@@ -38,8 +38,9 @@ EARLIEST_US, LATEST_US = -62_135_596_800_000_000, 253_402_300_799_999_999
 class LogEntry(msgspec.Struct):
     """One attempt at one request, as the replica knows it.
 
-    `matrix` is float64 (n, F) in the order of the signature; a category column holds its code, NaN or -1 where missing, -2
-    where `unseen` (row, column, text) brings a string without a code. `matrix` and `outputs` (n, K) are None for an error.
+    `matrix` is float64 (n, F) in the order of the signature; a category column holds its code, NaN or -1 where missing;
+    `unseen` (row, column, text) brings the strings that have no code (whatever the matrix holds there becomes -2).
+    `matrix` and `outputs` (n, K) are None for an error.
     """
 
     request_id: str
@@ -64,7 +65,9 @@ class Layout:
         self.numeric = np.flatnonzero(~np.array(strings, dtype=bool))
         self.category = np.flatnonzero(np.array(strings, dtype=bool))
         self.width = signature.width
-        self.known = np.array([len(signature.features[column].categories) for column in self.category], dtype=np.int64)
+        self.known = np.array(
+            [len(signature.features[column].categories) for column in self.category], dtype=np.float64
+        )
         described = msgspec.json.encode((signature.features, signature.width))
         self.schema_id = int.from_bytes(hashlib.sha256(described).digest()[:8], "little")
 
@@ -157,8 +160,8 @@ def matrix_of(rows: int, numeric: bytes, category: bytes, layout: Layout) -> NDA
 def scan(data: bytes, *, sealed: bool, segment: int = 0) -> Scan:
     """Read all records of `data`, a segment or what a segment holds after the end of an earlier scan.
 
-    In a sealed segment whatever is not a record is damage. In a live one an unfinished tail may still be on its way (a reader
-    can see half a write), so the scan stops in front of it.
+    In a sealed segment whatever is not a record is damage. In a live one an unfinished tail may still be on its way (a
+    reader can see half a write), so the scan stops in front of it.
     """
     records: list[Record] = []
     damages: list[Damage] = []
@@ -228,7 +231,7 @@ def _blocks(entry: LogEntry, layout: Layout) -> tuple[tuple[bytes, bytes, bytes]
         if layout.category.size == 0:
             numeric = matrix.astype("<f8", copy=False).tobytes()
         else:
-            numeric = matrix[:, layout.numeric].tobytes()
+            numeric = matrix.take(layout.numeric, axis=1).tobytes()
             category = _codes(matrix, entry.unseen, layout)
     if outputs is not None:
         if outputs.size != rows * layout.width:
@@ -238,16 +241,20 @@ def _blocks(entry: LogEntry, layout: Layout) -> tuple[tuple[bytes, bytes, bytes]
 
 
 def _codes(matrix: NDArray[np.float64], unseen: list[tuple[int, int, str]], layout: Layout) -> bytes:
-    codes = matrix[:, layout.category]
-    missing = codes != codes
-    if missing.any():
-        codes[missing] = MISSING
+    codes = matrix.take(layout.category, axis=1)
+    if not _are_codes(codes, layout):
+        codes[codes != codes] = MISSING
+        if not _are_codes(codes, layout):
+            raise ValueError("a category code is outside the signature's categories")
     whole = codes.astype("<i4")
-    if (whole >= layout.known).any() or (whole < UNSEEN).any():
-        raise ValueError("a category code is outside the signature's categories")
     for row, column, _text in unseen:
         whole[row, int(np.searchsorted(layout.category, column))] = UNSEEN
     return whole.tobytes()
+
+
+def _are_codes(codes: NDArray[np.float64], layout: Layout) -> bool:
+    # NaN compares false, so one test finds what is missing and what is no code.
+    return bool(((codes >= UNSEEN) & (codes < layout.known)).all())
 
 
 def _unseen(item: tuple[int, int, str]) -> bytes:
