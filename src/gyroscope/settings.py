@@ -36,16 +36,14 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Door(Section, frozen=True):
     """Where clients connect."""
 
-    host: Annotated[str, Meta(description="address to listen on; loopback only, unless allow_remote is true")] = (
-        "127.0.0.1"
-    )
+    host: Annotated[str, Meta(description="address to listen on; loopback only, unless allow_remote")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65_535, description="port to listen on")] = 8080
     allow_remote: Annotated[
-        bool, Meta(description="let other machines connect: for containers and behind a proxy that encrypts")
+        bool, Meta(description="let other machines connect: in containers, behind an encrypting proxy")
     ] = False
     allowed_hosts: Annotated[
         tuple[str, ...],
-        Meta(description="names clients may call this machine, besides loopback ones and the host above"),
+        Meta(description="further names by which clients call this machine"),
     ] = ()
 
 
@@ -53,21 +51,19 @@ class Serving(Section, frozen=True):
     """How predictions are answered and written down."""
 
     deadline_s: Annotated[
-        float, Meta(ge=0.001, le=60, description="seconds a request may take; a replica stuck for longer is replaced")
+        float, Meta(ge=0.001, le=60, description="seconds a request may take; a replica stuck longer is replaced")
     ] = 1.0
     body_mib: Annotated[int, Meta(ge=1, le=64, description="largest request body, MiB; a larger one gets 413")] = 1
     max_in_flight: Annotated[
-        int, Meta(ge=1, le=10_000, description="requests one replica works on at once; the rest waits at the door")
+        int, Meta(ge=1, le=10_000, description="requests in one replica at once; more wait at the door")
     ] = 8
     log: Annotated[
         Literal["os", "off"],
-        Meta(
-            description="os: each prediction is written to memory that survives a killed process; off: none is recorded"
-        ),
+        Meta(description="write each prediction to memory that survives killed processes"),
     ] = "os"
     on_log_failure: Annotated[
         Literal["serve_unlogged", "fail_closed"],
-        Meta(description="when a prediction cannot be written down: answer it marked unlogged, or refuse it with 503"),
+        Meta(description="when it cannot be written"),
     ] = "serve_unlogged"
     segment_cap_mib: Annotated[
         int, Meta(ge=1, le=65_536, description="memory one replica's unrecorded predictions may take, MiB")
@@ -121,7 +117,7 @@ class Settings(Section, frozen=True):
         str, Meta(min_length=1, description="folder of models, predictions and state, relative to this file")
     ] = ".gyroscope"
     runtime_dir: Annotated[
-        str, Meta(description="folder of sockets and unrecorded predictions, in memory; empty: one under /dev/shm")
+        str, Meta(description="folder in memory for sockets and unrecorded predictions; empty: below /dev/shm")
     ] = ""
     door: Door = Door()
     serving: Serving = Serving()

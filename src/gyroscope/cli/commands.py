@@ -1,0 +1,78 @@
+"""The table of commands: which noun and verb runs which file.
+
+`main` builds the shell from it, the reference in docs/cli.md is written from it. A command's file imports what is
+heavy inside its function, so that `gyro --help` stays quick.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import gyroscope
+from gyroscope.cli import compare, demo, doctor, down, init, link, predict, profile, status, up
+from gyroscope.cli.labels import add as labels_add
+from gyroscope.cli.models import add, convert, serve, show
+from gyroscope.cli.models import list as listing
+from gyroscope.cli.open import open_page
+
+
+def gyro() -> typer.Typer:
+    """The whole command line."""
+    shell = _noun("Machine-learning models in production, kept accurate, observable and fast.")
+    shell.callback()(_every_command)
+    shell.command("init")(init.init)
+    shell.command("doctor")(doctor.doctor)
+    shell.add_typer(_models(), name="models")
+    shell.command("up")(up.up)
+    shell.command("status")(status.status)
+    shell.command("link")(link.link)
+    shell.command("open")(open_page)
+    shell.command("predict")(predict.predict)
+    shell.add_typer(_labels(), name="labels")
+    shell.command("down")(down.down)
+    shell.command("profile")(profile.profile)
+    shell.command("compare")(compare.compare)
+    shell.command("demo")(demo.demo)
+    return shell
+
+
+def _models() -> typer.Typer:
+    noun = _noun("The models of this home and their versions.")
+    noun.command("add")(add.add)
+    noun.command("list")(listing.list_models)
+    noun.command("show")(show.show)
+    noun.command("serve")(serve.serve)
+    noun.command("convert")(convert.convert)
+    return noun
+
+
+def _labels() -> typer.Typer:
+    noun = _noun("The outcomes that arrive after the predictions.")
+    noun.callback()(_only_verbs)
+    noun.command("add")(labels_add.add)
+    return noun
+
+
+def _noun(about: str) -> typer.Typer:
+    # No tracebacks with local variables: they could show a key.
+    return typer.Typer(help=about, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+def _tell_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"gyroscope {gyroscope.__version__}")
+        raise typer.Exit
+
+
+def _every_command(
+    version: Annotated[
+        bool, typer.Option("--version", help="print the version and end", is_eager=True, callback=_tell_version)
+    ] = False,
+) -> None:
+    """Machine-learning models in production, kept accurate, observable and fast."""
+
+
+def _only_verbs() -> None:
+    """The outcomes that arrive after the predictions."""

@@ -1,0 +1,4 @@
+"""`gyro labels ...`: outcomes that arrive after the predictions.
+
+One file per verb.
+"""

@@ -1,0 +1,105 @@
+"""`gyro models add`: a new version with its signature and, if there are any, its held-out reference predictions.
+
+The first version of a model gets its traffic at once; a later one waits for `gyro models serve`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gyroscope.cli.options import JsonOption, SettingsOption, settings_path
+from gyroscope.cli.output import print_json, say, warn
+from gyroscope.clock import wall_now
+
+if TYPE_CHECKING:
+    from gyroscope.assembly import House
+    from gyroscope.cli.models.held_out import Judged
+    from gyroscope.records import Version
+
+FIRST = "the first version of its model"
+
+
+def add(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="the model's name: a-z, 0-9, - and _")],
+    artifact: Annotated[str, typer.Argument(metavar="ARTIFACT", help="an ONNX or LightGBM file, or churn.py:Class")],
+    signature: Annotated[Path, typer.Option("--signature", help="YAML or JSON file of inputs and output")],
+    runner: Annotated[str, typer.Option("--runner", help="onnx, lightgbm or python; else judged by the content")] = "",
+    code: Annotated[
+        Path | None, typer.Option("--code", help="the folder that holds the module of module:Class")
+    ] = None,
+    reference: Annotated[
+        Path | None, typer.Option("--reference", help="held-out predictions: Parquet, CSV or JSON with all features")
+    ] = None,
+    score_column: Annotated[
+        list[str] | None,
+        typer.Option("--score-column", help="what was predicted, one per class; else the model scores the rows itself"),
+    ] = None,
+    label_column: Annotated[str, typer.Option("--label-column", help="the outcomes in the reference")] = "",
+    time_column: Annotated[str, typer.Option("--time-column", help="when each row happened")] = "",
+    held_out: Annotated[
+        bool, typer.Option("--held-out", help="promise: the model was not trained on the reference rows")
+    ] = False,
+    training_rows: Annotated[
+        Path | None, typer.Option("--training-rows", help="rows it was trained on, to look for them in the reference")
+    ] = None,
+    settings: SettingsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add a version of a model. Exit code 1: the reference looks wrong, and nothing was added."""
+    from gyroscope.assembly import House
+    from gyroscope.cli.models.candidates import read_candidate
+    from gyroscope.cli.models.held_out import HeldOut, judge
+    from gyroscope.models import Blocks
+
+    house = House(settings_path(settings))
+    candidate = read_candidate(name, artifact, signature, runner, code)
+    judged = None
+    if reference is not None:
+        words = HeldOut(reference, tuple(score_column or ()), label_column, time_column, training_rows, held_out)
+        monitoring = house.settings.monitoring
+        judged = judge(candidate, words, Blocks(zone=monitoring.timezone, length=monitoring.window))
+        _complain(judged, is_promised=held_out, as_json=as_json)
+    version = house.models.add(candidate, wall_now())
+    is_served = _register(house, version, judged)
+    if as_json:
+        complaints = judged.complaints if judged else ()
+        print_json({"added": True, "version": version, "served": is_served, "complaints": complaints})
+    else:
+        _tell(house, version, is_served=is_served, has_reference=judged is not None)
+
+
+def _complain(judged: Judged, *, is_promised: bool, as_json: bool) -> None:
+    """Without the promise that the rows were held out, whatever looks wrong stops the adding."""
+    for complaint in judged.complaints:
+        warn(complaint)
+    if judged.complaints and not is_promised:
+        if as_json:
+            print_json({"added": False, "complaints": judged.complaints})
+        else:
+            warn("Nothing was added. Mend the reference, or add --held-out if you know better.")
+        raise typer.Exit(1)
+
+
+def _register(house: House, version: Version, judged: Judged | None) -> bool:
+    from gyroscope.records import Route
+
+    if judged is not None:
+        house.models.put_reference(version, judged.reference)
+    routes = house.routes.routes(version.model)
+    if not routes:
+        house.routes.set_route(Route(version.model, version.version), reason=FIRST, now=wall_now())
+        return True
+    return any(route.version == version.version for route in routes)
+
+
+def _tell(house: House, version: Version, *, is_served: bool, has_reference: bool) -> None:
+    say(f"added {version.model} {version.version} ({version.runner})")
+    if not has_reference:
+        first = house.settings.monitoring.reference
+        amount = f"first {first.first_rows} rows" if first.first_rows else f"first {first.first_days} days"
+        say(f"no reference was given: the {amount} of its predictions become the reference")
+    if not is_served:
+        say(f"another version is served; to change over: gyro models serve {version.model} {version.version}")

@@ -1,0 +1,72 @@
+"""What `gyro models add` was given, as a candidate for the store: which file, which runner, which class.
+
+Only `add` calls this. It opens no model.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gyroscope.errors import ModelError, did_you_mean
+
+if TYPE_CHECKING:
+    from gyroscope.models import Candidate
+    from gyroscope.records import RunnerName
+
+
+def read_candidate(model: str, artifact: str, signature: Path, runner: str, code: Path | None) -> Candidate:
+    """A candidate from the words of the command line.
+
+    Raises `ModelError` when the file is missing, no runner fits it, or it is a pickle.
+    """
+    from gyroscope.models import Candidate, read_signature
+
+    path, entry = _place_of(artifact, code)
+    chosen = _runner_of(path, entry, runner)
+    return Candidate(model=model, runner=chosen, signature=read_signature(signature), artifact=path, entry=entry)
+
+
+def _place_of(artifact: str, code: Path | None) -> tuple[Path, str]:
+    """`model.onnx` is a file; `churn.py:Churn` and `churn:Churn` are a class in a file; with --code, in a folder."""
+    place, colon, name = artifact.rpartition(":")
+    if not colon or Path(artifact).exists():
+        return Path(artifact), ""
+    module = place.removesuffix(".py")
+    if code is not None:
+        return code, f"{module}:{name}"
+    file = Path(f"{module}.py")
+    if not file.is_file() and "/" not in module:
+        file = Path(*module.split(".")).with_suffix(".py")
+    if not file.is_file():
+        raise ModelError(
+            f"there is no {file} to find the class {name!r} in",
+            where=artifact,
+            fix="name the file, churn.py:Churn, or the folder it is in, --code FOLDER",
+        )
+    return file, f"{file.stem}:{name}"
+
+
+def _runner_of(path: Path, entry: str, runner: str) -> RunnerName:
+    from gyroscope import backends
+    from gyroscope.models.formats import format_of, read_artifact, refuse_pickle
+
+    known = backends.known("runners")
+    if runner and runner not in known:
+        raise ModelError(f"no runner is called {runner!r}", where="--runner", fix=did_you_mean(runner, known))
+    found = runner or ("python" if entry else format_of(path))
+    if found == "pickle":
+        refuse_pickle(path, read_artifact(path))
+    if found == "python" and not entry:
+        raise ModelError(
+            "code needs the name of its class",
+            where=str(path),
+            fix=f"write {path.name}:ClassName, for a folder with --code",
+        )
+    if found not in known:
+        raise ModelError(
+            "this file is neither ONNX nor LightGBM text",
+            where=str(path),
+            fix=f"name its runner: --runner {' or '.join(known)}",
+        )
+    return found  # type: ignore[return-value]

@@ -1,0 +1,90 @@
+"""Reference rows that `gyro models add --reference` reads: features, scores, labels and times out of one file.
+
+Only `add` calls this. What the rows mean is judged in `gyroscope.models`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from gyroscope.cli.tables import read_columns
+from gyroscope.clock import parse_event_time
+from gyroscope.errors import ModelError, did_you_mean
+
+if TYPE_CHECKING:
+    from gyroscope.models import Blocks, Candidate, ReferenceProfile
+
+
+class HeldOut(msgspec.Struct, frozen=True):
+    """The words of the command line about a reference file."""
+
+    path: Path
+    score_columns: tuple[str, ...] = ()
+    label_column: str = ""
+    time_column: str = ""
+    training_rows: Path | None = None
+    is_promised: bool = False
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """A reference, and what looks wrong with it."""
+
+    reference: ReferenceProfile
+    complaints: tuple[str, ...]
+
+
+def judge(candidate: Candidate, held_out: HeldOut, blocks: Blocks) -> Judged:
+    """Read the rows, score them by the candidate itself, and say what looks wrong with them as a reference.
+
+    Raises `ModelError` for a missing column, and what loading or running the model raises.
+    """
+    from gyroscope.models import build_reference, looks_in_sample
+
+    columns = read_columns(held_out.path)
+    for name in (*held_out.score_columns, held_out.label_column, held_out.time_column):
+        if name and name not in columns:
+            raise ModelError(f"there is no column {name!r}", where=str(held_out.path), fix=did_you_mean(name, columns))
+    features = {name: columns[name] for name in candidate.signature.names if name in columns}
+    times = _times(columns[held_out.time_column], held_out) if held_out.time_column else None
+    own = _own_outputs(candidate, features)
+    outputs = np.stack([columns[name] for name in held_out.score_columns], axis=1) if held_out.score_columns else own
+    outputs = outputs.astype(np.float64).reshape(own.shape) if outputs.size == own.size else outputs
+    labels = columns[held_out.label_column] if held_out.label_column else None
+    reference = build_reference(candidate.signature, features, outputs, labels, times, blocks)
+    training = read_columns(held_out.training_rows) if held_out.training_rows else None
+    complaints = looks_in_sample(
+        features, outputs, times, own_outputs=own, training=training, is_promised=held_out.is_promised
+    )
+    return Judged(reference, tuple(complaints))
+
+
+def _own_outputs(candidate: Candidate, features: dict[str, NDArray[Any]]) -> NDArray[np.float64]:
+    """What the candidate says on these rows, before it is in the store: also the proof that it loads and answers."""
+    import tempfile
+
+    from gyroscope.clock import wall_now
+    from gyroscope.models import ModelStore, encode_columns, open_runner
+
+    with tempfile.TemporaryDirectory(prefix="gyroscope-candidate-") as folder:
+        store = ModelStore(Path(folder))
+        runner = open_runner(store, store.add(candidate, wall_now()))
+        return runner.predict(encode_columns(candidate.signature, features))
+
+
+def _times(column: NDArray[Any], held_out: HeldOut) -> NDArray[np.int64]:
+    """Microseconds since 1970 from timestamps, ISO texts or epoch seconds."""
+    if column.dtype.kind == "M":
+        return column.astype("datetime64[us]").astype(np.int64)
+    try:
+        return np.array([parse_event_time(str(value)) for value in column.tolist()], dtype=np.int64)
+    except ValueError as error:
+        raise ModelError(
+            f"a time cannot be read: {error}",
+            where=f"{held_out.path}, column {held_out.time_column!r}",
+            fix="ISO 8601 with its offset, or seconds since 1970",
+        ) from error

@@ -1,0 +1,38 @@
+"""`gyro models serve`: give all of a model's traffic to one of its versions; also the way back.
+
+Control makes the replicas match within seconds when everything runs.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from gyroscope.cli.options import JsonOption, ModelArgument, SettingsOption, settings_path
+from gyroscope.cli.output import print_json, say
+from gyroscope.clock import wall_now
+
+
+def serve(
+    model: ModelArgument,
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="see 'gyro models show'")],
+    reason: Annotated[str, typer.Option("--reason", help="why, for the history")] = "asked for on the command line",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would change, and change nothing")] = False,
+    settings: SettingsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Serve one version of a model, and no other."""
+    from gyroscope.assembly import House
+    from gyroscope.records import Route
+
+    house = House(settings_path(settings))
+    wanted = Route(model, house.models.get(model, version).version)
+    before = house.routes.routes(model)
+    if not dry_run and before != [wanted]:
+        house.routes.set_route(wanted, reason=reason, now=wall_now())
+    if as_json:
+        print_json({"before": before, "after": [wanted], "changed": not dry_run and before != [wanted]})
+    else:
+        was = ", ".join(f"{route.version} {route.share:.0%}" for route in before) or "none"
+        say(f"{'would serve' if dry_run else 'serving'} {model} {version} (before: {was})")

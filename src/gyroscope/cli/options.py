@@ -1,0 +1,36 @@
+"""Options that many commands share, each declared once.
+
+Commands annotate their parameters with these. Nothing here reads a settings file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gyroscope.errors import SettingsError
+from gyroscope.settings import FILE_NAME, find_settings
+
+SettingsOption = Annotated[
+    Path | None,
+    typer.Option("--settings", "-s", help="the settings file; else the nearest gyroscope.yaml from here upwards"),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
+ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="the model's name")]
+
+
+def settings_path(given: Path | None) -> Path:
+    """The settings file a command works with.
+
+    Raises `SettingsError` when none was named and none is found.
+    """
+    found = given or find_settings(Path.cwd())
+    if found is None:
+        raise SettingsError(
+            f"there is no {FILE_NAME} here or in a folder above",
+            where=str(Path.cwd()),
+            fix="run 'gyro init', or name one with --settings",
+        )
+    return found

@@ -1,0 +1,41 @@
+"""`gyro status`: what runs, what is wanted, and how many labels have come.
+
+Exit code 1 when something that should run does not.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from gyroscope.cli.options import JsonOption, SettingsOption, settings_path
+from gyroscope.cli.output import print_json, print_table, say
+
+
+def status(settings: SettingsOption = None, as_json: JsonOption = False) -> None:
+    """Show processes, models, routes and labels."""
+    from gyroscope import assembly
+
+    found = assembly.status(settings_path(settings))
+    is_well = found.running and all(process.state == "ready" for process in found.processes)
+    if as_json:
+        print_json(found)
+    else:
+        say(f"{'up' if found.running else 'down'}  {found.address}")
+        print_table(
+            ("process", "kind", "state", "pid", "restarts", "reason"),
+            [(one.name, one.kind, one.state, one.pid, one.restarts, one.reason) for one in found.processes],
+        )
+        print_table(
+            ("model", "versions", "replicas", "labels"),
+            [(one.name, _routes(one.routes), one.replicas, _counts(one.labels)) for one in found.models],
+        )
+    if not is_well:
+        raise typer.Exit(1)
+
+
+def _routes(routes: object) -> str:
+    return ", ".join(f"{route.version} {route.share:.0%}" for route in routes) or "none served"  # type: ignore[attr-defined]
+
+
+def _counts(labels: dict[str, int]) -> str:
+    return ", ".join(f"{count} {state}" for state, count in labels.items() if count) or "none"
