@@ -24,12 +24,12 @@ from gyroscope.supervisor.wanted import read_wanted
 _POLL_S = 0.02
 
 
-def start(run_dir: Path | str, timeout_s: float = 90.0) -> dict[str, Any]:
+def start(run_dir: Path | str, timeout_s: float = 90.0, *, foreground: bool = False) -> dict[str, Any]:
     """Start a daemon that outlives us and wait until all that is wanted is ready; returns `status`.
 
-    Processes left by a killed supervisor are adopted, not started twice. Raises `ProcessError` when one already
-    runs, the port is taken (naming who has it), or a process does not come up (with the end of its log); then
-    everything is stopped again.
+    In the foreground it returns when the supervisor has ended. Processes left by a killed supervisor are adopted, not
+    started twice. Raises `ProcessError` when a supervisor already runs, the port is taken (naming who has it), or a
+    process does not come up (with the end of its log); then everything is stopped again.
     """
     run = RunDir(Path(run_dir).resolve())
     wanted = read_wanted(run.wanted)
@@ -39,10 +39,13 @@ def start(run_dir: Path | str, timeout_s: float = 90.0) -> dict[str, Any]:
         )
     if wanted.door:
         check_port(wanted.door.host, wanted.door.port, ours=_pids(read_state(run)))
+    argv = [sys.executable, "-m", "gyroscope.supervisor", str(run.path)]
+    if foreground:
+        _stay(argv)
+        return status(run.path)
     run.log.parent.mkdir(parents=True, exist_ok=True)
-    argv = [sys.executable, "-m", "gyroscope.supervisor", "--daemon", str(run.path)]
     with run.log.open("ab") as log:
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False)
+        done = subprocess.run([*argv, "--daemon"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False)
     if done.returncode:
         raise ProcessError("the supervisor did not start", where=str(run.log), fix=_tail(run.log))
     try:
@@ -52,14 +55,15 @@ def start(run_dir: Path | str, timeout_s: float = 90.0) -> dict[str, Any]:
         raise
 
 
-def stop(run_dir: Path | str, timeout_s: float = 60.0) -> None:
-    """Stop everything and wait for it: door, replicas and control, then what still writes. Fine when nothing runs.
+def stop(run_dir: Path | str, timeout_s: float = 60.0) -> list[str]:
+    """Stop everything and wait for it; returns the names of what ran. Fine when nothing runs.
 
     A supervisor that does not manage within `timeout_s` is killed and its processes with it.
     """
     run = RunDir(Path(run_dir).resolve())
     if not run.path.is_dir():
-        return
+        return []
+    names = [entry.spec.name for entry in read_state(run).entries if entry.is_alive()]
     lock = run.take_lock()
     for signum, patience_s in ((signal.SIGTERM, timeout_s), (signal.SIGKILL, 5.0)):
         if lock < 0:
@@ -67,7 +71,9 @@ def stop(run_dir: Path | str, timeout_s: float = 60.0) -> None:
             lock = _wait_lock(run, patience_s)
     if lock < 0:
         raise ProcessError(
-            f"the supervisor (pid {run.lock_holder()}) does not stop", where=str(run.path), fix="look why"
+            f"the supervisor (pid {run.lock_holder()}) does not stop",
+            where=str(run.path),
+            fix="see its log, " + str(run.log),
         )
     try:
         leftovers = Supervisor(run)
@@ -75,6 +81,7 @@ def stop(run_dir: Path | str, timeout_s: float = 60.0) -> None:
         leftovers.stop()
     finally:
         os.close(lock)
+    return names
 
 
 def is_running(run_dir: Path | str) -> bool:
@@ -124,6 +131,14 @@ def _row(entry: Entry, running: bool) -> dict[str, Any]:
         "since": iso(EventTime(entry.since)),
         "log": entry.spec.log,
     }
+
+
+def _stay(argv: list[str]) -> None:
+    """Wait for the supervisor, handing on what we are told: its own process stays free of all that we have loaded."""
+    with subprocess.Popen(argv) as process:
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signum, lambda number, _frame: process.send_signal(number))
+        process.wait()
 
 
 def _pids(state: State) -> set[int]:

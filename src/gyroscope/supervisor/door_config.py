@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from string import Template
@@ -66,6 +66,7 @@ def render(door: DoorSpec, servers: Iterable[Server]) -> str:
     """
     bufsize = door.body_bytes + HEADER_ROOM_BYTES
     ready = list(servers)
+    routes = list(_routes(door))
     return Template(Path(__file__).with_name("haproxy.cfg").read_text(encoding="utf-8")).substitute(
         maxconn=max(64, min(4096, _MEMORY_BYTES // bufsize)),
         bufsize=bufsize,
@@ -75,7 +76,8 @@ def render(door: DoorSpec, servers: Iterable[Server]) -> str:
         queue_s=f"{round(1000 * door.queue_s)}ms",
         admin_socket=_path(door.admin_socket),
         bind=f"{'[' + door.host + ']' if ':' in door.host else door.host}:{door.port}",
-        routes="\n".join(_routes(door)),
+        known="\n".join(f"    acl routed {condition}" for condition, _ in routes),
+        routes="\n".join(f"    use_backend {backend_of(model)} if {{ {condition} }}" for condition, model in routes),
         control=f"    server control 'unix@{_path(door.control_socket)}'" if door.control_socket else "",
         backends="\n".join(_backend(model, ready) for model in sorted(door.backends)),
     )
@@ -86,21 +88,16 @@ def hard_stop_s(door: DoorSpec) -> float:
     return min(door.deadline_s, 5.0)
 
 
-def _routes(door: DoorSpec) -> list[str]:
-    lines = ["    acl routed always_false"]
+def _routes(door: DoorSpec) -> Iterator[tuple[str, str]]:
+    """Which paths go to which model: condition, model."""
     for model in sorted(door.backends):
         name = _name(model)
-        lines += _route(model, f"path_beg /v2/models/{name}/", f"path /v2/models/{name} /models/{name}/invocations")
+        yield f"path_beg /v2/models/{name}/", model
+        yield f"path /v2/models/{name} /models/{name}/invocations", model
     default = door.default_model or (next(iter(door.backends)) if len(door.backends) == 1 else "")
     if default:
-        lines += _route(default, "path /v2 /v2/ /ping /invocations", "path_beg /v2/health/")
-    return lines
-
-
-def _route(model: str, *conditions: str) -> list[str]:
-    acls = [f"    acl routed {condition}" for condition in conditions]
-    uses = [f"    use_backend {backend_of(model)} if {{ {condition} }}" for condition in conditions]
-    return acls + uses
+        yield "path /v2 /v2/ /ping /invocations", default
+        yield "path_beg /v2/health/", default
 
 
 def _backend(model: str, servers: list[Server]) -> str:

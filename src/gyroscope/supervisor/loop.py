@@ -102,7 +102,8 @@ class Supervisor:
         self._stop_all_but({})
         self._kill_strays()
         self._run.state.unlink(missing_ok=True)
-        self._tell("supervisor", "stopped", "")
+        if everything:
+            self._tell("supervisor", "stopped", "")
 
     def _stop_all_but(self, wanted: dict[str, ProcessSpec]) -> None:
         self._wanted = wanted
