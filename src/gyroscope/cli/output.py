@@ -26,8 +26,8 @@ def warn(text: str) -> None:
 
 
 def print_json(value: Any) -> None:
-    """One JSON object on one line of stdout."""
-    typer.echo(msgspec.json.encode(value))
+    """One JSON object on one line of stdout; paths as texts."""
+    typer.echo(msgspec.json.encode(value, enc_hook=str))
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
