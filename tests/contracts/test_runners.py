@@ -147,7 +147,7 @@ def test_one_finite_probability_per_row(runner, n):
     assert outputs.dtype == np.float64
     assert outputs.flags.c_contiguous
     assert ((outputs >= 0) & (outputs <= 1)).all()
-    assert n == 1 or len(np.unique(outputs)) > 10
+    assert n == 1 or len(np.unique(outputs)) > 2
 
 
 def test_no_rows_give_no_outputs(runner):

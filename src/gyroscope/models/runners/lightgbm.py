@@ -29,7 +29,7 @@ class LightgbmRunner:
     def load(cls, artifact: Artifact, signature: Signature, threads: int = 1) -> Self:
         """Raises `ModelError` when features, outputs or categories do not fit the signature."""
         where = str(artifact.path)
-        booster = lightgbm.Booster(params={"verbosity": -1}, model_str=artifact.content.decode("utf-8"))
+        booster = lightgbm.Booster(model_str=artifact.content.decode("utf-8"))
         _check_features(booster.feature_name(), signature, where)
         _check_outputs(booster.num_model_per_iteration(), signature, where)
         _check_categories(booster.pandas_categorical, signature, where)
