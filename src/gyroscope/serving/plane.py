@@ -1,0 +1,201 @@
+"""The work of a replica, whatever brought the request: read, predict, write down, answer.
+
+A transport makes a `Call` and hands it to `Plane.handle`, or to `refuse` when it must not be worked on; back comes a
+whole `Reply`. One call at a time, on the thread that beats. The plane knows no HTTP and no JSON.
+"""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from gyroscope.clock import SECOND_NS, EventTime, MachineTime, machine_now
+from gyroscope.errors import GyroscopeError, InputError, OutputError, OverloadError, StoreError
+from gyroscope.models.runners import Runner
+from gyroscope.predictions.log import Logged, PredictionLog
+from gyroscope.predictions.wal import LogEntry
+from gyroscope.records import Version
+from gyroscope.serving.dialects import Dialect, Question
+from gyroscope.serving.envelope import new_id, read_event_time, read_id, read_timeout_ns
+from gyroscope.supervisor.pulse import Pulse
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What a replica takes on; `max_in_flight` requests may wait while one is worked on."""
+
+    deadline_ns: int = SECOND_NS
+    body_bytes: int = 1024 * 1024
+    max_in_flight: int = 8
+
+
+class Call(msgspec.Struct):
+    """One request as a transport saw it; an empty text is a header that was not there."""
+
+    dialect: Dialect
+    arrived: MachineTime
+    arrived_at: EventTime
+    body: bytes = b""
+    request_id: str = ""
+    event_time: str = ""
+    timeout_ms: str = ""
+    entity_key: str = ""
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """What to send back. `retry_after_s` is 0 when trying again would not help."""
+
+    status: int
+    body: bytes
+    request_id: str
+    logged: Logged
+    retry_after_s: int = 0
+
+
+class _Work(msgspec.Struct):
+    """What is known so far about the call in hand; the log entry is made of it, however the call ends."""
+
+    call: Call
+    request_id: str
+    event_time: EventTime
+    deadline: MachineTime
+    entity_key: str = ""
+    question: Question | None = None
+    outputs: NDArray[np.float64] | None = None
+    status: int = 200
+    body: bytes = b""
+    error: str = ""
+
+
+class Plane:
+    """One version of one model, with its log and its pulse."""
+
+    def __init__(self, version: Version, runner: Runner, log: PredictionLog, pulse: Pulse, limits: Limits) -> None:
+        self.version = version
+        self.limits = limits
+        self._runner = runner
+        self._log = log
+        self._pulse = pulse
+
+    def handle(self, call: Call) -> Reply:
+        """Answer one call. Never raises for anything that a client, a model or a full disk can do."""
+        work = self._begin(call)
+        try:
+            self._read_envelope(work)
+            self._pulse.begin(machine_now(), work.deadline)
+            self._answer(work)
+        except (InputError, OverloadError, OutputError) as error:
+            _complain(work, error)
+        try:
+            return self._finish(work)
+        finally:
+            self._pulse.end(machine_now())
+
+    def refuse(self, call: Call, error: InputError | OverloadError) -> Reply:
+        """Write down and reply that a call is not worked on: too large, too slow, too many."""
+        work = self._begin(call)
+        try:
+            self._read_envelope(work)
+        except InputError:
+            work.entity_key = ""  # the first reason stands; a bad header beside it changes nothing
+        _complain(work, error)
+        self._pulse.add("rejected")
+        return self._finish(work)
+
+    def turn_away(self) -> None:
+        """Count a request without a valid key. It gets no log entry: a stranger must not be able to fill the log."""
+        self._pulse.add("rejected")
+        self._pulse.add("requests_4xx")
+
+    def _begin(self, call: Call) -> _Work:
+        deadline = MachineTime(call.arrived + self.limits.deadline_ns)
+        return _Work(call, "", call.arrived_at, deadline)
+
+    def _read_envelope(self, work: _Work) -> None:
+        call = work.call
+        if call.request_id:
+            work.request_id = read_id(call.request_id, "X-Request-Id")
+        if call.entity_key:
+            work.entity_key = read_id(call.entity_key, "X-Entity-Key")
+        if call.event_time:
+            work.event_time = read_event_time(call.event_time, "X-Event-Time")
+        if call.timeout_ms:
+            work.deadline = MachineTime(call.arrived + read_timeout_ns(call.timeout_ms, self.limits.deadline_ns))
+
+    def _answer(self, work: _Work) -> None:
+        if not work.request_id:
+            work.request_id = new_id(work.call.arrived_at)
+        if machine_now() >= work.deadline:
+            raise self._too_late()
+        dialect = work.call.dialect
+        question = work.question = dialect.read(work.call.body)
+        if question.event_time is not None and not work.call.event_time:
+            work.event_time = question.event_time
+        try:
+            outputs = self._runner.predict(question.rows)
+        except SystemExit as leaving:
+            # Else one bad row would end one replica after the other, as the door tries it on each.
+            raise OutputError("the model asked its process to exit", where="model_raised") from leaving
+        work.body = dialect.answer(question, outputs, work.request_id)
+        work.outputs = outputs
+
+    def _too_late(self) -> OverloadError:
+        self._pulse.add("rejected")
+        return OverloadError("the deadline passed before the model could start", fix="try again", status=504)
+
+    def _finish(self, work: _Work) -> Reply:
+        """Log, count, reply: in this order, so that no reply leaves without its entry."""
+        work.request_id = work.request_id or new_id(work.call.arrived_at)
+        latency_ns = machine_now() - work.call.arrived
+        logged = self._write_down(work, latency_ns)
+        pulse = self._pulse
+        pulse.add("logged" if logged == "os" else "unlogged")
+        pulse.add(f"requests_{work.status // 100}xx")
+        if work.outputs is not None and work.status == 200:
+            pulse.add("rows", len(work.outputs))
+        pulse.observe_latency(latency_ns)
+        retry_after_s = 1 if work.status == 503 else 0
+        return Reply(work.status, work.body, work.request_id, logged, retry_after_s)
+
+    def _write_down(self, work: _Work, latency_ns: int) -> Logged:
+        question = work.question
+        entry = LogEntry(
+            request_id=work.request_id,
+            event_time=work.event_time,
+            arrival_time=work.call.arrived_at,
+            latency_ns=latency_ns,
+            status=work.status,
+            matrix=question.rows.matrix if question else None,
+            outputs=work.outputs,
+            unseen=list(question.rows.unseen) if question else [],
+            client_id=question.client_id if question else "",
+            entity_key=work.entity_key,
+            error=work.error,
+        )
+        try:
+            return self._log.append(entry)
+        except StoreError:
+            # The policy is fail_closed: no answer without its entry.
+            _complain(work, OverloadError("the prediction could not be written down, so it is not given"))
+            return "no"
+
+
+def _complain(work: _Work, error: InputError | OverloadError | OutputError) -> None:
+    if isinstance(error, OutputError):
+        status = 500
+        # What the model said stays in the log: it may hold paths and secrets.
+        shown = "model_output_invalid: the model gave no valid answer; its log entry under this request id says why"
+    else:
+        status, shown = error.status, one_line(error)
+    work.error = one_line(error)
+    work.status, work.body = work.call.dialect.complain(status, shown)
+
+
+def one_line(error: GyroscopeError) -> str:
+    """Where, what and how to fix it, as a client reads it.
+
+    >>> one_line(InputError("expected float, got str", where="inputs[0].data[3]"))
+    'inputs[0].data[3]: expected float, got str'
+    """
+    text = f"{error.where}: {error.what}" if error.where else error.what
+    return f"{text}; {error.fix}" if error.fix else text

@@ -1,0 +1,202 @@
+"""One replica: exactly one process, one version of one model, one address.
+
+`serve_replica` blocks until SIGTERM or SIGINT, then finishes what it has begun. The caller has loaded the model; here
+is the server, the beat and the way out. It never forks, reloads or writes an access log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+import uvicorn
+import uvloop
+
+from gyroscope.clock import SECOND_NS, machine_now
+from gyroscope.errors import ProcessError
+from gyroscope.models.runners import Runner
+from gyroscope.predictions.log import PredictionLog
+from gyroscope.records import Version
+from gyroscope.serving.body import BodyReader
+from gyroscope.serving.dialects import Dialect
+from gyroscope.serving.dialects.mlflow import Mlflow
+from gyroscope.serving.dialects.v2 import V2
+from gyroscope.serving.http import Http
+from gyroscope.serving.intake import Intake
+from gyroscope.serving.keys import ApiKeys
+from gyroscope.serving.plane import Limits, Plane
+from gyroscope.supervisor.pulse import Pulse
+
+BEAT_EVERY_S = 0.1
+"""The supervisor kills at 0.5 s of silence: five beats may be missed."""
+
+_BACKLOG = 512
+_KEEP_ALIVE_S = 75
+_SOCKET_PATH_BYTES = 107
+
+
+class Listen(msgspec.Struct, frozen=True):
+    """Where requests come from: a unix socket when a door stands in front, else a port."""
+
+    socket: str = ""
+    host: str = "127.0.0.1"
+    port: int = 0
+
+
+class ReplicaPlan(msgspec.Struct, frozen=True):
+    """All that a replica needs.
+
+    `key_digests` gives the SHA-256 of each API key in hex; it is asked at the start and when `key_file` has changed.
+    """
+
+    version: Version
+    runner: Runner
+    log: PredictionLog
+    pulse: Pulse
+    listen: Listen
+    key_digests: Callable[[], Sequence[str]]
+    key_file: Path
+    deadline_s: float = 1.0
+    body_bytes: int = 1024 * 1024
+    max_in_flight: int = 8
+
+
+def serve_replica(replica: ReplicaPlan) -> None:
+    """Serve until told to stop.
+
+    Raises `ProcessError` when the address cannot be had.
+    """
+    _log_one_line_per_error()
+    listener = _listen(replica.listen)
+    bodies = BodyReader(replica.body_bytes)
+    limits = Limits(round(replica.deadline_s * SECOND_NS), replica.body_bytes, replica.max_in_flight)
+    plane = Plane(replica.version, replica.runner, replica.log, replica.pulse, limits)
+    intake = Intake(replica.version.signature)
+    dialects: list[Dialect] = [V2(replica.version, intake), Mlflow(replica.version, intake)]
+    app = Http(plane, dialects, ApiKeys(replica.key_digests, replica.key_file), bodies)
+    # The model and the libraries stay: without this every full collection would walk them, some 50 ms in one request.
+    gc.collect()
+    gc.freeze()
+    try:
+        uvloop.run(_serve(_server(app, replica.deadline_s), listener, replica.pulse, bodies))
+    finally:
+        listener.close()
+        replica.log.close()
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to `_serve`: uvicorn raises them again at the end, so a clean stop would look like a killing."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _serve(server: _Server, listener: socket.socket, pulse: Pulse, bodies: BodyReader) -> None:
+    loop = asyncio.get_running_loop()
+
+    def beat() -> None:
+        now = machine_now()
+        pulse.beat(now)
+        bodies.sweep(now)
+        loop.call_later(BEAT_EVERY_S, beat)
+
+    def stop() -> None:
+        pulse.draining()
+        server.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    beat()
+    pulse.ready()
+    await server.serve(sockets=[listener])
+
+
+def _server(app: Http, deadline_s: float) -> _Server:
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=_BACKLOG,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        # What is in hand may use its whole deadline, then a little for the reply.
+        timeout_graceful_shutdown=int(deadline_s) + 2,
+    )
+    return _Server(config)
+
+
+def _listen(listen: Listen) -> socket.socket:
+    if listen.socket:
+        return _listen_on_path(Path(listen.socket))
+    listener = socket.socket(socket.AF_INET6 if ":" in listen.host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    where = f"{listen.host}:{listen.port}"
+    try:
+        listener.bind((listen.host, listen.port))
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise ProcessError(
+            f"cannot listen: {error.strerror}", where=where, fix="free the port or choose another door.port"
+        ) from error
+    return listener
+
+
+def _listen_on_path(path: Path) -> socket.socket:
+    """A socket that only this user can reach; one left by a dead replica of this name is replaced."""
+    if len(os.fsencode(path)) > _SOCKET_PATH_BYTES:
+        raise ProcessError("the name of the socket is too long", where=str(path), fix="choose a shorter runtime_dir")
+    listener = socket.socket(socket.AF_UNIX)
+    before = os.umask(0o177)
+    try:
+        path.unlink(missing_ok=True)
+        listener.bind(str(path))
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise ProcessError(
+            f"cannot listen: {error.strerror}", where=str(path), fix="see that the runtime folder is there"
+        ) from error
+    finally:
+        os.umask(before)
+    return listener
+
+
+def _log_one_line_per_error() -> None:
+    """What uvicorn has to complain about, on stderr, one line each: its own format prints whole tracebacks."""
+    shown = logging.StreamHandler()
+    shown.setFormatter(_OneLine("%(levelname)s %(message)s"))
+    logger = logging.getLogger("uvicorn.error")
+    logger.handlers[:] = [shown]
+    logger.setLevel(logging.ERROR)
+    logger.propagate = False
+
+
+class _OneLine(logging.Formatter):
+    def formatException(self, ei: object) -> str:  # noqa: N802 - the name is logging's
+        return ""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = " ".join(record.getMessage().split())
+        error = record.exc_info[1] if record.exc_info else None
+        if error is None:
+            return f"{record.levelname} {text}"
+        step = error.__traceback__
+        while step is not None and step.tb_next is not None:
+            step = step.tb_next
+        where = f" at {Path(step.tb_frame.f_code.co_filename).name}:{step.tb_lineno}" if step else ""
+        return f"{record.levelname} {text}: {type(error).__name__}: {' '.join(str(error).split())}{where}"
