@@ -1,0 +1,105 @@
+"""A reference for a version that was registered without one: its own first days or rows, once they are complete.
+
+The loop asks for each such version, stores what it gets and journals why; until then drift is not known. Rows whose
+label has not come by then are in the profiles and not in the performance of the reference. Pure: it reads no store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from gyroscope.clock import EventTime, iso
+from gyroscope.models.blocks import Blocks
+from gyroscope.models.reference import ReferenceProfile, build_reference
+from gyroscope.monitoring.cache import Entry
+from gyroscope.monitoring.fold import Cell, Columns, features, outputs_of, scored_places
+from gyroscope.monitoring.tally import Values
+from gyroscope.monitoring.windows import closes_at, window_of
+from gyroscope.records import NotEnoughData, Version, Window
+from gyroscope.settings import Reference
+
+LEAST_ROWS = 30
+"""Days with fewer rows than this all together are followed by further ones: nothing could be compared with them."""
+
+
+class Span(msgspec.Struct, frozen=True):
+    """Which rows become the reference: those of a stretch of event time, `rows` at most (0: all)."""
+
+    window: Window
+    rows: int
+
+
+def first_span(scored: Mapping[Cell, int], wanted: Reference, blocks: Blocks, now: EventTime) -> Span | NotEnoughData:
+    """The first days or rows of a version, given how many scored rows each of its cells has and the data's own time."""
+    if not scored:
+        return NotEnoughData("no reference, and no prediction yet that could become one")
+    start = min(scored).start
+    end = start if wanted.first_rows else _days_later(start, wanted.first_days, blocks)
+    needed = wanted.first_rows or LEAST_ROWS
+    total = sum(n for cell, n in scored.items() if cell.start < end)
+    for cell, n in scored.items():
+        if total < needed and cell.start >= end:
+            total, end = total + n, window_of(cell.start, blocks.length, blocks.zone).end
+    if total < needed:
+        return NotEnoughData(f"no reference yet: {total} of its first {needed} rows are there")
+    closes = closes_at(Window(start, end))
+    if now < closes:
+        return NotEnoughData(f"no reference yet: its first rows are complete at {iso(closes, blocks.zone)}")
+    return Span(Window(start, end), wanted.first_rows)
+
+
+def build(version: Version, files: Iterable[tuple[Columns, Values]], span: Span, blocks: Blocks) -> ReferenceProfile:
+    """The reference of a span, from the files of its days, each with the labels of its day."""
+    parts = [_part(rows, values, version, span) for rows, values in files]
+    times = np.concatenate([part.event_time for part in parts])
+    kept = np.argsort(times, kind="stable")[: span.rows or None]
+    columns = {name: np.concatenate([part.columns[name] for part in parts])[kept] for name in version.signature.names}
+    outputs = np.concatenate([part.outputs for part in parts])[kept]
+    labels = np.concatenate([part.labels for part in parts])[kept]
+    return build_reference(version.signature, columns, outputs, labels, times[kept], blocks)
+
+
+def entry_of(version: Version, reference: ReferenceProfile, span: Span, at: EventTime, zone: str) -> Entry:
+    """The line of the journal that says why there is a reference now."""
+    first, last = iso(span.window.start, zone), iso(span.window.end, zone)
+    return Entry(
+        at=at,
+        model=version.model,
+        version=version.version,
+        decision="reference made from the first predictions",
+        reason="the version was registered without a reference and its first rows are complete",
+        evidence=f"{reference.total.n} rows, {reference.outcomes.n} of them labelled, from {first} to {last}",
+    )
+
+
+class _Part(msgspec.Struct, frozen=True):
+    columns: dict[str, NDArray[Any]]
+    outputs: NDArray[np.float64]
+    labels: NDArray[np.float64]
+    event_time: NDArray[np.int64]
+
+
+def _part(rows: Columns, values: Values, version: Version, span: Span) -> _Part:
+    times = rows["event_time"]
+    inside = (rows["version"] == version.version) & (times >= span.window.start) & (times < span.window.end)
+    good = scored_places(rows, np.flatnonzero(inside))
+    keys = zip(rows["request_id"][good].tolist(), rows["row"][good].tolist(), strict=True)
+    return _Part(
+        columns=features(rows, good, version.signature),
+        outputs=outputs_of(rows, good, version.signature),
+        labels=np.array([values.get(key, np.nan) for key in keys], np.float64),
+        event_time=times[good],
+    )
+
+
+def _days_later(start: EventTime, days: int, blocks: Blocks) -> EventTime:
+    """Midnight so many calendar days after the day of a moment."""
+    end = window_of(start, "1d", blocks.zone).end
+    for _ in range(days - 1):
+        end = window_of(end, "1d", blocks.zone).end
+    return end

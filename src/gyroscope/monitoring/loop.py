@@ -1,0 +1,282 @@
+"""The monitor: reads new rows and labels, folds them, measures the windows they touch, writes signals.
+
+Control runs `run_once` in its loop; pages, reports and the command line ask for profiles and outcomes of windows.
+It takes event time, does work in proportion to what changed, and notifies nobody.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import reduce
+from pathlib import Path
+
+import msgspec
+
+from gyroscope.clock import SECOND_NS, EventTime, MachineTime, machine_now, moment_of
+from gyroscope.models.blocks import Blocks
+from gyroscope.models.store import ModelStore
+from gyroscope.monitoring import cold_start
+from gyroscope.monitoring.cache import Cache, Entry
+from gyroscope.monitoring.fold import Cell, Fold
+from gyroscope.monitoring.measure import Facts, measure_labels, measure_rows
+from gyroscope.monitoring.reader import Reader
+from gyroscope.monitoring.references import References, Standard
+from gyroscope.monitoring.tally import Values, tally_day
+from gyroscope.monitoring.windows import cell_length, window_of
+from gyroscope.predictions.labels import Labels
+from gyroscope.predictions.table import Table
+from gyroscope.records import NotEnoughData, Signal, Window
+from gyroscope.settings import Monitoring
+from gyroscope.signals.store import Signals
+from gyroscope.stats.performance import Estimate, Outcomes, metrics
+from gyroscope.stats.profiles import Profile
+
+# A window that keeps changing is measured this often: a replay touches the same day in every round for seconds.
+SETTLE_NS = 2 * SECOND_NS
+
+# Work of one round, about half a second each, so that a long backlog neither blocks control nor hides its progress.
+FILES_A_ROUND = 64
+WINDOWS_A_ROUND = 64
+ALL = 1_000_000
+
+Standards = Mapping[str, Standard]
+
+
+class Round(msgspec.Struct):
+    """What one round did: changed files folded, days with new labels, windows measured and left for later, seconds."""
+
+    files: int = 0
+    label_days: int = 0
+    windows: int = 0
+    references: int = 0
+    left: int = 0
+    steps_s: dict[str, float] = msgspec.field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, step: str) -> Iterator[None]:
+        started = machine_now()
+        yield
+        self.steps_s[step] = self.steps_s.get(step, 0.0) + (machine_now() - started) / SECOND_NS
+
+
+class Month(msgspec.Struct, frozen=True):
+    """One calendar month of one version: scored predictions, how many have a label, and the metrics of those."""
+
+    month: str
+    predictions: int
+    labelled: int
+    metrics: dict[str, Estimate | NotEnoughData]
+
+
+class Due(msgspec.Struct, frozen=True):
+    """A window to be measured: the cells that made it dirty, and whether any of them has new rows."""
+
+    version: str
+    window: Window
+    cells: tuple[Cell, ...]
+    has_new_rows: bool
+
+
+class Monitor:
+    """All models of one home. One process runs the loop; reading is open to every thread."""
+
+    def __init__(
+        self,
+        settings: Monitoring,
+        models: ModelStore,
+        tables: Callable[[str], Table],
+        labels: Labels,
+        signals: Signals,
+        cache_path: Path,
+    ) -> None:
+        self._settings = settings
+        self._models = models
+        self._labels = labels
+        self._signals = signals
+        self._blocks = Blocks(settings.timezone, cell_length(settings.window))
+        self._cache = Cache(cache_path)
+        self._reader = Reader(tables, self._cache, self._blocks)
+        self._references = References(models)
+        self._measured_at: dict[tuple[str, str, EventTime], MachineTime] = {}
+        self._running = threading.Lock()
+
+    def run_once(self, now: EventTime, *, final: bool = False) -> Round:
+        """Bring signals up to date with tables and labels; `final` waits for no window to settle and leaves none."""
+        done = Round()
+        with self._running:
+            for model in self._models.models():
+                made_reference = self._one_model(model, now, final, done)
+                while final and made_reference:  # everything is folded anew, now with drift
+                    made_reference = self._one_model(model, now, final, done)
+        return done
+
+    def window_profile(self, model: str, version: str, window: Window) -> Profile | NotEnoughData:
+        """The profile of a version's scored rows in a window."""
+        cells = self._cache.cells(model, version, window)
+        return _merged(cells).profile if cells else NotEnoughData("no rows in this window")
+
+    def outcomes(self, model: str, version: str, start: EventTime, end: EventTime) -> Outcomes | NotEnoughData:
+        """The labelled rows of a version in the windows that start in [start, end), added up exactly."""
+        found = self._cache.tallies(model, version, Window(start, end))
+        return _added(found) if found else NotEnoughData("no rows in this stretch")
+
+    def months(self, model: str, version: str) -> list[Month]:
+        """Every calendar month of the monitoring time zone that has predictions, oldest first."""
+        by_month: dict[str, list[tuple[Cell, int]]] = {}
+        for cell, scored in self._cache.scored_by_cell(model, version).items():
+            name = moment_of(cell.start, self._settings.timezone).strftime("%Y-%m")
+            by_month.setdefault(name, []).append((cell, scored))
+        return [self._month(model, name, cells) for name, cells in by_month.items()]
+
+    def journal(self, model: str) -> list[Entry]:
+        """What was decided about a model here, and why."""
+        return self._cache.journal(model)
+
+    def close(self) -> None:
+        self._cache.close()
+
+    def _one_model(self, model: str, now: EventTime, final: bool, done: Round) -> bool:
+        """One round of one model; whether it got a reference, which changes what every window is held against."""
+        with done.timed("references"):
+            standards = self._current_standards(model)
+        with done.timed("files"):
+            lenses = {version: standard.lens for version, standard in standards.items()}
+            done.files += self._reader.fold_some(model, lenses, ALL if final else FILES_A_ROUND)
+        with done.timed("labels"):
+            done.label_days += self._take_labels(model, now)
+        with done.timed("cold start"):
+            made = [v for v in standards.values() if not v.digest and self._made_reference(v, standards, now)]
+            done.references += len(made)
+        if not made:
+            with done.timed("measure"):
+                self._measure(model, standards, final, done)
+        return bool(made)
+
+    def _current_standards(self, model: str) -> Standards:
+        """What each version is held against; where that has changed, its rows are to be folded anew."""
+        standards = self._references.of(model)
+        for version, standard in standards.items():
+            if self._cache.standard(model, version) != standard.digest:
+                with self._cache.transaction():
+                    self._cache.drop_version(model, version)
+                    self._cache.put_standard(model, version, standard.digest)
+        return standards
+
+    def _take_labels(self, model: str, now: EventTime) -> int:
+        days = self._labels.settle(model, now)
+        if days:
+            with self._cache.transaction():
+                for day in days:
+                    self._cache.mark_dirty(model, self._cache.cells_of_day(model, day), has_new_rows=False)
+            self._labels.restated(model, days)
+        return len(days)
+
+    def _made_reference(self, standard: Standard, standards: Standards, now: EventTime) -> bool:
+        """Make, store and journal the reference of a version that has none, once its first rows are complete."""
+        version = standard.version
+        newest = min(now, self._cache.newest(version.model))
+        cells = self._cache.scored_by_cell(version.model, version.version)
+        span = cold_start.first_span(cells, self._settings.reference, self._blocks, newest)
+        if isinstance(span, NotEnoughData) or self._reader.backlog(version.model):
+            return False
+        lenses = {name: known.lens for name, known in standards.items()}
+        days = {cell.day for cell in cells if span.window.start <= cell.start < span.window.end}
+        values = {day: self._labels_by_row(version.model, day) for day in days}
+        files = [file for file in self._reader.files(version.model) if file.day in days]
+        rows = ((self._reader.rows(version.model, file, lenses), values[file.day]) for file in files)
+        reference = cold_start.build(version, rows, span, self._blocks)
+        self._models.put_reference(version, reference)
+        self._cache.write_down(cold_start.entry_of(version, reference, span, newest, self._blocks.zone))
+        return True
+
+    def _measure(self, model: str, standards: Standards, final: bool, done: Round) -> None:
+        due, left = self._due(model, standards, final)
+        done.left += left
+        done.windows += len(due)
+        if not due:
+            return
+        for day in sorted({cell.day for one in due for cell in one.cells}):
+            self._tally(model, day, [cell for one in due for cell in one.cells if cell.day == day], standards)
+        found: list[Signal] = []
+        outdated: list[Signal] = []
+        for one in due:
+            outdated += self._readings_of(model, one)
+            found += self._measured(model, one, standards[one.version])
+        self._signals.put(found, instead_of=outdated)
+        self._cache.mark_clean(model, [cell for one in due for cell in one.cells])
+
+    def _due(self, model: str, standards: Standards, final: bool) -> tuple[list[Due], int]:
+        """The windows to measure now, and how many wait: for files not folded yet, or to settle."""
+        moment = machine_now()
+        for key in [key for key, at in self._measured_at.items() if moment - at >= SETTLE_NS]:
+            del self._measured_at[key]
+        backlog = self._reader.backlog(model)
+        windows = self._dirty_windows(model, standards)
+        ready = [
+            one
+            for one in windows
+            if (final or (model, one.version, one.window.start) not in self._measured_at)
+            and not any(cell.day in backlog for cell in one.cells)
+        ][: ALL if final else WINDOWS_A_ROUND]
+        for one in ready:
+            self._measured_at[model, one.version, one.window.start] = moment
+        return ready, len(windows) - len(ready)
+
+    def _dirty_windows(self, model: str, standards: Standards) -> list[Due]:
+        cells: dict[tuple[str, Window], list[Cell]] = {}
+        dirty = self._cache.dirty(model)
+        for cell in dirty:
+            if cell.version in standards:
+                window = window_of(cell.start, self._settings.window, self._settings.timezone)
+                cells.setdefault((cell.version, window), []).append(cell)
+        return [
+            Due(version, window, tuple(found), any(dirty[cell] for cell in found))
+            for (version, window), found in cells.items()
+        ]
+
+    def _tally(self, model: str, day: str, due: list[Cell], standards: Standards) -> None:
+        lenses = {version: standard.lens for version, standard in standards.items()}
+        tallies = tally_day(self._reader.scored(model, day, lenses), self._labels_by_row(model, day), lenses)
+        with self._cache.transaction():
+            self._cache.drop_tallies(model, [cell for cell in due if cell not in tallies])
+            self._cache.put_tallies(model, tallies)
+
+    def _labels_by_row(self, model: str, day: str) -> Values:
+        request_ids, rows, values = self._labels.of_day(model, day)
+        return dict(zip(zip(request_ids.tolist(), rows.tolist(), strict=True), values.tolist(), strict=True))
+
+    def _measured(self, model: str, due: Due, standard: Standard) -> list[Signal]:
+        cells = self._cache.cells(model, due.version, due.window)
+        tallies = self._cache.tallies(model, due.version, due.window)
+        facts = Facts(
+            window=due.window,
+            fold=_merged(cells) if cells else Fold(profile=Profile.empty(standard.lens.layout)),
+            outcomes=_added(tallies) if tallies else NotEnoughData("no rows in this window"),
+        )
+        limits = self._settings.thresholds
+        about_rows = measure_rows(facts, standard, limits) if due.has_new_rows else []
+        return [*about_rows, *measure_labels(facts, standard, limits)]
+
+    def _readings_of(self, model: str, due: Due) -> list[Signal]:
+        """The readings that measuring this window again may take back."""
+        labels = {"model": model, "version": due.version}
+        if not due.has_new_rows:
+            labels["kind"] = "performance"
+        return self._signals.query("reading", labels, due.window.start, EventTime(due.window.start + 1))
+
+    def _month(self, model: str, name: str, cells: list[tuple[Cell, int]]) -> Month:
+        first, last = cells[0][0], cells[-1][0]
+        found = self.outcomes(model, first.version, first.start, EventTime(last.start + 1))
+        known = {} if isinstance(found, NotEnoughData) else metrics(found)
+        labelled = 0 if isinstance(found, NotEnoughData) else found.n
+        return Month(name, sum(scored for _, scored in cells), labelled, known)
+
+
+def _merged(cells: list[Fold]) -> Fold:
+    return reduce(Fold.merge, cells)
+
+
+def _added(tallies: list[Outcomes]) -> Outcomes:
+    return reduce(Outcomes.merge, tallies)

@@ -1,0 +1,174 @@
+"""One window of one version to signals: performance, drift, missing values, errors, and what lies above a plain limit.
+
+The loop calls this for windows that changed. Pure: a window's facts and its standard in, signals out. A reading here
+pages nobody; what is not known is a signal that says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from gyroscope.monitoring.fold import Fold
+from gyroscope.monitoring.references import Standard
+from gyroscope.records import NotEnoughData, Signal, Window
+from gyroscope.settings import Thresholds
+from gyroscope.stats.drift import DriftEffect, drift
+from gyroscope.stats.performance import METRICS, Estimate, Outcomes, mean_estimate, metrics, share_estimate
+from gyroscope.stats.profiles import ColumnCounts
+
+LEAST_ROWS = 30
+"""Below this an interval covers nearly everything and a normal one is not even right."""
+
+# How harm shows: a share falls, a loss rises. Errors in the label's unit are judged relative to the reference's.
+FALLING = {"accuracy", "precision", "recall", "f1", "auc", "precision_macro", "recall_macro", "f1_macro", "r2"}
+RISING = {"brier", "log_loss"}
+RISING_RELATIVE = {"mae", "rmse"}
+
+Found = Estimate | NotEnoughData
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """What is known about one version in one window."""
+
+    window: Window
+    fold: Fold
+    outcomes: Outcomes | NotEnoughData
+
+
+def measure_rows(facts: Facts, standard: Standard, limits: Thresholds) -> list[Signal]:
+    """Everything that follows from the rows alone."""
+    write = _Writer(facts, standard)
+    fold = facts.fold
+    write("predictions", _exact(fold.scored, fold.scored))
+    write("error_share", share_estimate(fold.errors, fold.answered, "answered rows"))
+    for name, labels in _outputs(standard):
+        write("output_mean", _supported(_mean(facts.fold.profile.columns[name]), fold.scored), **labels)
+    if standard.version.signature.task == "binary":
+        write("positive_share", _supported(share_estimate(fold.positives, fold.scored), fold.scored))
+    for name, column in facts.fold.profile.columns.items():
+        _measure_column(write, name, column, standard, limits)
+    return write.signals
+
+
+def measure_labels(facts: Facts, standard: Standard, limits: Thresholds) -> list[Signal]:
+    """Everything that follows from the labels."""
+    write = _Writer(facts, standard)
+    labelled = 0 if isinstance(facts.outcomes, NotEnoughData) else facts.outcomes.n
+    scored = facts.fold.scored
+    write("label_count", _exact(labelled, labelled))
+    write("label_coverage", _exact(labelled / scored, scored) if scored else NotEnoughData("no rows"))
+    for metric, found in _metrics(facts.outcomes, standard).items():
+        write("performance", found, metric=metric)
+        worse = _worse_by(metric, found, standard)
+        if isinstance(worse, Estimate) and worse.value > limits.performance_drop:
+            write("reading", worse, kind="performance", metric=metric)
+    return write.signals
+
+
+class _Writer:
+    """Collects the signals of one window; knows the labels that all of them carry."""
+
+    def __init__(self, facts: Facts, standard: Standard) -> None:
+        self._facts = facts
+        self._labels = (("model", standard.version.model), ("version", standard.version.version))
+        self.is_reference = standard.windows.get(facts.window.start) == facts.fold.profile
+        self.signals: list[Signal] = []
+
+    def __call__(self, name: str, found: Found, **labels: str) -> None:
+        every = tuple(sorted((*self._labels, *labels.items())))
+        at = self._facts.window.start
+        if isinstance(found, NotEnoughData):
+            self.signals.append(Signal(name, at, found, every))
+        else:
+            self.signals.append(Signal(name, at, found.value, every, found.low, found.high, found.n))
+
+
+def _measure_column(write: _Writer, name: str, column: ColumnCounts, standard: Standard, limits: Thresholds) -> None:
+    moved = _drift(write, name, column, standard)
+    write("drift", moved, column=name)
+    if isinstance(moved, Estimate) and moved.value > limits.drift_effect:
+        write("reading", moved, kind="drift", column=name)
+    missing = _supported(share_estimate(column.missing, column.n), column.n)
+    write("missing_share", missing, column=name)
+    if isinstance(missing, Estimate) and missing.value - _missing_before(name, standard) > limits.missing_share:
+        write("reading", missing, kind="missing", column=name)
+
+
+def _drift(write: _Writer, name: str, column: ColumnCounts, standard: Standard) -> Found:
+    if isinstance(standard.reference, NotEnoughData):
+        return standard.reference
+    if write.is_reference:
+        return NotEnoughData("this window is part of the reference")
+    if column.n < LEAST_ROWS:
+        return _too_few(column.n)
+    windows = max(len(standard.reference.windows), 1)
+    before = standard.reference.total.columns[name]
+    moved = drift(before, column, standard.icc.get(name, 0.0), reference_windows=windows)
+    if isinstance(moved, DriftEffect):
+        return Estimate(moved.effect, moved.low, moved.high, moved.current_n)
+    return moved
+
+
+def _missing_before(name: str, standard: Standard) -> float:
+    """The share that was missing all along: a column half empty in the reference is not news every day."""
+    if isinstance(standard.reference, NotEnoughData):
+        return 0.0
+    column = standard.reference.total.columns[name]
+    return column.missing / column.n if column.n else 0.0
+
+
+def _metrics(outcomes: Outcomes | NotEnoughData, standard: Standard) -> dict[str, Found]:
+    names = METRICS[standard.version.signature.task]
+    if isinstance(outcomes, NotEnoughData):
+        return dict.fromkeys(names, outcomes)
+    if outcomes.n < LEAST_ROWS:
+        return dict.fromkeys(names, _too_few(outcomes.n, "labelled rows"))
+    return dict(metrics(outcomes))
+
+
+def _worse_by(metric: str, found: Found, standard: Standard) -> Found:
+    """How much worse than the reference, above 0 where it is worse; the interval is that of the window alone."""
+    before = standard.metrics.get(metric, NotEnoughData("no reference"))
+    if isinstance(found, NotEnoughData) or isinstance(before, NotEnoughData):
+        return NotEnoughData("the window or the reference has no such metric")
+    if metric in FALLING:
+        return Estimate(before.value - found.value, before.value - found.high, before.value - found.low, found.n)
+    if metric not in RISING | RISING_RELATIVE:
+        return NotEnoughData("neither more nor less of it is harm")
+    unit = before.value if metric in RISING_RELATIVE else 1.0
+    if unit <= 0:
+        return NotEnoughData("the reference has no error to compare with")
+    low, middle, high = ((value - before.value) / unit for value in (found.low, found.value, found.high))
+    return Estimate(middle, low, high, found.n)
+
+
+def _outputs(standard: Standard) -> Iterator[tuple[str, dict[str, str]]]:
+    """The profiled columns of the output, and the label that tells the classes apart."""
+    signature = standard.version.signature
+    if signature.width == 1:
+        yield signature.output, {}
+        return
+    for k, name in enumerate(signature.classes):
+        yield f"{signature.output}_{k}", {"class": name}
+
+
+def _mean(column: ColumnCounts) -> Found:
+    mean, sd = column.mean, column.sd
+    if isinstance(mean, NotEnoughData) or isinstance(sd, NotEnoughData):
+        return NotEnoughData("fewer than two finite outputs")
+    return mean_estimate(mean, sd * sd, column.values)
+
+
+def _supported(found: Found, rows: int) -> Found:
+    return found if rows >= LEAST_ROWS else _too_few(rows)
+
+
+def _too_few(rows: int, what: str = "rows") -> NotEnoughData:
+    return NotEnoughData(f"{rows} {what}; {LEAST_ROWS} are needed")
+
+
+def _exact(value: float, n: int) -> Estimate:
+    """A count has no interval."""
+    return Estimate(value, value, value, n)
