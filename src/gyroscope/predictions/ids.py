@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS damage(
 """
 FIELDS = "request_id, attempt, day, input_hash, arrived_at, rows, answered, conflict"
 SELECT_ATTEMPTS = f"SELECT {FIELDS} FROM attempts WHERE request_id IN"  # noqa: S608  # fixed names
-INSERT_ATTEMPT = f"INSERT OR REPLACE INTO attempts({FIELDS}) VALUES(?,?,?,?,?,?,?,?)"  # noqa: S608  # fixed names
+INSERT_ATTEMPT = f"INSERT OR REPLACE INTO attempts({FIELDS}) VALUES(?,?,?,?,?,?,?,?)"
 # SQLite allows 32,766 parameters a statement; a few thousand already cost nothing extra per id.
 CHUNK = 8_000
 KEPT_DAMAGE_BYTES = 1024 * 1024
@@ -57,7 +57,8 @@ class IdIndex:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._path = path
-        self._db = sqlite3.connect(path, isolation_level=None, timeout=30)
+        # One thread at a time uses it, but not always the one that made it.
+        self._db = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
         # NORMAL: what a power cut takes from the index is caught up from the table.
         self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-65536;" + SCHEMA)
         self._db.execute("INSERT OR IGNORE INTO about VALUES('epoch', ?)", (uuid4().hex,))

@@ -33,7 +33,8 @@ CREATE TABLE IF NOT EXISTS labels(
 CREATE INDEX IF NOT EXISTS labels_joined ON labels(model, day) WHERE state = 'joined';
 CREATE INDEX IF NOT EXISTS labels_pending ON labels(model, received_at) WHERE state = 'pending';
 CREATE TABLE IF NOT EXISTS refused(
-  model TEXT NOT NULL, received_at INTEGER NOT NULL, position INTEGER NOT NULL, label TEXT NOT NULL, reason TEXT NOT NULL);
+  model TEXT NOT NULL, received_at INTEGER NOT NULL, position INTEGER NOT NULL, label TEXT NOT NULL,
+  reason TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS totals(
   model TEXT NOT NULL, state TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY(model, state)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS dirty(
@@ -48,7 +49,7 @@ Key = tuple[str, int]
 
 
 class LabelReport(msgspec.Struct, frozen=True):
-    """What became of one call's labels: how many are in each state, and the refused ones by position with the reason."""
+    """What became of one call's labels: how many are in each state, and the refused ones by position with reason."""
 
     received: int
     counts: dict[str, int]
@@ -85,8 +86,8 @@ class Labels:
     def add(self, model: str, labels: Sequence[Label], now: EventTime) -> LabelReport:
         """Take labels in, in the order of arrival; when this returns they are on disk.
 
-        The last label of a row wins, by `label_order.standing`; a statement that is already there is a duplicate, whatever
-        came between (to return to an earlier value, send a version or a time).
+        The last label of a row wins, by `label_order.standing`; a statement that is already there is a duplicate,
+        whatever came between (to return to an earlier value, send a version or a time).
         """
         signature = self._signature_of(model)
         valid: list[tuple[Label, float | str, bytes]] = []
@@ -110,8 +111,8 @@ class Labels:
     def settle(self, model: str, now: EventTime) -> set[str]:
         """Join labels that waited for predictions indexed since; return all days whose windows must be restated.
 
-        A day is returned again by every call until `restated` says that it was dealt with, so a crash loses none. Labels that
-        have waited longer than `wait_days` become quarantined; they still join when their prediction comes.
+        A day is returned again by every call until `restated` says that it was dealt with, so a crash loses none.
+        Labels that waited longer than `wait_days` become quarantined; they still join when their prediction comes.
         """
         index = IdIndex.reading(ids_path(self._home, model))
         if index is not None:
@@ -143,7 +144,7 @@ class Labels:
     def of_day(self, model: str, day: str) -> tuple[NDArray[np.object_], NDArray[np.int64], NDArray[np.float64]]:
         """(request ids, rows, values) of the labels joined to predictions of one day.
 
-        Values are 0/1, numbers, or the index in the signature's classes; a class that the signature has lost is left out.
+        Values are 0/1, numbers, or the index in the signature's classes; a class that it has lost is left out.
         """
         with contextlib.closing(self._connect()) as db:
             found = db.execute(

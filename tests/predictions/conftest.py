@@ -1,0 +1,130 @@
+"""A small house for the tests of this room: one model with every dtype, real folders, real segments."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pytest
+
+from gyroscope.clock import EventTime
+from gyroscope.predictions import LogEntry, PredictionLog, Recorder, Table, segment_folder, table_path
+from gyroscope.records import Feature, Signature, Version
+
+MARCH_1_US = 1362114000000000  # 2013-03-01 00:00 in New York
+HOUR_US = 3_600_000_000
+
+SIGNATURE = Signature(
+    "binary",
+    (
+        Feature("distance"),
+        Feature("carrier", dtype="string", categories=("AA", "UA", "B6")),
+        Feature("hour", dtype="int64"),
+        Feature("is_weekend", dtype="bool"),
+    ),
+)
+VERSION = Version("flights", "0a1b2c3d4e5f", "lightgbm", "model.txt", "0", SIGNATURE, EventTime(0))
+
+
+class House:
+    """What a replica and a recorder would be given."""
+
+    def __init__(self, home: Path, runtime: Path) -> None:
+        self.home = home
+        self.runtime = runtime
+        self.folder = segment_folder(runtime, "flights")
+        self.versions = {VERSION.version: VERSION}
+        self.zone = "America/New_York"
+        self._recorders: list[Recorder] = []
+        self._logs: list[PredictionLog] = []
+
+    def log(self, slot: int = 0, version: Version = VERSION, **options: object) -> PredictionLog:
+        made = PredictionLog(self.folder, f"flights-{version.version}-{slot}", version, **options)  # type: ignore[arg-type]
+        self._logs.append(made)
+        return made
+
+    def write(self, *entries: LogEntry, version: Version = VERSION) -> None:
+        """One replica's whole life: its segment is sealed afterwards."""
+        made = self.log(version=version)
+        assert [made.append(entry) for entry in entries] == ["os"] * len(entries)
+        made.close()
+
+    def recorder(self, **options: float) -> Recorder:
+        recorder = Recorder(
+            self.home, self.runtime, lambda _, version: self.versions[version], lambda _: self.zone, **options
+        )
+        self._recorders.append(recorder)
+        return recorder
+
+    def record(self) -> int:
+        """One recorder's whole life, without waiting between commits."""
+        recorder = self.recorder(commit_every_s=0)
+        rows = 0
+        while written := recorder.run_once():
+            rows += written
+        assert recorder.failures == {}
+        recorder.close()
+        return rows
+
+    @property
+    def table(self) -> Table:
+        return Table(table_path(self.home, "flights"))
+
+    def rows(self, columns: str = "request_id, attempt, answered, id_conflict", where: str = "true") -> list[tuple]:  # type: ignore[type-arg]
+        """Rows of the newest version of the table, in a fixed order."""
+        files = [file.path for file in self.table.files()]
+        source = "read_parquet($1, union_by_name=true, hive_partitioning=true, hive_types={'day': VARCHAR})"
+        query = f"SELECT {columns} FROM {source} WHERE {where} ORDER BY request_id, attempt, row"
+        return duckdb.connect().execute(query, [files]).fetchall() if files else []
+
+    def segments(self) -> list[Path]:
+        return sorted(self.folder.glob("*")) if self.folder.is_dir() else []
+
+    def close(self) -> None:
+        for log in self._logs:
+            log.close()
+        for recorder in self._recorders:
+            recorder.close()
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    shm = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=shm if shm.is_dir() else None) as runtime:
+        made = House(tmp_path / "home", Path(runtime))
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def entry():  # type: ignore[no-untyped-def]
+    return make_entry
+
+
+def make_entry(
+    number: int,
+    *,
+    rows: int = 1,
+    at: int | None = None,
+    arrival: int | None = None,
+    value: float = 1.5,
+    status: int = 200,
+    **more: object,
+) -> LogEntry:
+    """Request `r-<number>`, one hour of event time after the one before; an error has neither input nor output."""
+    failed = status >= 400
+    row = [value, number % 3, number % 24, number % 2]
+    return LogEntry(
+        request_id=f"r-{number:06d}",
+        event_time=MARCH_1_US + number * HOUR_US if at is None else at,
+        arrival_time=1_700_000_000_000_000 + number if arrival is None else arrival,
+        latency_ns=1_500_000,
+        status=status,
+        matrix=None if failed else np.tile(np.array(row, dtype=np.float64), (rows, 1)),
+        outputs=None if failed else np.full((rows, 1), 0.25),
+        error="it broke" if failed else "",
+        **more,  # type: ignore[arg-type]
+    )
