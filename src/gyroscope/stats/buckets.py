@@ -65,7 +65,8 @@ def bucket_middle(key: int) -> float:
     if key == 0:
         return 0.0
     low, high = _edge(abs(key)), _edge(abs(key) + 1)
-    middle = low if math.isinf(high) else low * (high / (low / 2 + high / 2))
+    # The last bucket ends at 2**1024, which is no float; its harmonic mean is this.
+    middle = low * (1 + 1 / 255) if math.isinf(high) else low * (high / (low / 2 + high / 2))
     return math.copysign(middle, key)
 
 

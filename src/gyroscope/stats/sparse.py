@@ -68,13 +68,18 @@ class SparseCounts(msgspec.Struct, frozen=True, eq=False):
         return SparseCounts(keys, counts)
 
     def to_wire(self) -> tuple[bytes, bytes]:
-        """Differences of the keys (they are small) and the counts, packed."""
-        return pack_ints(np.diff(self.keys, prepend=0)), pack_ints(self.counts)
+        """The first key and the steps to the next ones (they are small), and the counts, packed."""
+        return pack_ints(self.keys[:1]) + pack_ints(np.diff(self.keys)), pack_ints(self.counts)
 
     @staticmethod
     def from_wire(steps: bytes, counts: bytes) -> SparseCounts:
-        """What `to_wire` wrote."""
-        return SparseCounts(np.cumsum(unpack_ints(steps)), unpack_ints(counts))
+        """What `to_wire` wrote; raises ValueError for anything else."""
+        numbers = unpack_ints(counts)
+        head = 1 + steps[0] if numbers.size and steps else 1
+        jumps = np.concatenate((unpack_ints(steps[:head]), unpack_ints(steps[head:])))
+        if jumps.size != numbers.size or np.any(numbers < 1) or np.any(jumps[1:] < 1):
+            raise ValueError("sparse counts have one positive count per increasing key")
+        return SparseCounts(np.cumsum(jumps), numbers)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SparseCounts):

@@ -97,7 +97,8 @@ def variance_of(total: int, squares: int, n: int) -> float:
     Returns
     -------
     float
-        At least 0; nothing cancels, for the difference is taken between integers.
+        At least 0. The difference is taken between integers; what remains is the rounding of the squares themselves,
+        about 1e-16 times mean**2.
 
     Examples
     --------

@@ -14,6 +14,8 @@ import numpy as np
 from gyroscope.records import NotEnoughData
 from gyroscope.stats.arrays import Floats
 
+_SQUARABLE = 1e150
+
 
 class Variance(msgspec.Struct, frozen=True):
     """Mean of the windows, variance between them, and intraclass correlation tau2 / (tau2 + s2).
@@ -44,7 +46,7 @@ def intraclass(values: Floats, sizes: Floats, s2: float) -> Variance | NotEnough
     Returns
     -------
     Variance or NotEnoughData
-        `NotEnoughData` for fewer than two windows or an s2 that is not above 0.
+        `NotEnoughData` for fewer than two windows, an s2 that is not above 0, or values beyond 1e150.
 
     Notes
     -----
@@ -64,11 +66,13 @@ def intraclass(values: Floats, sizes: Floats, s2: float) -> Variance | NotEnough
         return NotEnoughData(f"{y.size} windows with a value; a variance between windows needs 2")
     if not (math.isfinite(s2) and s2 > 0):
         return NotEnoughData(f"the variance within windows is {s2:g}; it must be above 0")
-    w = n / s2
-    m = float((w * y).sum() / w.sum())
-    excess = float((w * (y - m) ** 2).sum()) - (y.size - 1)
-    tau2 = max(0.0, excess / float(w.sum() - (w * w).sum() / w.sum()))
-    weights = 1 / (s2 / n + tau2)
+    if float(np.abs(y).max()) > _SQUARABLE:
+        return NotEnoughData(f"values beyond {_SQUARABLE:g} cannot be squared")
+    w = n / n.sum()
+    m = float((w * y).sum())
+    excess = float((w * (y - m) ** 2).sum()) - (y.size - 1) * s2 / float(n.sum())
+    tau2 = max(0.0, excess / (1 - float((w * w).sum())))
+    weights = 1 / (s2 / n + tau2) if tau2 else w
     return Variance(float((weights * y).sum() / weights.sum()), tau2, tau2 / (tau2 + s2))
 
 

@@ -33,9 +33,8 @@ def metrics(outcomes: Outcomes) -> dict[str, Estimate | NotEnoughData]:
     -------
     dict of str to Estimate or NotEnoughData
         The names of `METRICS[outcomes.task]`. Losses and errors are in the unit of the output, shares in 0 to 1.
-        All but `auc` equal the metric of the rows: shares bit for bit, sums of losses to 1e-12 relative (the rows'
-        own rounding), `r2` to 1e-9 while the labels' mean is below 1,000 of their standard deviations. `auc` is
-        within `auc_bound(outcomes)`.
+        All but `auc` equal the metric of the rows: shares bit for bit, means of losses and errors to 1e-12 relative
+        (rounding of the single rows), `r2` to 1e-9. `auc` is within `auc_bound(outcomes)`.
 
     Notes
     -----

@@ -13,6 +13,8 @@ from gyroscope.stats.intervals import Z_95, Estimate, mean_estimate
 from gyroscope.stats.performance.outcomes import Outcomes
 from gyroscope.stats.sums import UNIT_BITS
 
+_LEVEL_TO_SPREAD = 1_000  # beyond it the fourth moment of the labels, and with it the interval, is rounding noise
+
 _NAMES = ("mae", "rmse", "bias", "r2")
 
 
@@ -27,7 +29,8 @@ def regression_metrics(outcomes: Outcomes) -> dict[str, Estimate | NotEnoughData
     Returns
     -------
     dict of str to Estimate or NotEnoughData
-        In the unit of the label; R2 has none. Two rows are needed, and none beyond 1e75.
+        In the unit of the label; R2 has none. Two rows are needed, and none beyond 1e75. R2 is not known where the
+        labels' mean is more than 1,000 of their standard deviations.
 
     Notes
     -----
@@ -75,8 +78,8 @@ def _rmse(e2: Fraction, e4: Fraction, n: int) -> Estimate:
 def _r2(mean: dict[str, Fraction], n: int) -> Estimate | NotEnoughData:
     a, m = mean["e2"], mean["y"]
     b = mean["y2"] - m * m
-    if b <= 0:
-        return NotEnoughData("all labels are alike; R2 compares with their spread")
+    if b <= 0 or m * m > _LEVEL_TO_SPREAD**2 * b:
+        return NotEnoughData("the labels hardly differ from each other; R2 compares with their spread")
     cross = mean["e2y2"] - 2 * m * mean["e2y"] + m * m * a
     fourth = mean["y4"] - 4 * m * mean["y3"] + 6 * m * m * mean["y2"] - 3 * m**4
     variance = mean["e4"] / b**2 - 2 * a * cross / b**3 + a * a * fourth / b**4

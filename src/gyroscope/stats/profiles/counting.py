@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -88,7 +89,7 @@ def _sums(ordered: Floats, centers: Floats) -> tuple[list[int], list[int]]:
 
 
 def _count_ordered(ordered: Floats, bins: NumericBins, total: int, squares: int) -> ColumnCounts:
-    cuts = (*bins.edges[:-1], np.nextafter(bins.edges[-1], np.inf)) if bins.edges else ()
+    cuts = (*bins.edges[:-1], math.nextafter(bins.edges[-1], math.inf)) if bins.edges else ()
     # Places of -inf's end, the bins' starts, +inf's start, NaN's start.
     places = np.searchsorted(ordered, (-_GREATEST, *cuts, np.inf, np.nan))
     first, last, present = int(places[0]), int(places[-2]), int(places[-1])

@@ -99,9 +99,7 @@ def tally_strings(values: Column) -> tuple[dict[str, int], int]:
     >>> tally_strings(np.array(["a", None, "a", float("nan"), 3], dtype=object))
     ({'a': 2, '3': 1}, 2)
     """
-    if isinstance(values, np.ma.MaskedArray):
-        values = np.ma.filled(values.astype(object), None)
-    # Counter counts in C; the loop below runs over different values, not over rows.
+    # tolist() makes None of masked entries, Counter counts in C: the loop runs over different values, not over rows.
     counts: dict[str, int] = {}
     missing = 0
     for value, count in Counter(values.tolist()).items():

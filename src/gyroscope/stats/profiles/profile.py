@@ -122,18 +122,19 @@ def profile(columns: Mapping[str, Column], layout: Layout) -> Profile:
     ([2, 1, 0, 0], 1)
     """
     n = row_count(columns)
-    counted = _profile_block(columns, layout, min(n, _BLOCK_ROWS))
+    counted = _profile_block(columns, layout, slice(0, min(n, _BLOCK_ROWS)))
     for start in range(_BLOCK_ROWS, n, _BLOCK_ROWS):
-        block = {name: values[start : start + _BLOCK_ROWS] for name, values in columns.items()}
-        counted = counted.merge(_profile_block(block, layout, row_count(block)))
+        counted = counted.merge(_profile_block(columns, layout, slice(start, min(start + _BLOCK_ROWS, n))))
     return counted
 
 
-def _profile_block(columns: Mapping[str, Column], layout: Layout, n: int) -> Profile:
+def _profile_block(whole: Mapping[str, Column], layout: Layout, rows: slice) -> Profile:
+    n = rows.stop - rows.start
+    columns = {name: values[rows] for name, values in whole.items() if name in layout.columns}
     numeric = {name: bins for name, bins in layout.columns.items() if isinstance(bins, NumericBins)}
     counted = count_numbers(columns, numeric, n) if numeric else {}
     for name, bins in layout.columns.items():
         if not isinstance(bins, NumericBins):
-            values = columns[name][:n] if name in columns else np.full(n, None)
+            values = columns[name] if name in columns else np.full(n, None)
             counted[name] = count_strings(values, bins)
     return Profile(n, {name: counted[name] for name in layout.columns})

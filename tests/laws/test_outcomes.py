@@ -1,0 +1,65 @@
+"""Outcomes add up: any order, any grouping, any rows, bit for bit; and metrics are never NaN."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gyroscope.records import Task
+from gyroscope.stats.intervals import Estimate
+from gyroscope.stats.performance import METRICS, Outcomes, metrics, tally
+
+NUMBER = st.one_of(st.floats(width=64), st.floats(0, 1), st.sampled_from([0.0, 0.5, 1.0, 1e308, -1e308]))
+LABEL = st.one_of(st.sampled_from([0.0, 1.0, 2.0]), NUMBER)
+ROWS = st.lists(st.tuples(NUMBER, NUMBER, NUMBER, LABEL), max_size=25)
+TASKS = st.sampled_from(["binary", "multiclass", "regression"])
+Rows = list[tuple[float, float, float, float]]
+
+
+def outcomes_of(task: Task, rows: Rows) -> Outcomes:
+    table = np.array(rows, np.float64).reshape(len(rows), 4)
+    return tally(task, table[:, :3] if task == "multiclass" else table[:, 0], table[:, 3], threshold=0.3)
+
+
+@given(TASKS, ROWS, ROWS, ROWS)
+def test_merging_is_associative_commutative_and_that_of_all_rows(task: Task, a: Rows, b: Rows, c: Rows) -> None:
+    x, y, z = (outcomes_of(task, rows) for rows in (a, b, c))
+    assert x.merge(y).merge(z) == x.merge(y.merge(z)) == outcomes_of(task, a + b + c)
+    assert x.merge(y) == y.merge(x)
+    assert x.merge(y).to_bytes() == outcomes_of(task, b + a).to_bytes()
+
+
+@given(TASKS, ROWS)
+def test_no_rows_are_neutral(task: Task, rows: Rows) -> None:
+    some, empty = outcomes_of(task, rows), outcomes_of(task, [])
+    assert empty.merge(some) == some == some.merge(empty)
+
+
+@given(TASKS, ROWS)
+def test_bytes_bring_outcomes_back(task: Task, rows: Rows) -> None:
+    some = outcomes_of(task, rows)
+    assert Outcomes.from_bytes(some.to_bytes()) == some
+
+
+@given(TASKS, ROWS)
+def test_every_row_counts_or_is_unusable(task: Task, rows: Rows) -> None:
+    some = outcomes_of(task, rows)
+    assert some.n + some.unusable == len(rows)
+    assert some.cells.total + some.huge == some.n
+
+
+@given(TASKS, ROWS)
+def test_metrics_are_ordered_finite_numbers_or_a_reason(task: Task, rows: Rows) -> None:
+    known = metrics(outcomes_of(task, rows))
+    assert tuple(known) == METRICS[task]
+    for name, estimate in known.items():
+        if not isinstance(estimate, Estimate):
+            assert estimate.reason
+            continue
+        assert all(map(math.isfinite, (estimate.value, estimate.low, estimate.high))), name
+        assert estimate.low <= estimate.value or estimate.low == pytest.approx(estimate.value, rel=1e-9), name
+        assert estimate.value <= estimate.high or estimate.high == pytest.approx(estimate.value, rel=1e-9), name

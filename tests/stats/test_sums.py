@@ -1,0 +1,54 @@
+"""Exact sums: compared with Python's fractions, which do not round."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gyroscope.stats.sums import UNIT_BITS, as_float, exact_sum, exact_sums, variance_of
+
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(st.lists(FINITE, max_size=40))
+def test_a_sum_is_the_sum_of_the_fractions(values: list[float]) -> None:
+    total = Fraction(exact_sum(np.array(values)), 1 << UNIT_BITS)
+    assert total == sum(map(Fraction, values), Fraction(0))
+
+
+@given(st.lists(FINITE, max_size=20), st.lists(FINITE, max_size=20))
+def test_rows_are_summed_apart_and_add_up(left: list[float], right: list[float]) -> None:
+    parts = exact_sum(np.array(left)) + exact_sum(np.array(right))
+    assert parts == exact_sum(np.array(left + right))
+
+
+def test_long_columns_are_summed_in_blocks() -> None:
+    rows = np.array([np.full(200_000, 0.1), np.arange(200_000.0)])
+    tenths, numbers = exact_sums(rows)
+    assert Fraction(tenths, 1 << UNIT_BITS) == 200_000 * Fraction(0.1)
+    assert as_float(numbers) == 200_000 * 199_999 / 2
+
+
+def test_subnormal_and_huge_values_do_not_round_away() -> None:
+    assert as_float(exact_sum(np.array([1.7e308, 5e-324, -1.7e308]))) == 5e-324
+
+
+def test_a_sum_beyond_floats_is_infinite_and_its_mean_is_not() -> None:
+    total = exact_sum(np.full(10, -1e308))
+    assert as_float(total) == -np.inf
+    assert as_float(total, 10) == -1e308
+
+
+def test_variance_does_not_cancel() -> None:
+    values = np.array(
+        [2.0**26, 2.0**26 + 1, 2.0**26 + 2] * 1_000
+    )  # their squares are exact, the float sum of them is not
+    assert variance_of(exact_sum(values), exact_sum(values * values), 3_000) == pytest.approx(2 / 3, rel=1e-15)
+
+
+def test_a_variance_beyond_floats_is_infinite() -> None:
+    assert variance_of(0, exact_sum(np.full(2, 1.7e308)) * 4, 2) == np.inf
