@@ -58,9 +58,9 @@ def main() -> None:
 
 
 def _convert(folder: Path, job: Job, confinement: Confinement) -> Result:
+    estimator = _load(folder / SOURCE)
     from gyroscope.models.estimators import describe, native_outputs, random_columns
 
-    estimator = _load(folder / SOURCE)
     columns = unpack(job.columns) if job.columns is not None else None
     signature = describe(estimator, columns, job.signature)
     if columns is None:
