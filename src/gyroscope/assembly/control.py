@@ -1,0 +1,93 @@
+"""Control's process: pages, API and labels under uvicorn, and the loops that measure, beside them in threads.
+
+Only the supervisor starts it. If it dies, serving, recording and supervision go on.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import uvicorn
+
+from gyroscope.assembly.house import House
+from gyroscope.assembly.plan import control_port, wanted
+from gyroscope.clock import machine_now, wall_now
+from gyroscope.monitoring.traffic import Traffic
+from gyroscope.supervisor.wanted import WANTED_FILE, Wanted, read_wanted, write_wanted
+from gyroscope.web.app import create_app
+from gyroscope.web.parts import Parts
+
+LOG = logging.getLogger(__name__)
+SAMPLE_S = 1.0
+
+
+def run_control(settings_path: Path) -> None:
+    """Serve until SIGTERM."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    house = House(settings_path)
+    stop = threading.Event()
+    loops = [
+        threading.Thread(target=_repeat, args=("monitor", step, every_s, stop), daemon=True, name=name)
+        for name, step, every_s in (
+            ("monitor", lambda: house.monitor.run_once(wall_now()), house.settings.monitoring.every_s),
+            ("watch", _watch(house), SAMPLE_S),
+        )
+    ]
+    server = uvicorn.Server(_config(house))
+    for loop in loops:
+        loop.start()
+    server.run()
+    stop.set()
+    for loop in loops:
+        loop.join(timeout=5)
+
+
+def _config(house: House) -> uvicorn.Config:
+    app = create_app(
+        Parts(
+            settings=house.settings,
+            models=house.models,
+            routes=house.routes,
+            labels=house.labels,
+            signals=house.signals,
+            keys=house.keys,
+            run_dir=house.run_dir,
+            runtime=house.runtime,
+        )
+    )
+    config = uvicorn.Config(
+        app, loop="uvloop", http="httptools", access_log=False, server_header=False, log_level="warning"
+    )
+    if read_wanted(house.run_dir / WANTED_FILE).door:
+        config.uds = str(house.socket("control"))
+    else:
+        config.host, config.port = house.settings.door.host, control_port(house)
+    return config
+
+
+def _watch(house: House) -> Callable[[], None]:
+    """Once a second: sample the traffic, and tell the supervisor when routes or sizes have changed."""
+    traffic = Traffic(house.runtime / "pulses")
+
+    def step() -> None:
+        plan = wanted(house)
+        if plan != read_wanted(house.run_dir / WANTED_FILE):
+            write_wanted(house.run_dir / WANTED_FILE, plan)
+        house.signals.put(traffic.sample(_replicas(plan), machine_now(), wall_now()))
+
+    return step
+
+
+def _replicas(plan: Wanted) -> dict[str, str]:
+    return {spec.name: spec.model for spec in plan.processes if spec.kind == "replica"}
+
+
+def _repeat(name: str, step: Callable[[], object], every_s: float, stop: threading.Event) -> None:
+    while not stop.wait(every_s):
+        try:
+            step()
+        except Exception:  # the outermost line of a loop: what failed is tried again from what is stored
+            LOG.exception("%s: this turn failed and is tried again", name)

@@ -1,0 +1,116 @@
+"""The stores of one home, opened when asked for, and where its files lie.
+
+Every process and command builds one `House` from the settings. It holds paths and stores, never a process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gyroscope.errors import ModelError, did_you_mean
+from gyroscope.models.routes import Routes
+from gyroscope.models.store import ModelStore
+from gyroscope.records import Signature
+from gyroscope.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from gyroscope.monitoring.loop import Monitor
+    from gyroscope.predictions.labels import Labels
+    from gyroscope.predictions.table import Table
+    from gyroscope.signals.store import Signals
+    from gyroscope.web.keys import Keys
+
+
+class House:
+    """Paths and stores of one `gyroscope.yaml`.
+
+    A store's module is imported when it is asked for: a replica needs neither DuckDB nor the pages, and starts in
+    half the time and memory without them.
+    """
+
+    def __init__(self, settings_path: Path) -> None:
+        self.settings_path = settings_path.resolve()
+        self.settings: Settings = read_settings(self.settings_path)
+        self.home = self.settings.home_path
+        self.runtime = self.settings.runtime_path
+        self.run_dir = self.home / "run"
+        self.logs = self.home / "logs"
+        self.segments = self.runtime / "segments"
+
+    def make_folders(self) -> None:
+        """Private folders: keys, predictions and sockets are nobody else's business."""
+        for folder in (self.home, self.run_dir, self.logs, self.home / "tables", self.runtime):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for name in ("sockets", "pulses", "segments"):
+            (self.runtime / name).mkdir(exist_ok=True, mode=0o700)
+
+    def socket(self, process: str) -> Path:
+        return self.runtime / "sockets" / f"{short(process)}.sock"
+
+    def pulse(self, replica: str) -> Path:
+        return self.runtime / "pulses" / f"{replica}.pulse"
+
+    @cached_property
+    def models(self) -> ModelStore:
+        return ModelStore(self.home)
+
+    @cached_property
+    def routes(self) -> Routes:
+        return Routes(self.home / "state.db")
+
+    @cached_property
+    def signals(self) -> Signals:
+        from gyroscope.signals.store import Signals
+
+        return Signals(self.home / "state.db")
+
+    @cached_property
+    def labels(self) -> Labels:
+        from gyroscope.predictions.labels import Labels
+
+        return Labels(self.home, self.signature_of, wait_days=self.settings.monitoring.label_wait_days)
+
+    @cached_property
+    def keys(self) -> Keys:
+        from gyroscope.web.keys import Keys
+
+        return Keys(self.home)
+
+    def table(self, model: str) -> Table:
+        from gyroscope.predictions.table import Table, table_path
+
+        return Table(table_path(self.home, model))
+
+    def signature_of(self, model: str) -> Signature:
+        """What the labels of a model are held against: the signature of the version that gets most of the traffic.
+
+        Raises `ModelError` for a model that is not known.
+        """
+        routes = sorted(self.routes.routes(model), key=lambda route: -route.share)
+        if routes:
+            return self.models.get(model, routes[0].version).signature
+        versions = self.models.versions(model)
+        if not versions:
+            raise ModelError(
+                f"no model is called {model!r}", where=str(self.home), fix=did_you_mean(model, self.models.models())
+            )
+        return versions[-1].signature
+
+    def zone_of(self, model: str) -> str:
+        return self.settings.monitoring.timezone
+
+    @cached_property
+    def monitor(self) -> Monitor:
+        from gyroscope.monitoring.loop import Monitor
+
+        return Monitor(
+            self.settings.monitoring, self.models, self.table, self.labels, self.signals, self.home / "monitoring.db"
+        )
+
+
+def short(process: str) -> str:
+    """A name that keeps the path of a socket below the kernel's 108 bytes, whatever the model is called."""
+    return process if len(process) <= 32 else hashlib.sha256(process.encode()).hexdigest()[:16]

@@ -1,0 +1,139 @@
+"""Start, stop and look at the processes of one home.
+
+The command line and the demo call these. The work of keeping processes alive is the supervisor's.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import shutil
+from pathlib import Path
+
+import msgspec
+
+from gyroscope.assembly.house import House
+from gyroscope.assembly.plan import check_room, control_port, haproxy, wanted, wanted_size
+from gyroscope.errors import SettingsError
+from gyroscope.records import Route
+from gyroscope.supervisor import client
+from gyroscope.supervisor.wanted import WANTED_FILE, write_wanted
+
+
+class UpReport(msgspec.Struct, frozen=True):
+    """What a person needs after `gyro up`; `link` opens the pages once."""
+
+    address: str
+    link: str
+    api_key_path: str
+    models: tuple[str, ...]
+
+
+class ProcessStatus(msgspec.Struct, frozen=True):
+    """One process as the supervisor sees it."""
+
+    name: str
+    kind: str
+    state: str
+    pid: int
+    restarts: int
+    reason: str
+
+
+class ModelStatus(msgspec.Struct, frozen=True):
+    """One model: its routes, how many replicas are wanted, and its labels by state."""
+
+    name: str
+    routes: tuple[Route, ...]
+    replicas: int
+    labels: dict[str, int]
+
+
+class Status(msgspec.Struct, frozen=True):
+    """Everything `gyro status` shows."""
+
+    running: bool
+    address: str
+    processes: tuple[ProcessStatus, ...]
+    models: tuple[ModelStatus, ...]
+
+
+def up(settings_path: Path) -> UpReport:
+    """Start everything and wait until it is ready.
+
+    Raises `SettingsError` for an address that is not loopback without `door.allow_remote`, `ProcessError` when a
+    port is taken or a process does not come up (with the end of its log).
+    """
+    house = House(settings_path)
+    _check_address(house)
+    house.make_folders()
+    check_room(house)
+    code = house.keys.create_first().login_code
+    write_wanted(house.run_dir / WANTED_FILE, wanted(house))
+    client.start(house.run_dir)
+    return UpReport(
+        address=address(house),
+        link=_link(house, code),
+        api_key_path=str(house.keys.api_key_path),
+        models=tuple(house.models.models()),
+    )
+
+
+def down(settings_path: Path) -> list[str]:
+    """Stop everything; returns the names of what was stopped. The last records are drained into the tables first."""
+    house = House(settings_path)
+    if not house.run_dir.is_dir():
+        return []
+    stopped = [one["name"] for one in client.status(house.run_dir)["processes"] if one["state"] != "gone"]
+    client.stop(house.run_dir)
+    for name in ("sockets", "pulses"):
+        shutil.rmtree(house.runtime / name, ignore_errors=True)
+    return stopped
+
+
+def status(settings_path: Path) -> Status:
+    """What runs and what is wanted, without asking any process but the supervisor's state file."""
+    house = House(settings_path)
+    seen = client.status(house.run_dir)
+    processes = tuple(
+        ProcessStatus(one["name"], one["kind"], one["state"], one["pid"], one["restarts"], one["reason"])
+        for one in seen["processes"]
+    )
+    models = tuple(
+        ModelStatus(name, tuple(house.routes.routes(name)), wanted_size(house, name), house.labels.counts(name))
+        for name in house.models.models()
+    )
+    return Status(seen["running"], address(house), processes, models)
+
+
+def new_link(house: House) -> str:
+    """A fresh single-use link to the pages."""
+    return _link(house, house.keys.new_login_code())
+
+
+def address(house: House) -> str:
+    """Where predictions are asked for."""
+    return f"http://{_host(house)}:{house.settings.door.port}"
+
+
+def _link(house: House, code: str) -> str:
+    port = house.settings.door.port if haproxy() else control_port(house)
+    return f"http://{_host(house)}:{port}/login?code={code}"
+
+
+def _host(house: House) -> str:
+    host = house.settings.door.host
+    return f"[{host}]" if ":" in host else host
+
+
+def _check_address(house: House) -> None:
+    door = house.settings.door
+    try:
+        is_loopback = door.host == "localhost" or ipaddress.ip_address(door.host).is_loopback
+    except ValueError:
+        is_loopback = False
+    if not is_loopback and not door.allow_remote:
+        raise SettingsError(
+            f"{door.host} can be reached from other machines",
+            where=f"{house.settings_path}  door.host",
+            fix="use 127.0.0.1, or set door.allow_remote: true and door.allowed_hosts if you mean it",
+        )

@@ -1,0 +1,135 @@
+"""What should run, computed from settings, routes and sizes: the supervisor's wanted state.
+
+`up` writes it once, control again whenever a route or a size changes. Pure but for reading the stores.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from functools import cache
+
+from gyroscope.assembly.house import House
+from gyroscope.errors import ModelError
+from gyroscope.records import NotEnoughData
+from gyroscope.settings import ModelPolicy
+from gyroscope.supervisor.door import find_binary
+from gyroscope.supervisor.wanted import DoorSpec, ProcessSpec, Wanted
+
+MIB = 1_048_576
+# A drained recorder needs one commit per table; ten seconds of backlog on a slow disk fit in this.
+RECORDER_GRACE_S = 30.0
+LONGEST_DEADLINE_S = 60.0
+
+
+def wanted(house: House) -> Wanted:
+    """Everything that should run for this home now."""
+    binary = haproxy()
+    replicas = _replicas(house, with_door=bool(binary))
+    services = (_service(house, "control", with_door=bool(binary)), _service(house, "recorder", with_door=bool(binary)))
+    return Wanted(processes=services + replicas, door=_door(house, binary) if binary else None)
+
+
+@cache
+def haproxy() -> str:
+    """The HAProxy of this machine, "" without one; looked for once a process, since it means running it."""
+    return find_binary()
+
+
+def replica_name(model: str, version: str, slot: int) -> str:
+    """The name under which processes, pulses and segments know a replica.
+
+    >>> replica_name("flights", "0a1b2c3d4e5f", 1)
+    'flights-0a1b2c3d4e5f-1'
+    """
+    return f"{model}-{version}-{slot}"
+
+
+def control_port(house: House) -> int:
+    """Without a door control listens beside the one replica."""
+    return house.settings.door.port + 1
+
+
+def wanted_size(house: House, model: str) -> int:
+    """Replicas of each routed version: the stored size, else the settings."""
+    size = house.routes.size(model)
+    policy = house.settings.models.get(model, ModelPolicy())
+    return policy.replicas if isinstance(size, NotEnoughData) else size.replicas
+
+
+def _service(house: House, name: str, *, with_door: bool) -> ProcessSpec:
+    is_recorder = name == "recorder"
+    return ProcessSpec(
+        name=name,
+        argv=(sys.executable, "-m", "gyroscope.assembly", name, str(house.settings_path)),
+        socket="" if is_recorder or not with_door else str(house.socket(name)),
+        log=str(house.logs / f"{name}.log"),
+        stop_grace_s=RECORDER_GRACE_S if is_recorder else 5.0,
+        stop_last=is_recorder,
+    )
+
+
+def _replicas(house: House, *, with_door: bool) -> tuple[ProcessSpec, ...]:
+    specs = [
+        _replica(house, route.model, route.version, slot)
+        for model in house.models.models()
+        for route in house.routes.routes(model)
+        for slot in range(wanted_size(house, model))
+    ]
+    if not with_door and len(specs) > 1:
+        # One port, one listener: more needs a door.
+        return tuple(specs[:1])
+    return tuple(specs)
+
+
+def _replica(house: House, model: str, version: str, slot: int) -> ProcessSpec:
+    name = replica_name(model, version, slot)
+    return ProcessSpec(
+        name=name,
+        argv=(
+            sys.executable,
+            "-m",
+            "gyroscope.assembly",
+            "replica",
+            str(house.settings_path),
+            model,
+            version,
+            str(slot),
+        ),
+        kind="replica",
+        # One thread a replica: two replicas on two cores must not fight over them inside one small prediction.
+        env={"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        pulse=str(house.pulse(name)),
+        socket=str(house.socket(name)),
+        model=model,
+        log=str(house.logs / f"{name}.log"),
+    )
+
+
+def _door(house: House, binary: str) -> DoorSpec:
+    settings = house.settings
+    models = house.models.models()
+    return DoorSpec(
+        host=settings.door.host,
+        port=settings.door.port,
+        admin_socket=str(house.socket("admin")),
+        backends=dict.fromkeys(models, settings.serving.max_in_flight),
+        control_socket=str(house.socket("control")),
+        default_model=models[0] if len(models) == 1 else "",
+        body_bytes=settings.serving.body_mib * MIB,
+        deadline_s=LONGEST_DEADLINE_S,
+        queue_s=settings.serving.deadline_s,
+        binary=binary,
+        log=str(house.logs / "door.log"),
+    )
+
+
+def check_room(house: House) -> None:
+    """Refuse to start where the segments would have no room at all: every prediction would go unlogged."""
+    free = shutil.disk_usage(house.runtime).free
+    if house.settings.serving.log == "os" and free < MIB:
+        raise ModelError(
+            f"the log has no room: {free} bytes free",
+            where=str(house.runtime),
+            fix="free space there, or choose another runtime_dir in gyroscope.yaml",
+        )

@@ -1,0 +1,22 @@
+"""The recorder's process: drains the segments of this machine into the tables until it is told to stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+
+from gyroscope.assembly.house import House
+from gyroscope.predictions.recorder import Recorder
+
+
+def run_recorder(settings_path: Path) -> None:
+    """Run until SIGTERM; the last run drains what the stopped replicas wrote."""
+    house = House(settings_path)
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    recorder = Recorder(house.home, house.runtime, house.models.get, house.zone_of)
+    recorder.run_forever(stop)
+    while recorder.run_once() > 0:
+        pass
+    recorder.close()

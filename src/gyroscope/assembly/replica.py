@@ -1,0 +1,44 @@
+"""A replica's process: one model version behind one socket, with its own segment and pulse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gyroscope.assembly.house import House
+from gyroscope.assembly.plan import MIB, haproxy, replica_name
+from gyroscope.models.runners import open_runner
+from gyroscope.predictions.log import PredictionLog, segment_folder
+from gyroscope.serving.replica import Listen, ReplicaPlan, serve_replica
+from gyroscope.supervisor.pulse import Pulse
+
+
+def run_replica(settings_path: Path, model: str, version_name: str, slot: int) -> None:
+    """Load, warm up and serve until SIGTERM."""
+    house = House(settings_path)
+    serving, door = house.settings.serving, house.settings.door
+    name = replica_name(model, version_name, slot)
+    pulse = Pulse.create(house.pulse(name))
+    version = house.models.get(model, version_name)
+    log = PredictionLog(
+        segment_folder(house.runtime, model),
+        name,
+        version,
+        mode=serving.log,
+        on_failure=serving.on_log_failure,
+        cap_bytes=serving.segment_cap_mib * MIB,
+    )
+    listen = Listen(socket=str(house.socket(name))) if haproxy() else Listen(host=door.host, port=door.port)
+    serve_replica(
+        ReplicaPlan(
+            version=version,
+            runner=open_runner(house.models, version, threads=1),
+            log=log,
+            pulse=pulse,
+            listen=listen,
+            deadline_s=serving.deadline_s,
+            body_bytes=serving.body_mib * MIB,
+            max_in_flight=serving.max_in_flight,
+            key_digests=house.keys.api_key_digests,
+            key_file=house.keys.api_key_path,
+        )
+    )

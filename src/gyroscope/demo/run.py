@@ -1,0 +1,190 @@
+"""The story of `gyro demo`: train, register, start, replay, wait until everything is measured, report, stop.
+
+The command line calls `run_demo`. Whatever happens, unless `keep` was asked for, nothing is left running.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+from types import FrameType
+
+import msgspec
+import numpy as np
+
+from gyroscope.assembly import House, UpReport, up
+from gyroscope.clock import SECOND_NS, EventTime, MachineTime, iso, machine_now, wall_now
+from gyroscope.demo.flights import ZONE, Flights, load_flights
+from gyroscope.demo.outcome import Month, Settled, months, settle
+from gyroscope.demo.place import FOLDER, MODEL, Place, register
+from gyroscope.demo.replay import Progress, Replayed, Target, replay
+from gyroscope.demo.story import write_report
+from gyroscope.demo.train import TRAINING_MONTHS, train
+from gyroscope.demo.voice import METRICS, Bar, Voice
+from gyroscope.errors import ProcessError
+from gyroscope.records import NotEnoughData
+
+REFRESH_S = 0.5
+
+
+class DemoOptions(msgspec.Struct, frozen=True):
+    """What the command line can choose. `days` shortens the replay: 0 sends every flight of March to December."""
+
+    keep: bool = False
+    json: bool = False
+    report: Path = Path("gyroscope-demo.html")
+    port: int = 8080
+    folder: Path = Path(FOLDER)
+    days: int = 0
+
+
+def run_demo(options: DemoOptions) -> int:
+    """Run the demo; 0 when every flight was answered and the labels balance, 1 when not.
+
+    Ctrl-C and SIGTERM stop everything that was started and take the demo's folder away.
+    """
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    place = Place(options.folder.resolve())
+    kept = False
+    try:
+        all_fine = _story(options, place, Voice(as_json=options.json))
+        kept = options.keep
+        return 0 if all_fine else 1
+    finally:
+        if not kept:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave half of it behind
+            place.clear()
+
+
+def _as_interrupt(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _story(options: DemoOptions, place: Place, voice: Voice) -> bool:
+    began = machine_now()
+    flights = load_flights()
+    start = EventTime(int(flights.departs[0]))
+    voice.say("loaded", start, f"{len(flights):,} flights of 2013 out of New York", flights=len(flights))
+    place.make(options.port)
+    house = House(place.settings)
+    trained = train(flights, place.folder)
+    brier = float(np.mean((trained.held_out - trained.flights.late) ** 2))
+    version = register(house, trained)
+    sent = _chosen(flights, options.days)
+    first = EventTime(int(sent.departs[0]))
+    voice.say(
+        "registered",
+        first,
+        f"{MODEL} {version.version}: trained on January and February, Brier score {brier:.3f} on held-out days",
+        version=version.version,
+        reference_brier=brier,
+        seconds=_seconds(began),
+    )
+    report = up(place.settings)
+    voice.say("up", first, f"two replicas behind {report.address}; the page: {report.link}", address=report.address)
+    replayed = _replay(house, sent, report, voice, options)
+    labels = int(np.count_nonzero(sent.late >= 0))
+    settled = settle(house, version, sent=len(sent), labels=labels)
+    by_month = months(house, version, sent)
+    _tell_months(voice, by_month)
+    write_report(options.report, house, version, by_month)
+    return _done(voice, options, replayed, settled, began)
+
+
+def _chosen(flights: Flights, days: int) -> Flights:
+    later = ~np.isin(flights.month, TRAINING_MONTHS)
+    if days:
+        later &= np.isin(flights.day, np.unique(flights.day[later].astype(str))[:days])
+    return flights.where(later)
+
+
+def _replay(house: House, sent: Flights, report: UpReport, voice: Voice, options: DemoOptions) -> Replayed:
+    key = Path(report.api_key_path).read_text(encoding="utf-8").strip()
+    door = house.settings.door
+    progress = Progress(total=len(sent), at=EventTime(int(sent.departs[0])))
+
+    async def both() -> Replayed:
+        watching = asyncio.create_task(_watch(house, progress, voice))
+        try:
+            return await replay(sent, Target(door.host, door.port, key), progress)
+        finally:
+            watching.cancel()
+
+    return asyncio.run(both())
+
+
+async def _watch(house: House, progress: Progress, voice: Voice) -> None:
+    """Tell how far it is, until cancelled: a live bar for people, a line every few seconds for programs."""
+    began = machine_now()
+    bar = voice.live(progress.total)
+    if bar is None:
+        while True:
+            await asyncio.sleep(5)
+            rate = progress.answered / _seconds(began)
+            voice.say(
+                "progress", progress.at, f"{progress.answered:,} of {progress.total:,} answered", per_s=round(rate)
+            )
+    with bar:
+        while True:
+            _show(bar, house, progress, began)
+            await asyncio.sleep(REFRESH_S)
+
+
+def _show(bar: Bar, house: House, progress: Progress, began: MachineTime) -> None:
+    numbers = [
+        ("answered", f"{progress.answered:,}"),
+        ("requests/s", f"{progress.answered / max(_seconds(began), 0.1):,.0f}"),
+        ("labels", f"{progress.labels_sent:,}"),
+    ]
+    for metric in METRICS:
+        latest = house.signals.latest("performance", {"model": MODEL, "metric": metric})
+        if not isinstance(latest, NotEnoughData) and not isinstance(latest.value, NotEnoughData):
+            numbers.append((metric, f"{latest.value:.3f}"))
+    bar.show(progress.answered, iso(progress.at, ZONE)[:10], numbers)
+
+
+def _tell_months(voice: Voice, by_month: list[Month]) -> None:
+    header = ("month", "flights", "labelled", *METRICS)
+    rows = [(month.name, f"{month.sent:,}", f"{month.coverage:.1%}", *month.cells(METRICS)) for month in by_month]
+    voice.table(
+        "New York flights, 2013: was the model right? (95 % interval of the Brier score in the report)", header, rows
+    )
+    for month in by_month:
+        voice.say_json("month", month.start, f"{month.name}: {month.sent:,} flights", **month.plain(METRICS))
+
+
+def _done(voice: Voice, options: DemoOptions, replayed: Replayed, settled: Settled, began: MachineTime) -> bool:
+    progress = replayed.progress
+    all_answered = progress.answered == progress.sent == settled.answered_rows
+    balanced = settled.received == sum(settled.labels.values())
+    if not all_answered:
+        raise ProcessError(
+            f"{progress.sent - progress.answered} of {progress.sent} flights were not answered",
+            where="; ".join(replayed.failures[:3]) or f"answered rows in the table: {settled.answered_rows}",
+            fix="look into the logs: run again with --keep",
+        )
+    seconds = _seconds(began)
+    where = options.report.resolve()
+    voice.say(
+        "done",
+        progress.at,
+        f"{progress.sent:,} sent, {progress.answered:,} answered, labels "
+        + ", ".join(f"{count:,} {state}" for state, count in settled.labels.items() if count)
+        + f"; {seconds:.0f} s. Report: {where}"
+        + ("; still running, stop it with 'gyro down' in " + str(options.folder) if options.keep else ""),
+        sent=progress.sent,
+        answered=progress.answered,
+        labels=settled.labels,
+        balanced=balanced,
+        report=str(where),
+        seconds=round(seconds, 1),
+        pid=os.getpid(),
+        finished=iso(wall_now()),
+    )
+    return balanced
+
+
+def _seconds(since: MachineTime) -> float:
+    return (machine_now() - since) / SECOND_NS

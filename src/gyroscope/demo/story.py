@@ -1,0 +1,111 @@
+"""The demo's HTML report: the table by month and the figures of the page, in one file.
+
+`run.py` calls `write_report` when everything is measured. It reads signals; it measures nothing.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gyroscope.assembly import House
+from gyroscope.demo.flights import ZONE
+from gyroscope.demo.outcome import ALWAYS, Month
+from gyroscope.demo.place import MODEL
+from gyroscope.records import NotEnoughData, Signal, Version
+from gyroscope.reports.figures.drift import drift_heat_map
+from gyroscope.reports.figures.performance import performance_over_time
+from gyroscope.reports.figures.predictions import predictions_over_time
+from gyroscope.reports.figures.traffic import traffic_and_latency
+from gyroscope.reports.html import Section, Table, self_contained_html, write_html
+
+SHOWN = {"brier": "Brier score", "accuracy": "Accuracy", "recall": "Recall", "auc": "AUC"}
+TABLE = ("accuracy", "precision", "recall", "f1", "auc")
+
+
+def write_report(path: Path, house: House, version: Version, by_month: list[Month]) -> None:
+    """Write the report. Raises `StoreError` when the folder refuses."""
+    seen = _Seen(house, version)
+    sections = [_months(by_month), *_performance(seen), _predictions(seen), _drift(house, seen), _traffic(house)]
+    subtitle = (
+        f"Will a flight arrive more than 15 minutes late? Version {version.version}, trained on January and February, "
+        "asked for every flight of March to December. Days are New York's."
+    )
+    write_html(path, self_contained_html("New York flights, 2013", sections, subtitle))
+
+
+class _Seen:
+    """The signals of event time of one version."""
+
+    def __init__(self, house: House, version: Version) -> None:
+        self._house = house
+        self._labels = {"model": MODEL, "version": version.version}
+
+    def of(self, name: str, **labels: str) -> list[Signal]:
+        return self._house.signals.query(name, {**self._labels, **labels}, *ALWAYS)
+
+
+def _months(by_month: list[Month]) -> Section:
+    header = (
+        "month",
+        "flights",
+        "labelled",
+        "accuracy",
+        "precision",
+        "recall",
+        "F1",
+        "AUC",
+        "Brier score",
+        "95 % interval",
+    )
+    rows = tuple(
+        (month.name, f"{month.sent:,}", f"{month.coverage:.1%}", *month.cells((*TABLE, "brier")), _interval(month))
+        for month in by_month
+    )
+    text = (
+        "Flights without an arrival (cancelled or diverted) never get a label. "
+        "The interval of the Brier score is that of the month's own rows."
+    )
+    return Section("Month by month", text, table=Table(header, rows))
+
+
+def _interval(month: Month) -> str:
+    brier = month.measured["brier"]
+    return "-" if isinstance(brier, NotEnoughData) else f"{brier.low:.3f} to {brier.high:.3f}"
+
+
+def _performance(seen: _Seen) -> list[Section]:
+    coverage = seen.of("label_coverage")
+    return [
+        Section(
+            f"{title} by day",
+            "The band is the 95 % interval of each day; below, the share of the day's flights that have a label.",
+            performance_over_time(metric, seen.of("performance", metric=metric), coverage, ZONE),
+            said=f"{title} per day of 2013 with its 95 % interval",
+        )
+        for metric, title in SHOWN.items()
+    ]
+
+
+def _predictions(seen: _Seen) -> Section:
+    figure = predictions_over_time(seen.of("predictions"), seen.of("output_mean"), seen.of("positive_share"), ZONE)
+    return Section("Predictions over time", "How many, how high on average, and how many said late.", figure)
+
+
+def _drift(house: House, seen: _Seen) -> Section:
+    limit = house.settings.monitoring.thresholds.drift_effect
+    text = (
+        "How far each day lies from the held-out days of January and February: an effect size, less the noise of small "
+        "samples. Weather columns drift with the season; that alone harms nobody."
+    )
+    return Section("Drift of every column", text, drift_heat_map(seen.of("drift"), ZONE, limit))
+
+
+def _traffic(house: House) -> Section:
+    names = ("requests_per_s", "errors_per_s", "latency_p50_s", "latency_p99_s")
+    start, end = ALWAYS
+    requests, errors, median, p99 = (house.signals.query(name, {"model": MODEL}, start, end) for name in names)
+    return Section(
+        "Traffic and latency",
+        "The machine's own time, while the flights were sent.",
+        traffic_and_latency(requests, errors, median, p99),
+    )

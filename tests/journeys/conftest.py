@@ -1,0 +1,114 @@
+"""A real house per test: door, two replicas, recorder, control, on a port of its own, stopped whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from gyroscope.assembly import House, UpReport, up
+from gyroscope.demo.flights import Flights, load_flights
+from gyroscope.demo.place import Place, register
+from gyroscope.demo.replay import Progress, Replayed, Target, replay
+from gyroscope.demo.train import Trained, train
+from gyroscope.records import Version
+
+
+@pytest.fixture(scope="session")
+def flights() -> Flights:
+    return load_flights()
+
+
+@pytest.fixture(scope="session")
+def trained(flights: Flights, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    return train(flights, tmp_path_factory.mktemp("trained"))
+
+
+class Running:
+    """A started house and what a test does with it."""
+
+    def __init__(self, place: Place, trained: Trained) -> None:
+        self.place = place
+        self.house = House(place.settings)
+        self.version: Version = register(self.house, trained)
+        self.report: UpReport = up(place.settings)
+        self.key = Path(self.report.api_key_path).read_text(encoding="utf-8").strip()
+
+    @property
+    def port(self) -> int:
+        return self.house.settings.door.port
+
+    def pid(self, name: str) -> int:
+        """The process id of a process by its name, or of the first replica."""
+        from gyroscope.supervisor import client
+
+        seen = client.status(self.house.run_dir)
+        if name == "supervisor":
+            return int(seen["pid"])
+        if name == "replica":
+            return next(int(one["pid"]) for one in seen["processes"] if one["kind"] == "replica")
+        return next(int(one["pid"]) for one in seen["processes"] if one["name"] == name)
+
+    def replay(
+        self, flights: Flights, *, retries: int = 0, at: float = 0.4, act: Callable[[], None] | None = None
+    ) -> Replayed:
+        """Send flights; when the share `at` of them is sent, `act` is called from another thread."""
+        progress = Progress(total=len(flights))
+        done = threading.Event()
+
+        def watch() -> None:
+            while not done.wait(0.002):
+                if act is not None and progress.sent >= at * progress.total:
+                    act()
+                    return
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        target = Target("127.0.0.1", self.port, self.key, retries=retries)
+        try:
+            return asyncio.run(replay(flights, target, progress))
+        finally:
+            done.set()
+            watcher.join()
+
+
+@pytest.fixture
+def running(trained: Trained, tmp_path: Path) -> Iterator[Running]:
+    place = Place(tmp_path / "place")
+    place.make(free_port())
+    house = House(place.settings)
+    try:
+        yield Running(place, trained)
+    finally:
+        place.clear()
+    assert not leftovers(house), "processes were left behind"
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def leftovers(house: House) -> list[str]:
+    """Processes whose command line or open folder still belongs to this home."""
+    marks = (str(house.home), str(house.runtime), str(house.settings_path))
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        line = " ".join(process.info["cmdline"] or [])
+        if process.pid != os.getpid() and any(mark in line for mark in marks):
+            found.append(line)
+    return found
+
+
+def some(flights: Flights, n: int, *, month: int = 3) -> Flights:
+    """The first `n` flights of a month."""
+    return flights.where((flights.month == month) & (np.cumsum(flights.month == month) <= n))
