@@ -1,0 +1,107 @@
+"""`GET /models/{model}/figures/{name}.json`: the figures of a model's page, drawn from the newest signals.
+
+Each entry of `DRAWN` asks the store of signals and calls one figure function. A tag saves the browser from drawing
+again what has not changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+
+import plotly.graph_objects as go
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gyroscope.clock import DAY_US, SECOND_US, EventTime
+from gyroscope.errors import InputError, did_you_mean
+from gyroscope.records import NotEnoughData, Signal
+from gyroscope.reports.figures.drift import drift_heat_map
+from gyroscope.reports.figures.performance import performance_over_time
+from gyroscope.reports.figures.predictions import predictions_over_time
+from gyroscope.reports.figures.traffic import traffic_and_latency
+from gyroscope.reports.html import figure_json
+from gyroscope.stats.performance import METRICS
+from gyroscope.web.parts import Parts, check_model
+
+# A year and a bit: the same season twice. Older windows are in the API.
+EVENT_SPAN_US = 400 * DAY_US
+MACHINE_SPAN_US = 15 * 60 * SECOND_US
+
+SHOWN_FIRST = {"binary": "brier", "multiclass": "log_loss", "regression": "rmse"}
+
+
+def figure(request: Request) -> Response:
+    """One figure as JSON, or 304 when the browser has it already."""
+    parts: Parts = request.app.state.parts
+    name, model = request.path_params["name"], check_model(parts, request.path_params["model"])
+    if name not in DRAWN:
+        raise InputError(f"no figure is called {name!r}", where="figures", fix=did_you_mean(name, DRAWN), status=404)
+    text = figure_json(DRAWN[name](parts, model, request.query_params))
+    tag = f'"{hashlib.sha256(text.encode()).hexdigest()[:16]}"'
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers={"ETag": tag})
+    return Response(text, media_type="application/json", headers={"ETag": tag})
+
+
+def newest_window(parts: Parts, model: str) -> EventTime | NotEnoughData:
+    """The start of the newest window of event time that was measured."""
+    latest = parts.signals.latest("predictions", {"model": model})
+    return latest if isinstance(latest, NotEnoughData) else latest.at
+
+
+def event_signals(parts: Parts, name: str, labels: Mapping[str, str]) -> list[Signal]:
+    """The points of one name over the span that pages show."""
+    end = newest_window(parts, labels["model"])
+    if isinstance(end, NotEnoughData):
+        return []
+    return parts.signals.query(name, labels, EventTime(end - EVENT_SPAN_US), EventTime(end + 1))
+
+
+def metrics_of(parts: Parts, model: str) -> tuple[str, ...]:
+    """What can be chosen on the page, by the newest version's task, the one shown first in front."""
+    task = parts.models.versions(model)[-1].signature.task
+    return tuple(sorted(METRICS[task], key=lambda metric: metric != SHOWN_FIRST[task]))
+
+
+def _performance(parts: Parts, model: str, query: Mapping[str, str]) -> go.Figure:
+    known = metrics_of(parts, model)
+    metric = query.get("metric", known[0])
+    if metric not in known:
+        raise InputError(f"no metric is called {metric!r}", where="metric", fix=did_you_mean(metric, known), status=404)
+    series = event_signals(parts, "performance", {"model": model, "metric": metric})
+    coverage = event_signals(parts, "label_coverage", {"model": model})
+    return performance_over_time(metric, series, coverage, _zone(parts))
+
+
+def _drift(parts: Parts, model: str, _: Mapping[str, str]) -> go.Figure:
+    limit = parts.settings.monitoring.thresholds.drift_effect
+    return drift_heat_map(event_signals(parts, "drift", {"model": model}), _zone(parts), limit)
+
+
+def _predictions(parts: Parts, model: str, _: Mapping[str, str]) -> go.Figure:
+    names = ("predictions", "output_mean", "positive_share")
+    volume, mean, positive = (event_signals(parts, name, {"model": model}) for name in names)
+    return predictions_over_time(volume, mean, positive, _zone(parts))
+
+
+def _traffic(parts: Parts, model: str, _: Mapping[str, str]) -> go.Figure:
+    latest = parts.signals.latest("requests_per_s", {"model": model})
+    if isinstance(latest, NotEnoughData):
+        return traffic_and_latency([], [], [], [])
+    start, end = EventTime(latest.at - MACHINE_SPAN_US), EventTime(latest.at + 1)
+    names = ("requests_per_s", "errors_per_s", "latency_p50_s", "latency_p99_s")
+    requests, errors, median, p99 = (parts.signals.query(name, {"model": model}, start, end) for name in names)
+    return traffic_and_latency(requests, errors, median, p99, _zone(parts))
+
+
+def _zone(parts: Parts) -> str:
+    return parts.settings.monitoring.timezone
+
+
+DRAWN: dict[str, Callable[[Parts, str, Mapping[str, str]], go.Figure]] = {
+    "performance": _performance,
+    "drift": _drift,
+    "predictions": _predictions,
+    "traffic": _traffic,
+}

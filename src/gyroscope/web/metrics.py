@@ -1,0 +1,105 @@
+"""`GET /metrics`: counters of the replicas and the newest of every signal, as Prometheus text.
+
+Counters come from the pulses, which outlive a replica, so they never fall; what is not known is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gyroscope.errors import ProcessError
+from gyroscope.records import Signal
+from gyroscope.signals.prometheus import CONTENT_TYPE, Family, Histogram, Labels, Sample, exposition, gauges
+from gyroscope.supervisor.pulse import LATENCY_BOUNDS_S, Pulse
+from gyroscope.web.overview import overview
+from gyroscope.web.parts import Parts
+
+CODES = {"2xx": "requests_2xx", "4xx": "requests_4xx", "5xx": "requests_5xx"}
+PLAIN = {
+    "rows": "Rows answered.",
+    "logged": "Predictions written to the log before the reply.",
+    "unlogged": "Predictions answered although the log could not take them.",
+    "rejected": "Requests turned away for lack of room or time.",
+}
+RENAMED = {
+    # Signal -> (its name here, what the name of its label becomes). Prometheus users look for these.
+    "performance": ("model_quality", {}),
+    "drift": ("drift_score", {"column": "feature"}),
+}
+HELPS = {
+    "model_quality": "Newest value of a metric of the model, by windows of event time.",
+    "drift_score": "Newest effect size w of a feature against the reference.",
+}
+MACHINE_OR_EVENT = (
+    "performance", "drift", "label_coverage", "label_count", "predictions", "output_mean", "positive_share",
+    "error_share", "missing_share", "requests_per_s", "errors_per_s", "latency_p50_s", "latency_p99_s",
+)  # fmt: skip
+
+
+class Counted(msgspec.Struct, frozen=True):
+    """What one replica has counted since its pulse file was made."""
+
+    labels: Labels
+    counters: dict[str, int]
+    buckets: tuple[int, ...]
+    latency_s: float
+
+
+def metrics(request: Request) -> Response:
+    """One scrape."""
+    parts: Parts = request.app.state.parts
+    families = [*_families(read_pulses(parts.runtime / "pulses")), *_replicas(parts), *_signals(parts)]
+    return Response(exposition(families), media_type=CONTENT_TYPE)
+
+
+def read_pulses(folder: Path) -> list[Counted]:
+    """The counters of every replica that ever ran here since the machine's start."""
+    found = []
+    for path in sorted(folder.glob("*.pulse")):
+        try:
+            pulse = Pulse.open(path)
+        except ProcessError:
+            continue  # a file that a replica is just making
+        model, version, slot = path.stem.rsplit("-", 2)
+        labels = (("model", model), ("version", version), ("replica", slot))
+        found.append(Counted(labels, pulse.counters(), tuple(pulse.latency_buckets()), pulse.latency_sum_ns / 1e9))
+        pulse.close()
+    return found
+
+
+def _families(counted: list[Counted]) -> Iterable[Family]:
+    requests = [
+        Sample(one.counters[name], (*one.labels, ("code", code))) for one in counted for code, name in CODES.items()
+    ]
+    yield Family("gyroscope_requests_total", "counter", "Requests answered, by class of status.", tuple(requests))
+    times = [Histogram(LATENCY_BOUNDS_S, one.buckets, one.latency_s, one.labels) for one in counted]
+    yield Family("gyroscope_request_duration_seconds", "histogram", "Time a replica took for a request.", tuple(times))
+    for name, text in PLAIN.items():
+        samples = tuple(Sample(one.counters[name], one.labels) for one in counted)
+        yield Family(f"gyroscope_{name}_total", "counter", text, samples)
+
+
+def _replicas(parts: Parts) -> Iterable[Family]:
+    models = overview(parts).models
+    samples = [
+        Sample(count, (("model", model.name), ("state", state)))
+        for model in models
+        for state, count in (("ready", model.replicas_ready), ("wanted", model.replicas_wanted))
+    ]
+    yield Family("gyroscope_replicas", "gauge", "Replicas that are ready, and that are wanted.", tuple(samples))
+
+
+def _signals(parts: Parts) -> list[Family]:
+    newest = [signal for name in MACHINE_OR_EVENT for signal in parts.signals.newest(name)]
+    return gauges([_renamed(signal) for signal in newest], HELPS)
+
+
+def _renamed(signal: Signal) -> Signal:
+    name, labels = RENAMED.get(signal.name, (signal.name, {}))
+    renamed = tuple((labels.get(key, key), value) for key, value in signal.labels)
+    return msgspec.structs.replace(signal, name=name, labels=renamed)

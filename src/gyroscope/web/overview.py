@@ -1,0 +1,93 @@
+"""What runs and what is wanted, model by model: the supervisor's state beside routes, sizes and labels.
+
+`/v1/status`, the pages and `/metrics` read this. It asks no process; a state file that is not there means nothing runs.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from gyroscope.errors import ProcessError
+from gyroscope.records import NotEnoughData, Route
+from gyroscope.supervisor import client
+from gyroscope.supervisor.state import RunDir
+from gyroscope.web.parts import Parts
+
+EVENTS_READ_BYTES = 16_384
+
+
+class ProcessSeen(msgspec.Struct, frozen=True):
+    """One process as the supervisor last saw it."""
+
+    name: str
+    kind: str
+    model: str
+    state: str
+    pid: int
+    restarts: int
+    reason: str
+    since: str
+
+
+class ModelSeen(msgspec.Struct, frozen=True):
+    """One model: where its traffic goes, how many replicas are ready and wanted, its labels by state."""
+
+    name: str
+    routes: tuple[Route, ...]
+    replicas_ready: int
+    replicas_wanted: int
+    labels: dict[str, int]
+
+
+class Event(msgspec.Struct, frozen=True):
+    """One line of the supervisor's list: a start, a death, a kill, and why."""
+
+    at: str
+    process: str
+    event: str
+    reason: str
+
+
+class Overview(msgspec.Struct, frozen=True):
+    """Everything at one glance."""
+
+    running: bool
+    problem: str
+    processes: tuple[ProcessSeen, ...]
+    models: tuple[ModelSeen, ...]
+
+
+def overview(parts: Parts) -> Overview:
+    """Read the present state."""
+    try:
+        seen = client.status(parts.run_dir) if parts.run_dir.is_dir() else {}
+    except ProcessError as error:
+        seen = {"problem": error.what}
+    processes = tuple(msgspec.convert(one, ProcessSeen) for one in seen.get("processes", ()))
+    models = tuple(_model(parts, name, processes) for name in parts.models.models())
+    return Overview(seen.get("running", False), seen.get("problem", ""), processes, models)
+
+
+def last_events(parts: Parts, most: int = 12) -> list[Event]:
+    """The newest lines of the supervisor's list, newest first; a line cut short by a crash is passed over."""
+    path = RunDir(parts.run_dir).events
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - EVENTS_READ_BYTES))
+            lines = file.read().splitlines()
+    except OSError:
+        return []
+    events = []
+    for line in reversed(lines):
+        try:
+            events.append(msgspec.json.decode(line, type=Event))
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            continue
+    return events[:most]
+
+
+def _model(parts: Parts, name: str, processes: tuple[ProcessSeen, ...]) -> ModelSeen:
+    ready = sum(one.kind == "replica" and one.model == name and one.state == "ready" for one in processes)
+    size = parts.routes.size(name)
+    wanted = 0 if isinstance(size, NotEnoughData) else size.replicas
+    return ModelSeen(name, tuple(parts.routes.routes(name)), ready, wanted, parts.labels.counts(name))

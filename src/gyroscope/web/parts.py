@@ -1,0 +1,41 @@
+"""What the application is made of; assembly fills it in, every route reads it from `request.app.state.parts`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from gyroscope.errors import InputError, did_you_mean
+from gyroscope.models.routes import Routes
+from gyroscope.models.store import ModelStore
+from gyroscope.predictions.labels import Labels
+from gyroscope.settings import Settings
+from gyroscope.signals.store import Signals
+from gyroscope.web.keys import Keys
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """The stores of one home. `run_dir` is the supervisor's folder, `runtime` holds the replicas' pulses."""
+
+    settings: Settings
+    models: ModelStore
+    routes: Routes
+    labels: Labels
+    signals: Signals
+    keys: Keys
+    run_dir: Path
+    runtime: Path
+
+
+def cookie_name(parts: Parts) -> str:
+    """Browsers share cookies between all ports of a host: two homes must not sign each other out."""
+    return f"gyroscope_{parts.settings.door.port}"
+
+
+def check_model(parts: Parts, name: str) -> str:
+    """The name, if there is such a model. Raises `InputError` (404) otherwise."""
+    known = parts.models.models()
+    if name not in known:
+        raise InputError(f"no model is called {name!r}", where="model", fix=did_you_mean(name, known), status=404)
+    return name

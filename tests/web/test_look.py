@@ -1,0 +1,90 @@
+"""The page in a real browser: charts drawn, nothing refused by the policy, no name run as code, no sideways scroll."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from gyroscope.clock import sleep
+
+pytestmark = pytest.mark.peer
+
+DRAWN = "document.querySelectorAll('[data-figure][data-drawn]').length"
+WIDER_THAN_CARD = """
+[...document.querySelectorAll('.figure')].filter(f => f.querySelector('.main-svg').clientWidth > f.clientWidth).length
+"""
+CHOOSE_AUC = """
+(() => { const m = document.getElementById('metric'); m.value = 'auc'; m.dispatchEvent(new Event('change')); })()
+"""
+WIDTHS = (1440, 390)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_page_draws_its_charts_at(site, browser, tmp_path, width):
+    _enter(site, browser, width)
+    browser.open(f"http://{site.host}/models/flights", width)
+    browser.wait_for(f"{DRAWN} === 4")
+    _keep_picture(browser, tmp_path, f"page-{width}")
+    assert browser.evaluate("document.querySelectorAll('.main-svg').length") >= 8
+    assert browser.evaluate("document.querySelectorAll('#figure-drift .heatmaplayer image').length") == 1
+    assert browser.evaluate("document.documentElement.dataset.refused || ''") == ""
+    assert browser.complaints == []
+    assert browser.evaluate("document.title") == "flights · Gyroscope", "a hostile name was run"
+    assert browser.evaluate("document.documentElement.scrollWidth") <= width
+    assert browser.evaluate(WIDER_THAN_CARD) == 0, "a chart is wider than its card"
+
+
+def test_hovering_prints_hostile_names_as_text(site, browser):
+    _enter(site, browser, 1440)
+    browser.open(f"http://{site.host}/models/flights", 1440)
+    browser.wait_for(f"{DRAWN} === 4")
+    said = _hover_over_every_row(browser, len(site.features))
+    assert all(any(name[:18] in text for text in said) for name in site.hostile), said
+    assert browser.evaluate("document.querySelectorAll('#figure-drift img, #figure-drift script').length") == 0
+    assert browser.evaluate("document.title") == "flights · Gyroscope"
+    assert browser.complaints == []
+
+
+def test_another_metric_is_drawn_when_chosen(site, browser):
+    _enter(site, browser, 1440)
+    browser.open(f"http://{site.host}/models/flights", 1440)
+    browser.wait_for(f"{DRAWN} === 4")
+    browser.evaluate(CHOOSE_AUC)
+    browser.wait_for("document.getElementById('figure-performance').textContent.includes('auc')")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_list_of_models_fits_at(site, browser, tmp_path, width):
+    _enter(site, browser, width)
+    browser.wait_for("document.querySelectorAll('.card').length > 0")
+    _keep_picture(browser, tmp_path, f"home-{width}")
+    assert browser.evaluate("document.documentElement.scrollWidth") <= width
+    assert browser.complaints == []
+
+
+def _hover_over_every_row(browser, rows) -> list[str]:
+    """What the labels of the heat map say when the mouse stands on each of its rows."""
+    browser.evaluate("document.getElementById('figure-drift').scrollIntoView({block: 'center'})")
+    area = "document.querySelector('#figure-drift .nsewdrag').getBoundingClientRect().toJSON()"
+    box, said = browser.evaluate(area), []
+    for row in range(rows):
+        x, y = box["x"] + 0.41 * box["width"], box["y"] + (row + 0.5) / rows * box["height"]
+        browser.tell("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+        browser.wait_for("document.querySelector('#figure-drift .hoverlayer').textContent !== ''")
+        sleep(0.1)  # the label follows the mouse in the next frame
+        said.append(browser.evaluate("document.querySelector('#figure-drift .hoverlayer').textContent"))
+    return said
+
+
+def _enter(site, browser, width):
+    """Open a fresh link as a person does, and be led to the start page."""
+    browser.open(f"http://{site.host}/login?code={site.parts.keys.new_login_code()}", width)
+    browser.wait_for("location.pathname === '/' && document.readyState === 'complete'")
+
+
+def _keep_picture(browser, tmp_path: Path, name: str) -> None:
+    """For people who want to look: PICTURES=folder keeps them."""
+    folder = Path(os.environ.get("PICTURES", tmp_path))
+    browser.picture(folder / f"{name}.png")
