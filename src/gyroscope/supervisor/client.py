@@ -18,7 +18,8 @@ from gyroscope.clock import SECOND_NS, EventTime, iso, machine_now, sleep
 from gyroscope.errors import ProcessError
 from gyroscope.supervisor.door import check_port
 from gyroscope.supervisor.loop import Supervisor
-from gyroscope.supervisor.state import Entry, RunDir, State, read_state
+from gyroscope.supervisor.processes import marked
+from gyroscope.supervisor.state import Entry, RunDir, read_state
 from gyroscope.supervisor.wanted import read_wanted
 
 _POLL_S = 0.02
@@ -38,7 +39,7 @@ def start(run_dir: Path | str, timeout_s: float = 90.0, *, foreground: bool = Fa
             f"a supervisor already runs (pid {run.lock_holder()})", where=str(run.path), fix="stop it with 'gyro down'"
         )
     if wanted.door:
-        check_port(wanted.door.host, wanted.door.port, ours=_pids(read_state(run)))
+        check_port(wanted.door.host, wanted.door.port, ours=marked(run.path))
     argv = [sys.executable, "-m", "gyroscope.supervisor", str(run.path)]
     if foreground:
         _stay(argv)
@@ -139,10 +140,6 @@ def _stay(argv: list[str]) -> None:
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, lambda number, _frame: process.send_signal(number))
         process.wait()
-
-
-def _pids(state: State) -> set[int]:
-    return {entry.pid for entry in state.entries if entry.is_alive()}
 
 
 def _wait_ready(run: RunDir, names: set[str], timeout_s: float) -> dict[str, Any]:

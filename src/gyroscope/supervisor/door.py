@@ -104,10 +104,14 @@ class DoorLink:
 
     def in_flight(self) -> dict[str, int]:
         """Requests each server holds now, by key. Raises `ProcessError` when the door does not answer."""
-        lines = self.command("show stat -1 4 -1").lstrip("# ").splitlines()
-        names = lines[0].split(",")
-        rows = [dict(zip(names, line.split(","), strict=False)) for line in lines[1:] if line]
-        return {f"{row['pxname']}/{row['svname']}": int(row["scur"] or 0) for row in rows}
+        return self._held("show stat -1 4 -1")
+
+    def is_idle(self) -> bool:
+        """Whether no request is in the door. One that does not answer is not known to be."""
+        try:
+            return not any(self._held("show stat -1 2 -1").values())
+        except ProcessError:
+            return False
 
     def command(self, text: str) -> str:
         """One command, its answer. Raises `ProcessError` when the door does not answer in time."""
@@ -123,6 +127,12 @@ class DoorLink:
             raise ProcessError(f"the door does not answer: {error}", where=self._admin_socket) from error
         return b"".join(parts).decode().strip()
 
+    def _held(self, question: str) -> dict[str, int]:
+        lines = self.command(question).lstrip("# ").splitlines()
+        names = lines[0].split(",")
+        rows = [dict(zip(names, line.split(","), strict=False)) for line in lines[1:] if line]
+        return {f"{row['pxname']}/{row['svname']}": int(row["scur"] or 0) for row in rows}
+
     def _look(self) -> None:
         """Read which servers the door has. Limits are not told, so they are all set anew."""
         self._modes, self._limits = {}, {}
@@ -137,6 +147,7 @@ class DoorLink:
             if seat.mode != "ready":
                 return
             self._must(f"add server {key} {address(seat.server)}", "New server registered.")
+            self._must(f"enable health {key}")
             self._modes[key] = "maint"
             self._limits[key] = seat.server.maxconn
         if self._modes[key] != seat.mode:

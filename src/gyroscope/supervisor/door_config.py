@@ -19,6 +19,9 @@ from gyroscope.supervisor.wanted import DoorSpec
 HEADER_ROOM_BYTES = 65_536
 """Between body cap and buffer: the headers (16 KiB at most) and HAProxy's own book-keeping of both."""
 
+# A refused connection takes the server out within HAProxy itself. Without it a request that found the only other server
+# full went back to the dead one and used up all its retries in the milliseconds before the supervisor could tell.
+_OUT_AT_ONCE = "check inter 1s fall 1 rise 1 observe layer4 error-limit 1 on-error mark-down"
 _MEMORY_BYTES = 512 * 1_048_576
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,150}")
 _PATH = re.compile(r"/[^'\"\\\s\x00-\x1f]{1,99}")
@@ -116,7 +119,7 @@ def _backend(model: str, servers: list[Server]) -> str:
 
 def address(server: Server) -> str:
     """The words after a server's name, the same in the file and at run time."""
-    return f"unix@{_path(server.socket)} maxconn {server.maxconn}"
+    return f"unix@{_path(server.socket)} maxconn {server.maxconn} {_OUT_AT_ONCE}"
 
 
 def _name(name: str) -> str:

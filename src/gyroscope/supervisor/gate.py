@@ -82,8 +82,8 @@ class Gate:
         return [child.pidfd for child, _ in self._retired]
 
     def end_signal(self, spec: ProcessSpec) -> signal.Signals:
-        """HAProxy answers what it holds on SIGUSR1, and drops it on SIGTERM."""
-        return signal.SIGUSR1 if spec.kind == "door" else signal.SIGTERM
+        """HAProxy drops what it holds on SIGTERM; on SIGUSR1 it answers that first, and waits for idle clients too."""
+        return signal.SIGUSR1 if spec.kind == "door" and not self._link.is_idle() else signal.SIGTERM
 
     def answering_pid(self, watches: Mapping[str, Watch]) -> int:
         """The pid behind the admin socket; asked only while a door is starting."""

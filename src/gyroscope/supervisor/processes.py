@@ -24,6 +24,7 @@ MARK = "GYROSCOPE_SUPERVISED_BY"
 """Set in every child to the supervisor's folder: finds those no state file names (killed between fork and write)."""
 
 LOG_CAP_BYTES = 8_388_608
+_GONE_S = 2.0
 
 
 @dataclass
@@ -98,14 +99,21 @@ def adopt(entry: Entry) -> Child | None:
     return None
 
 
+def marked(run_dir: Path) -> set[int]:
+    """All that a supervisor of this folder has started, and what they have started."""
+    return {pid for pid in procfs.pids() if procfs.environment(pid).get(MARK) == str(run_dir)} - {os.getpid()}
+
+
 def kill_strays(run_dir: Path, keep: set[int]) -> list[int]:
     """Kill what carries our mark but is in no session that we know: children nobody wrote down, and their children."""
-    strays = []
-    for pid in procfs.pids():
-        if pid != os.getpid() and procfs.session_of(pid) not in keep and _is_marked(pid, run_dir):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-                strays.append(pid)
+    strays = [pid for pid in marked(run_dir) if procfs.session_of(pid) not in keep]
+    for pid in strays:
+        with contextlib.suppress(OSError):
+            pidfd = os.pidfd_open(pid)
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+            # Its port and sockets are free only once it has gone; SIGKILL takes a moment.
+            select.select([pidfd], [], [], _GONE_S)
+            os.close(pidfd)
     return strays
 
 
@@ -119,10 +127,6 @@ def _runs(pid: int, argv: tuple[str, ...]) -> bool:
     """Compare the arguments, not the program: a script's first word becomes its interpreter's."""
     wanted = [word for word in argv[1:] if word]
     return list(procfs.command_line(pid))[-len(wanted) :] == wanted if wanted else True
-
-
-def _is_marked(pid: int, run_dir: Path) -> bool:
-    return procfs.environment(pid).get(MARK) == str(run_dir)
 
 
 def _open_log(path: str) -> BinaryIO:

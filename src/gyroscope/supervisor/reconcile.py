@@ -18,8 +18,8 @@ Verb = Literal["start", "admit", "drain", "end", "kill", "forget"]
 DRAIN_NS = 5 * SECOND_NS
 """What is in flight gets this long; then SIGTERM, on which a replica still finishes the item in hand."""
 
-STEADY_NS = 5 * SECOND_NS
-"""Ready for this long: the next death is an accident, not a crash loop."""
+STEADY_NS = {"door": SECOND_NS, "replica": 5 * SECOND_NS, "service": 5 * SECOND_NS}
+"""Ready for this long: the next death is an accident, not a crash loop, and the next start is at once."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,12 @@ def decide(wanted: Mapping[str, ProcessSpec], posts: Mapping[str, Post], now_ns:
     [Action(verb='drain', name='control', reason='no longer wanted')]
     """
     actions = [Action("start", name, "wanted") for name in wanted if name not in posts]
+    changing: set[str] = set()
     for name, post in posts.items():
-        action = (
-            _waiting(post, wanted.get(name), now_ns) if post.state == "waiting" else _alive(post, wanted, posts, now_ns)
-        )
+        if post.state == "waiting":
+            action = _waiting(post, wanted.get(name), now_ns)
+        else:
+            action = _busy(post, now_ns) or _idle(post, wanted, posts, changing)
         if action:
             actions.append(action)
     return actions
@@ -87,35 +89,45 @@ def _waiting(post: Post, spec: ProcessSpec | None, now_ns: int) -> Action | None
     return None
 
 
-def _alive(post: Post, wanted: Mapping[str, ProcessSpec], posts: Mapping[str, Post], now_ns: int) -> Action | None:
+def _busy(post: Post, now_ns: int) -> Action | None:
+    """A hung process, or one on its way out."""
     name = post.spec.name
     if post.hung:
         return Action("kill", name, post.hung)
     if post.state == "stopping":
         late = now_ns - post.since_ns > post.spec.stop_grace_s * SECOND_NS
-        return Action("kill", name, f"still running {post.spec.stop_grace_s:g} s after SIGTERM") if late else None
+        return (
+            Action("kill", name, f"still running {post.spec.stop_grace_s:g} s after it was told to end")
+            if late
+            else None
+        )
     if post.state == "draining":
         done = post.in_flight == 0 or now_ns - post.since_ns > DRAIN_NS
         return Action("end", name, post.reason) if done else None
-    unwanted = _unwanted(post, wanted.get(name), posts)
-    if unwanted:
-        return Action("drain", name, unwanted)
+    return None
+
+
+def _idle(
+    post: Post, wanted: Mapping[str, ProcessSpec], posts: Mapping[str, Post], changing: set[str]
+) -> Action | None:
+    """A process that may stay, or must go for another. `changing` holds the models of which one leaves in this turn."""
+    name, model = post.spec.name, post.spec.model
+    if post.state not in ("starting", "ready"):
+        return None
+    if wanted.get(name) != post.spec and _can_leave(post, wanted, posts):
+        if name not in wanted:
+            return Action("drain", name, "no longer wanted")
+        if model not in changing or post.spec.kind != "replica":
+            changing.add(model)
+            return Action("drain", name, "wanted differently")
     if post.state == "starting" and post.is_ready:
         return Action("admit", name, "ready")
     return None
 
 
-def _unwanted(post: Post, spec: ProcessSpec | None, posts: Mapping[str, Post]) -> str:
-    if spec is None:
-        return "no longer wanted"
-    if spec == post.spec or not _others_serve(post, posts):
-        return ""
-    return "wanted differently"
-
-
-def _others_serve(post: Post, posts: Mapping[str, Post]) -> bool:
-    """A changed replica waits until every other one of its model is ready, so that they change one after another."""
+def _can_leave(post: Post, wanted: Mapping[str, ProcessSpec], posts: Mapping[str, Post]) -> bool:
+    """A serving replica stays until all others that its model should have are ready: first the new, then the old."""
     if post.spec.kind != "replica" or post.state != "ready":
         return True
-    others = [other for other in posts.values() if other is not post and other.spec.model == post.spec.model]
-    return all(other.state == "ready" for other in others if other.spec.kind == "replica")
+    others = [name for name, spec in wanted.items() if spec.kind == "replica" and spec.model == post.spec.model]
+    return all(name in posts and posts[name].state == "ready" for name in others if name != post.spec.name)

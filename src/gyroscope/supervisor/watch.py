@@ -72,7 +72,7 @@ class Watch:
 
     def failed(self, why: str, now: MachineTime) -> None:
         """Nobody holds the post against our will: wait longer each time in a row."""
-        steady = self.ready_ns > 0 and now - self.ready_ns > STEADY_NS
+        steady = self.ready_ns > 0 and now - self.ready_ns > STEADY_NS[self.spec.kind]
         self.failures = 1 if steady else self.failures + 1
         self.ready_ns = 0
         self.reason = why
