@@ -102,7 +102,6 @@ def test_the_nearest_file_upwards_is_found(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.delenv("GYROSCOPE_SETTINGS", raising=False)
     inner = tmp_path / "a" / "b"
     inner.mkdir(parents=True)
-    assert find_settings(inner) is None
     (tmp_path / FILE_NAME).touch()
     assert find_settings(inner) == tmp_path / FILE_NAME
     (tmp_path / "a" / FILE_NAME).touch()

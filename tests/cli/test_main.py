@@ -26,11 +26,11 @@ def test_an_unknown_command_fails_with_2(gyro):
 
 
 def test_an_error_is_told_in_words_with_place_and_fix(gyro, here):
-    ended = gyro("status")
+    ended = gyro("status", "--settings", "none.yaml")
     assert ended.code == 2
     assert ended.out == ""
-    assert ended.err.splitlines()[0] == "there is no gyroscope.yaml here or in a folder above"
-    assert f"  where: {here}" in ended.err
+    assert ended.err.splitlines()[0] == "the settings file cannot be read"
+    assert "  where: none.yaml" in ended.err
     assert "gyro init" in ended.err
     assert "Traceback" not in ended.err
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 FORBIDDEN = {
-    "a package registry": r"pythonhosted|pyp[i]\.org|npmj[s]\.org|deb\.debia[n]\.org",
+    "a package registry": r"pythonhoste[d]|pyp[i]\.org|npmj[s]\.org|deb\.debia[n]",
     "a path of a machine": r"(?<![A-Za-z0-9._-])/(wor[k]|far[m]|roo[t]|hom[e]/[a-z]+)/",
     "a private key": r"BEGIN [A-Z ]*PRIVATE KE[Y]",
     "an address with a password": r"https?://[^/\s:@{}<>'\"]+:[^/\s@{}<>'\"]+@",

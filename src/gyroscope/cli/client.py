@@ -99,7 +99,7 @@ def _refusal(status: int, body: bytes, where: str) -> GyroscopeError:
     except msgspec.DecodeError:
         told = {}
     told = told if isinstance(told, dict) else {}
-    what = str(told.get("error") or told.get("what") or http.client.responses.get(status, "refused"))
+    what = str(told.get("error") or told.get("message") or http.client.responses.get(status, "refused"))
     place = str(told.get("where") or where)
     kind = OverloadError if status in (429, 502, 503, 504) else InputError
     return kind(f"{what} (status {status})", where=place, fix=str(told.get("fix") or ""), status=status)

@@ -6,20 +6,63 @@ Exit code 1 when a column has moved further than the threshold.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gyroscope.cli.options import JsonOption
+from gyroscope.cli.output import print_json, say
+from gyroscope.cli.profile import PROFILE_SUFFIX
+from gyroscope.errors import InputError
+from gyroscope.settings import Thresholds
+
+if TYPE_CHECKING:
+    from gyroscope.notebook import Comparison, Profile
 
 
 def compare(
-    reference: Annotated[
-        Path, typer.Argument(metavar="REFERENCE", help="Parquet or CSV file, or a profile of 'gyro profile'")
-    ],
+    reference: Annotated[Path, typer.Argument(metavar="REFERENCE", help="Parquet or CSV file, or a .profile")],
     current: Annotated[Path, typer.Argument(metavar="CURRENT", help="the rows to hold against it")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="write a self-contained HTML report")] = None,
+    threshold: Annotated[
+        float, typer.Option("--threshold", min=0, help="effect size w beyond which a column counts as moved")
+    ] = Thresholds().drift_effect,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare two tables column by column."""
-    raise typer.Exit(0)
+    """Compare two tables column by column. Exit code 1: a column has moved."""
+    import gyroscope
+
+    comparison = gyroscope.compare(_source(reference), _source(current))
+    moved = _moved(comparison, threshold)
+    if output is not None:
+        comparison.to_html(output)
+    if as_json:
+        print_json({"columns": comparison.columns, "added": comparison.added, "moved": moved})
+    else:
+        say(str(comparison))
+        say(f"moved by more than {threshold:g}: {', '.join(moved) or 'none'}")
+        if output is not None:
+            say(f"wrote {output}")
+    if moved:
+        raise typer.Exit(1)
+
+
+def _source(path: Path) -> Path | Profile:
+    """A table as it is; a profile read back."""
+    if path.suffix != PROFILE_SUFFIX:
+        return path
+    from gyroscope.notebook import Profile
+
+    try:
+        return Profile.from_bytes(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"the profile cannot be read: {error}", where=str(path), fix="make it by 'gyro profile'"
+        ) from error
+
+
+def _moved(comparison: Comparison, threshold: float) -> list[str]:
+    from gyroscope.records import NotEnoughData
+
+    effects: list[tuple[str, Any]] = [(column.name, column.effect) for column in comparison.columns]
+    return [name for name, found in effects if not isinstance(found, NotEnoughData) and found.effect > threshold]

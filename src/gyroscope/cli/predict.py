@@ -17,7 +17,7 @@ from gyroscope.errors import InputError, ModelError, did_you_mean
 if TYPE_CHECKING:
     from gyroscope.assembly import House
     from gyroscope.cli.client import Client
-    from gyroscope.records import Feature, Signature
+    from gyroscope.records import Signature
 
 # Far below the default limit of 1 MiB a body, with room for long texts.
 ROWS_A_REQUEST = 500
@@ -26,7 +26,7 @@ ROWS_A_REQUEST = 500
 def predict(
     model: ModelArgument,
     rows: Annotated[
-        Path | None, typer.Option("--rows", help="CSV, Parquet or JSON file with one row per prediction")
+        Path | None, typer.Option("--rows", help="CSV, or JSON list of objects: one row per prediction")
     ] = None,
     values: Annotated[list[str] | None, typer.Option("--set", help="one feature of a single row: name=value")] = None,
     request_id: Annotated[
@@ -40,10 +40,13 @@ def predict(
     from gyroscope.assembly import House
     from gyroscope.assembly.lifecycle import address
     from gyroscope.cli.client import Client
+    from gyroscope.cli.rows import read_rows, row_of_words
 
     house = House(settings_path(settings))
     signature = _served_signature(house, model)
-    table = _rows(rows, values, signature)
+    if (rows is None) == (not values):
+        raise InputError("give rows one way", where="gyro predict", fix="either --rows FILE or --set name=value ...")
+    table = read_rows(rows, signature) if rows is not None else [row_of_words(values or [], signature)]
     if request_id and len(table) > ROWS_A_REQUEST:
         raise InputError(
             f"{len(table)} rows do not fit one request",
@@ -92,56 +95,6 @@ def _ask(
         "logged": reply.headers.get("x-logged", ""),
         "predictions": reply.body["predictions"],
     }
-
-
-def _rows(rows: Path | None, values: list[str] | None, signature: Signature) -> list[list[Any]]:
-    if (rows is None) == (not values):
-        raise InputError("give rows one way", where="gyro predict", fix="either --rows FILE or --set name=value ...")
-    if rows is None:
-        return [_single(values or [], signature)]
-    from gyroscope.cli.tables import read_columns
-
-    columns = read_columns(rows)
-    for feature in signature.features:
-        if feature.name not in columns:
-            raise InputError(
-                f"there is no column {feature.name!r}", where=str(rows), fix=did_you_mean(feature.name, columns)
-            )
-    cells = [[_cell(feature, value) for value in columns[feature.name].tolist()] for feature in signature.features]
-    return [list(row) for row in zip(*cells, strict=True)]
-
-
-def _single(values: list[str], signature: Signature) -> list[Any]:
-    """One row from `name=value` words; what is not named is missing."""
-    given: dict[str, str] = {}
-    for word in values:
-        name, equals, value = word.partition("=")
-        if not equals or name not in signature.names:
-            raise InputError(
-                f"no feature is called {name!r}", where=f"--set {word}", fix=did_you_mean(name, signature.names)
-            )
-        given[name] = value
-    return [_parsed(feature, given.get(feature.name)) for feature in signature.features]
-
-
-def _parsed(feature: Feature, text: str | None) -> Any:
-    if text is None or feature.dtype == "string":
-        return text
-    try:
-        if feature.dtype == "bool":
-            return {"true": True, "false": False, "1": True, "0": False}[text.lower()]
-        return int(text) if feature.dtype == "int64" else float(text)
-    except (ValueError, KeyError) as error:
-        raise InputError(
-            f"{text!r} is not a {feature.dtype}", where=f"--set {feature.name}", fix="give a plain value"
-        ) from error
-
-
-def _cell(feature: Feature, value: Any) -> Any:
-    """What a file holds as what the signature says: a text column of digits was read as numbers; NaN is missing."""
-    if value is None or value != value:
-        return None
-    return str(value) if feature.dtype == "string" else value
 
 
 def _number(value: Any) -> str:

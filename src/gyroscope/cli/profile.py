@@ -11,12 +11,30 @@ from typing import Annotated
 import typer
 
 from gyroscope.cli.options import JsonOption
+from gyroscope.cli.output import print_json, say
+from gyroscope.errors import InputError
+
+PROFILE_SUFFIX = ".profile"
 
 
 def profile(
     data: Annotated[Path, typer.Argument(metavar="DATA", help="Parquet or CSV file")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="the file to write")] = Path("reference.profile"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="the .profile file to write")] = Path(
+        "reference.profile"
+    ),
     as_json: JsonOption = False,
 ) -> None:
     """Profile a table of rows."""
-    raise typer.Exit(0)
+    import gyroscope
+
+    if output.suffix != PROFILE_SUFFIX:
+        raise InputError(
+            f"{output.name} would not be known as a profile", where="--output", fix=f"{output.stem}{PROFILE_SUFFIX}"
+        )
+    found = gyroscope.profile(data)
+    content = found.to_bytes()
+    output.write_bytes(content)
+    if as_json:
+        print_json({"written": output, "rows": found.n, "columns": list(found.columns), "bytes": len(content)})
+    else:
+        say(f"wrote {output}: {found.n} rows, {len(found.columns)} columns, {len(content)} bytes")

@@ -26,6 +26,10 @@ def up(
     from gyroscope.cli.foreground import stay
 
     path = settings_path(settings)
+    if foreground and assembly.status(path).running:
+        # Started again after a kill: what still runs has its parent, and needs nobody but someone to stop it in order.
+        stay(path)
+        return
     report = assembly.up(path)
     if as_json:
         print_json(report)

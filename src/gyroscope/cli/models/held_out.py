@@ -12,12 +12,15 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from gyroscope.cli.tables import read_columns
 from gyroscope.clock import parse_event_time
 from gyroscope.errors import ModelError, did_you_mean
+from gyroscope.notebook import read_columns
 
 if TYPE_CHECKING:
     from gyroscope.models import Blocks, Candidate, ReferenceProfile
+
+
+LARGEST_SECONDS = 253_402_300_800
 
 
 class HeldOut(msgspec.Struct, frozen=True):
@@ -77,14 +80,21 @@ def _own_outputs(candidate: Candidate, features: dict[str, NDArray[Any]]) -> NDA
 
 
 def _times(column: NDArray[Any], held_out: HeldOut) -> NDArray[np.int64]:
-    """Microseconds since 1970 from timestamps, ISO texts or epoch seconds."""
-    if column.dtype.kind == "M":
-        return column.astype("datetime64[us]").astype(np.int64)
+    """Microseconds since 1970 from dates, ISO texts or epoch seconds."""
+    where = f"{held_out.path}, column {held_out.time_column!r}"
     try:
+        if column.dtype.kind in "iuf":
+            # Dates come as microseconds: they pass 2.5e11 on 1970-01-03, seconds only in the year 9999.
+            scale = 1 if np.all(np.abs(column) > LARGEST_SECONDS) else 1e6
+            return np.array([_whole(value * scale) for value in column.tolist()], dtype=np.int64)
         return np.array([parse_event_time(str(value)) for value in column.tolist()], dtype=np.int64)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise ModelError(
-            f"a time cannot be read: {error}",
-            where=f"{held_out.path}, column {held_out.time_column!r}",
-            fix="ISO 8601 with its offset, or seconds since 1970",
+            f"a time cannot be read: {error}", where=where, fix="ISO 8601 with its offset, or seconds since 1970"
         ) from error
+
+
+def _whole(value: float) -> int:
+    if value != value:
+        raise ValueError("it is missing")
+    return round(value)
