@@ -24,18 +24,18 @@ __all__ = ["Comparison", "Profile", "compare", "profile"]
 Columns = dict[str, npt.NDArray[Any]]
 
 READERS = {
-    ".parquet": "read_parquet",
-    ".pq": "read_parquet",
-    ".csv": "read_csv",
-    ".tsv": "read_csv",
-    ".csv.gz": "read_csv",
-    ".csv.zst": "read_csv",
+    ".parquet": "read_parquet(?)",
+    ".pq": "read_parquet(?)",
+    # Every row is looked at before types are chosen: text in row 30,000 makes a column of text, not an error.
+    ".csv": "read_csv(?, sample_size = -1)",
+    ".tsv": "read_csv(?, sample_size = -1)",
+    ".csv.gz": "read_csv(?, sample_size = -1)",
 }
-"""How a file's name ends -> the function of DuckDB that reads it."""
+"""How a file's name ends -> how DuckDB reads it."""
 
 TEXTS = ("VARCHAR", "ENUM", "UUID", "JSON")
 MOMENTS = ("TIMESTAMP", "TIME", "INTERVAL")
-NUMBERS = ("BOOLEAN", "DECIMAL", "DOUBLE", "FLOAT", "HUGEINT", "BIGINT", "INTEGER", "SMALLINT", "TINYINT")
+NUMBERS = ("DECIMAL", "DOUBLE", "FLOAT", "HUGEINT", "BIGINT", "INTEGER", "SMALLINT", "TINYINT")
 
 
 def profile(data: Any, reference: Profile | Layout | None = None) -> Profile:
@@ -159,7 +159,7 @@ def _read_file(path: Path) -> Columns:
         raise InputError("there is no such file", where=str(path), fix="check the path")
     # Characters that DuckDB takes for patterns stand for themselves in a bracket.
     exact = "".join(f"[{letter}]" if letter in "*?[" else letter for letter in str(path))
-    return _query(f"{reader}(?)", [exact], str(path))
+    return _query(reader, [exact], str(path))
 
 
 def _read_arrow(data: Any) -> Columns:
@@ -187,7 +187,7 @@ def _query(source: str, values: list[str], where: str, given: Any = None) -> Col
             cells = [_cast(str(row[0]), str(row[1]).upper(), where) for row in described]
             found = database.execute(f"SELECT {', '.join(cells)} FROM {source}", values).fetchnumpy()  # noqa: S608
         except duckdb.Error as error:
-            reason = str(error).splitlines()[0]
+            reason = " ".join(str(error).split("\n\n")[0].splitlines()[:3])
             raise InputError(f"the data cannot be read: {reason}", where=where, fix="check what it holds") from error
     return {str(name): _filled(column) for name, column in found.items()}
 
@@ -198,6 +198,9 @@ def _cast(name: str, kind: str, where: str) -> str:
         return f"CAST(epoch_us(CAST({quoted} AS TIMESTAMP)) AS DOUBLE) AS {quoted}"
     if kind.startswith(MOMENTS):
         return f"CAST(epoch_us({quoted}) AS DOUBLE) AS {quoted}"
+    if kind == "BOOLEAN":
+        # A plain cast would be pushed into the reader of CSV, which cannot read "true" as a number.
+        return f"CASE WHEN {quoted} THEN 1.0::DOUBLE WHEN NOT {quoted} THEN 0.0::DOUBLE END AS {quoted}"
     if kind == '"NULL"' or (kind.removeprefix("U").startswith(NUMBERS) and not kind.endswith("]")):
         return f"CAST({quoted} AS DOUBLE) AS {quoted}"
     if kind.startswith(TEXTS) and not kind.endswith("]"):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gyroscope.clock import sleep
+from gyroscope.notebook import compare
 
 pytestmark = pytest.mark.peer
 
@@ -88,3 +90,16 @@ def _keep_picture(browser, tmp_path: Path, name: str) -> None:
     """For people who want to look: PICTURES=folder keeps them."""
     folder = Path(os.environ.get("PICTURES", tmp_path))
     browser.picture(folder / f"{name}.png")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_report_of_a_comparison_opens_from_a_disk_at(browser, tmp_path, width):
+    random = np.random.default_rng(3)
+    before = {"age": random.normal(40, 9, 4_000), "<b>city</b>": random.choice([*"abcdefgh"], 4_000).astype(object)}
+    after = {"age": random.normal(46, 9, 3_000), "<b>city</b>": random.choice([*"abcdexyz"], 3_000).astype(object)}
+    report = compare(before, after).to_html(tmp_path / "report.html")
+    browser.open(report.as_uri(), width)
+    browser.wait_for("document.readyState === 'complete' && document.querySelectorAll('.js-plotly-plot').length === 2")
+    _keep_picture(browser, tmp_path, f"report-{width}")
+    assert browser.evaluate("document.documentElement.scrollWidth") <= width
+    assert browser.complaints == []

@@ -9,31 +9,18 @@ from __future__ import annotations
 from typing import Literal
 
 import msgspec
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gyroscope.web.hardening import hardened
 from gyroscope.web.hosts import is_allowed_host, is_own_origin
 from gyroscope.web.keys import Keys
 
 OPEN = frozenset({"/login", "/healthz"})
 BODY_CAP_BYTES = 8 * 1_048_576
 
-CONTENT_POLICY = (
-    # Styles too come from files only: static/strict.js keeps Plotly from writing <style> and style="".
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
-)
-ANSWER_HEADERS = {
-    "Content-Security-Policy": CONTENT_POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-}
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 Caller = Literal["program", "person", "nobody"]
@@ -63,7 +50,7 @@ class Guard:
         headers = Headers(scope=scope)
         refusal = refuse(self._gate, scope["method"], scope["path"], headers)
         answer: ASGIApp = refusal or self._app
-        await answer(scope, _capped(receive), _hardened(send))
+        await answer(scope, _capped(receive), hardened(send))
 
 
 def refuse(gate: Gate, method: str, path: str, headers: Headers) -> Response | None:
@@ -139,15 +126,3 @@ def _capped(receive: Receive) -> Receive:
         return message if left >= 0 else {"type": "http.disconnect"}
 
     return read
-
-
-def _hardened(send: Send) -> Send:
-    async def write(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            for name, value in ANSWER_HEADERS.items():
-                headers[name] = value
-            headers.setdefault("Cache-Control", "no-store")
-        await send(message)
-
-    return write

@@ -20,6 +20,7 @@ import msgspec
 
 from gyroscope.clock import DAY_US, SECOND_US, EventTime, wall_now
 from gyroscope.errors import InputError, StoreError
+from gyroscope.web.key_file import first_one_wins
 
 CODE_LIFE_US = 15 * 60 * SECOND_US
 SESSION_LIFE_US = 7 * DAY_US
@@ -59,7 +60,7 @@ class Keys:
         """Make the API key unless there is one, and a login code. Started twice at once, both get the same key."""
         with _as_store_error(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            key = _first_one_wins(self.api_key_path, f"gyro_{secrets.token_hex(32)}")
+            key = first_one_wins(self.api_key_path, f"gyro_{secrets.token_hex(32)}")
         self._keep("api_key", key, NEVER)
         return FirstKeys(login_code=self.new_login_code(), api_key=key)
 
@@ -128,22 +129,6 @@ class Keys:
             with closing(sqlite3.connect(path, timeout=5)) as database, database:
                 database.execute(_SCHEMA)
                 yield database
-
-
-def _first_one_wins(path: Path, text: str) -> str:
-    """Write a new private file whole, or read the one that is there: a link never replaces and is never half made."""
-    fresh = path.with_name(f".{path.name}-{secrets.token_hex(6)}")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-        file.write(text + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(fresh, path)
-    except FileExistsError:
-        return path.read_text(encoding="ascii").strip()
-    finally:
-        fresh.unlink()
-    return text
 
 
 @contextmanager

@@ -1,4 +1,7 @@
-"""What the application is made of; assembly fills it in, every route reads it from `request.app.state.parts`."""
+"""What the application is made of; assembly fills it in, every route reads it from `request.app.state.parts`.
+
+Stores and paths only: nothing here answers a request.
+"""
 
 from __future__ import annotations
 

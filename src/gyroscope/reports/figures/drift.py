@@ -1,4 +1,7 @@
-"""Drift per feature and window as a heat map: how far each window's distribution lies from the reference."""
+"""Drift per feature and window as a heat map: how far each window's distribution lies from the reference.
+
+Pages and reports call `drift_heat_map` with signals. It draws effects and judges none.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""One metric per window of event time with its 95 % interval, and the share of rows with a label below it."""
+"""One metric per window of event time with its 95 % interval, and the share of rows with a label below it.
+
+Pages and reports call `performance_over_time` with signals. It never reads a store.
+"""
 
 from __future__ import annotations
 

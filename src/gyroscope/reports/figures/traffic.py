@@ -1,4 +1,7 @@
-"""Traffic and latency as the machine sees them: requests and errors per second, median and 99th percentile."""
+"""Traffic and latency as the machine sees them: requests and errors per second, median and 99th percentile.
+
+Pages call `traffic_and_latency` with signals of the machine's time. It never reads a clock or a store.
+"""
 
 from __future__ import annotations
 

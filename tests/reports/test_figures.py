@@ -1,0 +1,160 @@
+"""Figures: what is unknown is said, lines break at holes, names are text, one look for all."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gyroscope.clock import DAY_US, EventTime
+from gyroscope.records import NotEnoughData, Signal
+from gyroscope.reports.figures.distribution import MOST_BARS, distribution
+from gyroscope.reports.figures.drift import drift_heat_map
+from gyroscope.reports.figures.performance import performance_over_time
+from gyroscope.reports.figures.predictions import predictions_over_time
+from gyroscope.reports.figures.traffic import traffic_and_latency
+from gyroscope.reports.theme import FONT, broken_line, runs, template
+from gyroscope.stats.profiles import fit_layout, profile
+
+UNKNOWN = NotEnoughData("12 labelled rows; 30 are needed")
+HOSTILE = "<a href='https://evil.example'>x</a>"
+
+
+def _series(values, name="performance", **labels):
+    """One point a day from 2013-03-01 in New York."""
+    start = 1_362_114_000_000_000
+    pairs = tuple(labels.items())
+    return [
+        Signal(name, EventTime(start + day * DAY_US), value, pairs, low=None, high=None, n=100)
+        for day, value in enumerate(values)
+        if value is not None
+    ]
+
+
+def test_runs_break_at_unknown_and_at_absent_windows():
+    parts = runs(_series([1.0, 2.0, UNKNOWN, 3.0, 4.0, None, 5.0]))
+    assert [[signal.value for signal in part] for part in parts] == [[1.0, 2.0], [3.0, 4.0], [5.0]]
+
+
+def test_a_day_of_25_hours_breaks_no_line():
+    signals = _series([1.0, 2.0, 3.0])
+    longer = Signal("performance", EventTime(signals[-1].at + DAY_US + DAY_US // 24), 4.0)
+    assert len(runs([*signals, longer])) == 1
+
+
+def test_a_broken_line_has_a_hole_and_the_zones_own_days():
+    x, y = broken_line(_series([1.0, UNKNOWN, 2.0]), "America/New_York")
+    assert (x[0], y) == ("2013-03-01T00:00:00", [1.0, None, 2.0])
+
+
+def test_performance_tells_why_a_window_is_unknown_and_draws_no_number_for_it():
+    drawn = performance_over_time("brier", _series([0.2, UNKNOWN, 0.3], version="a"), _series([0.9] * 3))
+    line = next(trace for trace in drawn.data if trace.name == "version a")
+    crosses = next(trace for trace in drawn.data if trace.name == "not enough data")
+    assert list(line.y) == [0.2, None, 0.3]
+    assert list(crosses.text) == [UNKNOWN.reason]
+    assert "lower is better" in drawn.layout.yaxis.title.text
+
+
+def test_each_version_has_its_own_line_and_colour():
+    signals = _series([0.2, 0.2], version="a") + _series([0.1, 0.1], version="b")
+    found = performance_over_time("auc", signals, []).data
+    lines = [trace for trace in found if trace.name and "version" in trace.name]
+    assert [line.name for line in lines] == ["version a", "version b"]
+    assert lines[0].line.color != lines[1].line.color
+
+
+def test_the_band_is_the_interval():
+    bounded = [
+        Signal("performance", EventTime(day * DAY_US), 0.5, (("version", "a"),), 0.4, 0.6, 9) for day in range(2)
+    ]
+    band = next(trace for trace in performance_over_time("auc", bounded, []).data if trace.fill == "toself")
+    assert list(band.y) == [0.6, 0.6, 0.4, 0.4]
+
+
+def test_drift_leaves_unknown_cells_blank_and_counts_them():
+    signals = _series([0.1, UNKNOWN], "drift", column="a") + _series([0.5, 0.6], "drift", column="b")
+    drawn = drift_heat_map(signals, limit=0.3)
+    picture = drawn.data[0]
+    assert list(picture.y) == ["b", "a"], "most drifted on top"
+    assert [list(row) for row in picture.z] == [[0.5, 0.6], [0.1, None]]
+    assert "not enough data (1 of 4)" in drawn.layout.xaxis.title.text
+    assert UNKNOWN.reason in picture.text[1][1]
+    assert (picture.zmin, picture.zmax) == (0, 0.6), "colours keep their meaning from day to day"
+
+
+def test_two_versions_in_one_window_show_the_one_with_more_rows():
+    small = Signal("drift", EventTime(0), 0.9, (("column", "a"), ("version", "new")), n=5)
+    large = Signal("drift", EventTime(0), 0.1, (("column", "a"), ("version", "old")), n=500)
+    for order in ([small, large], [large, small]):
+        assert drift_heat_map(order).data[0].z[0][0] == 0.1
+
+
+def test_long_names_that_begin_alike_stay_two_rows():
+    names = ["n" * 40 + "1", "n" * 40 + "2"]
+    signals = [signal for name in names for signal in _series([0.1], "drift", column=name)]
+    assert len(set(drift_heat_map(signals).data[0].y)) == 2
+
+
+def test_a_name_is_text_and_never_a_link():
+    everything = [
+        drift_heat_map(_series([0.1, NotEnoughData(HOSTILE)], "drift", column=HOSTILE)),
+        performance_over_time(HOSTILE, _series([0.1], version=HOSTILE), []),
+        predictions_over_time(_series([1.0], version=HOSTILE), _series([0.1], version=HOSTILE), []),
+        distribution(HOSTILE, *_counts({"x": np.array([HOSTILE, "b"], dtype=object)})),
+    ]
+    for drawn in everything:
+        # Plotly makes links and bold text of `<`; only its own <br> and <extra> may stay.
+        text = drawn.to_json().replace("\\u003c", "<")
+        assert "<a" not in text and "&lt;a" in text
+
+
+def test_predictions_without_positives_have_no_empty_picture():
+    regression = predictions_over_time(_series([9.0]), _series([0.5]), [])
+    assert "yaxis3" not in regression.layout.to_plotly_json()
+    classes = _series([0.2], version="a", **{"class": "x"}) + _series([0.8], version="a", **{"class": "y"})
+    assert len([trace for trace in predictions_over_time(_series([9.0]), classes, []).data if trace.yaxis == "y2"]) == 2
+
+
+def test_latency_is_in_milliseconds():
+    drawn = traffic_and_latency(_series([1.0]), _series([0.0]), _series([0.002]), _series([0.009]))
+    assert [trace.y[0] for trace in drawn.data if trace.yaxis == "y2"] == [2.0, 9.0]
+
+
+@pytest.mark.parametrize(
+    "drawn",
+    [
+        performance_over_time("auc", [], []),
+        drift_heat_map([]),
+        predictions_over_time([], [], []),
+        traffic_and_latency([], [], [], []),
+    ],
+    ids=["performance", "drift", "predictions", "traffic"],
+)
+def test_nothing_to_draw_is_said(drawn):
+    assert not drawn.data and drawn.layout.annotations[0].text
+
+
+def test_all_have_one_look():
+    figures = [drift_heat_map(_series([0.1], "drift", column="a")), performance_over_time("auc", _series([1.0]), [])]
+    assert all(drawn.layout.template == template() for drawn in figures)
+    assert template().layout.font.family == FONT
+
+
+def test_a_distribution_shows_the_same_bins_twice():
+    columns = {"x": np.concatenate([np.arange(100.0), [np.nan]])}
+    before, after = _counts(columns, {"x": np.full(50, 3.0)})
+    drawn = distribution("x", before, after)
+    reference, current = drawn.data
+    assert reference.name == "reference" and sum(reference.y) == pytest.approx(1) and sum(current.y) == pytest.approx(1)
+    assert max(current.y) == 1.0 and drawn.layout.xaxis.ticktext[-1] == "missing"
+
+
+def test_many_categories_are_cut_to_the_largest():
+    many = np.array([f"c{number}" for number in range(90) for _ in range(number + 1)], dtype=object)
+    drawn = distribution("x", *_counts({"x": many}))
+    assert len(drawn.data[0].y) == MOST_BARS and "in smaller categories" in drawn.layout.xaxis.title.text
+
+
+def _counts(columns, later=None):
+    layout = fit_layout(columns)
+    return profile(columns, layout).columns["x"], profile(later or columns, layout).columns["x"]
