@@ -151,7 +151,9 @@ class House:
         self.labels.add("flights", [self.restatement(rows, k) for k in range(len(rows))], FAR_FUTURE)
 
     def measure(self, now: EventTime = FAR_FUTURE) -> Round:
-        return self.monitor.run_once(now, final=True)
+        done = self.monitor.run_once(now, final=True)
+        assert (done.failures, done.left) == ({}, 0)
+        return done
 
     def values(self, name: str, window: Window | None = None, **labels: str) -> list[Any]:
         return [signal.value for signal in self.points(name, window, **labels)]

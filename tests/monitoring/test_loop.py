@@ -159,7 +159,7 @@ def test_a_request_id_used_twice_for_different_inputs_is_not_scored(house, make_
     other = make_rows(MARCH_1, 60, seed=1)
     house.predict(day)
     house.measure()
-    other.ids = day.ids
+    other.ids, other.times = day.ids, day.times
     house.predict(other, places=range(10))
     house.measure()
     assert value(house, "predictions") == 50
@@ -346,6 +346,32 @@ def test_a_window_that_keeps_changing_waits_and_is_always_finished(house, make_r
     assert (waiting.files, waiting.windows, waiting.left) == (1, 0, 1)
     assert value(house, "predictions") == 50
     assert (house.measure().windows, value(house, "predictions")) == (1, 100)
+
+
+def test_what_was_left_is_measured_after_a_restart(house, make_rows):
+    day = make_rows(MARCH_1, 100)
+    house.predict(day, places=range(50))
+    house.monitor.run_once(EventTime(0))
+    house.predict(day, places=range(50, 100))
+    assert house.monitor.run_once(EventTime(0)).left == 1
+    house.monitor = house.new_monitor()
+    done = house.monitor.run_once(EventTime(0))
+    assert (done.files, done.windows, value(house, "predictions")) == (0, 1, 100)
+
+
+def test_a_time_outside_the_calendar_belongs_to_no_window(house, make_rows):
+    day = make_rows(MARCH_1, 60)
+    day.times[0], day.times[1] = parse_event_time("0800-01-01"), parse_event_time("9500-01-01")
+    house.predict(day)
+    house.measure()
+    assert house.values("predictions") == [58]
+
+
+def test_a_damaged_reference_stops_its_model_with_words(house, make_rows):
+    house.predict(make_rows(MARCH_1, 60))
+    (house.home / "models" / "flights" / house.version.version / "reference.bin").write_bytes(b"not a reference")
+    done = house.monitor.run_once(EventTime(0))
+    assert "reference" in done.failures["flights"] and "fix:" in done.failures["flights"]
 
 
 def test_two_versions_in_one_file_are_kept_apart(house, make_rows):

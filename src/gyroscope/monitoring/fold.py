@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from gyroscope.clock import EventTime
+from gyroscope.clock import EventTime, parse_event_time
 from gyroscope.models.blocks import Blocks, block_starts
 from gyroscope.models.reference import output_columns
 from gyroscope.records import Signature
@@ -23,6 +23,9 @@ Columns = Mapping[str, NDArray[Any]]
 
 WHO = ("request_id", "row", "version", "event_time", "status", "answered", "id_conflict")
 STATUS_OK = 200
+
+# A client may claim any time; what lies before the computer or beyond the calendar belongs to no window.
+FIRST, LAST = parse_event_time("1900-01-01"), parse_event_time("9000-01-01")
 
 
 class Cell(msgspec.Struct, frozen=True, order=True):
@@ -157,11 +160,14 @@ def _kind_kept(values: NDArray[Any], is_text: bool) -> NDArray[Any]:
 def _cells(
     rows: Columns, day: str, lenses: Mapping[str, Lens], blocks: Blocks
 ) -> Iterator[tuple[Cell, NDArray[np.intp]]]:
-    starts = block_starts(rows["event_time"], blocks)
-    for version in sorted(set(rows["version"].tolist()) & set(lenses)):
-        of_version = np.flatnonzero(rows["version"] == version)
+    times = rows["event_time"]
+    usable = np.flatnonzero((times >= FIRST) & (times < LAST))
+    starts = block_starts(times[usable], blocks)
+    versions = rows["version"][usable]
+    for version in sorted(set(versions.tolist()) & set(lenses)):
+        of_version = versions == version
         for start in np.unique(starts[of_version]).tolist():
-            yield Cell(version, EventTime(start), day), of_version[starts[of_version] == start]
+            yield Cell(version, EventTime(start), day), usable[of_version & (starts == start)]
 
 
 def _positives(outputs: NDArray[np.float64], signature: Signature) -> int:

@@ -6,6 +6,7 @@ It takes event time, does work in proportion to what changed, and notifies nobod
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from gyroscope.clock import SECOND_NS, EventTime, MachineTime, machine_now, moment_of
+from gyroscope.errors import GyroscopeError
 from gyroscope.models.blocks import Blocks
 from gyroscope.models.store import ModelStore
 from gyroscope.monitoring import cold_start
@@ -41,17 +43,23 @@ FILES_A_ROUND = 64
 WINDOWS_A_ROUND = 64
 ALL = 1_000_000
 
+LOG = logging.getLogger(__name__)
+
 Standards = Mapping[str, Standard]
 
 
 class Round(msgspec.Struct):
-    """What one round did: changed files folded, days with new labels, windows measured and left for later, seconds."""
+    """What one round did: changed files folded, days with new labels, windows measured and left for later.
+
+    `failures` says by model what went wrong, `steps_s` how long each step took, all models together.
+    """
 
     files: int = 0
     label_days: int = 0
     windows: int = 0
     references: int = 0
     left: int = 0
+    failures: dict[str, str] = msgspec.field(default_factory=dict)
     steps_s: dict[str, float] = msgspec.field(default_factory=dict)
 
     @contextmanager
@@ -101,15 +109,23 @@ class Monitor:
         self._references = References(models)
         self._measured_at: dict[tuple[str, str, EventTime], MachineTime] = {}
         self._running = threading.Lock()
+        self._failures: dict[str, str] = {}
 
     def run_once(self, now: EventTime, *, final: bool = False) -> Round:
-        """Bring signals up to date with tables and labels; `final` waits for no window to settle and leaves none."""
+        """Bring signals up to date with tables and labels; `final` waits for no window to settle and leaves none.
+
+        What goes wrong with one model is logged, kept in the round and tried again in the next; the others go on.
+        """
         done = Round()
         with self._running:
             for model in self._models.models():
-                made_reference = self._one_model(model, now, final, done)
-                while final and made_reference:  # everything is folded anew, now with drift
-                    made_reference = self._one_model(model, now, final, done)
+                try:
+                    self._one_model(model, now, final, done)
+                except GyroscopeError as error:
+                    done.failures[model] = str(error)
+            for model, failure in done.failures.items() - self._failures.items():
+                LOG.error("measuring %s: %s", model, failure)
+            self._failures = done.failures
         return done
 
     def window_profile(self, model: str, version: str, window: Window) -> Profile | NotEnoughData:
@@ -137,8 +153,7 @@ class Monitor:
     def close(self) -> None:
         self._cache.close()
 
-    def _one_model(self, model: str, now: EventTime, final: bool, done: Round) -> bool:
-        """One round of one model; whether it got a reference, which changes what every window is held against."""
+    def _one_model(self, model: str, now: EventTime, final: bool, done: Round) -> None:
         with done.timed("references"):
             standards = self._current_standards(model)
         with done.timed("files"):
@@ -152,7 +167,8 @@ class Monitor:
         if not made:
             with done.timed("measure"):
                 self._measure(model, standards, final, done)
-        return bool(made)
+        elif final:  # now every window has something to be held against: all is folded anew
+            self._one_model(model, now, final, done)
 
     def _current_standards(self, model: str) -> Standards:
         """What each version is held against; where that has changed, its rows are to be folded anew."""
@@ -186,7 +202,8 @@ class Monitor:
         values = {day: self._labels_by_row(version.model, day) for day in days}
         files = [file for file in self._reader.files(version.model) if file.day in days]
         rows = ((self._reader.rows(version.model, file, lenses), values[file.day]) for file in files)
-        reference = cold_start.build(version, rows, span, self._blocks)
+        blocks = Blocks(self._settings.timezone, self._settings.window)
+        reference = cold_start.build(version, rows, span, blocks)
         self._models.put_reference(version, reference)
         self._cache.write_down(cold_start.entry_of(version, reference, span, newest, self._blocks.zone))
         return True

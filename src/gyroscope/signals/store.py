@@ -126,11 +126,10 @@ class Signals:
             try:
                 yield
                 self._connection.execute("COMMIT")
-            except BaseException:
-                self._series.clear()  # ids given in a transaction that is undone are not ours to keep
+            finally:
                 if self._connection.in_transaction:
+                    self._series.clear()  # ids given in a transaction that is undone are not ours to keep
                     self._connection.execute("ROLLBACK")
-                raise
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
