@@ -16,25 +16,27 @@ from gyroscope.predictions.ids import IdIndex, ids_path
 from gyroscope.records import Label, Signature
 
 SIGNATURE = Signature("binary", ())
-KNOWN = [Attempt(f"r{n}", 1, f"2013-03-0{n + 1}", 7, n, 2) for n in range(3)]
+KNOWN = [Attempt(f"r{n}", 1, f"2013-03-0{n + 1}", 7, n, 2) for n in range(2)]
+FAST = Path("/dev/shm")
 Joined = dict[tuple[str, str, int], float]
 
 labels_of_one_house = st.lists(
     st.builds(
         Label,
-        request_id=st.sampled_from(["r0", "r1", "r2", "unknown"]),
+        request_id=st.sampled_from(["r0", "r1", "unknown"]),
         value=st.sampled_from([0.0, 1.0, "true", "bad"]),
-        row=st.integers(0, 2),
+        row=st.sampled_from([0, 2]),
         version=st.one_of(st.none(), st.integers(0, 2)),
         labeled_at=st.integers(0, 2).map(EventTime),
     ),
-    max_size=12,
+    min_size=2,
+    max_size=16,
 )
 
 
 def outcome(labels: list[Label], sizes: list[int], known_after: int) -> tuple[dict[str, int], Joined]:
     """Counts and joined values after these calls, the predictions becoming known after some of them."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=FAST if FAST.is_dir() else None) as folder:
         home = Path(folder)
         index = IdIndex(ids_path(home, "m"))
         made = Labels(home, lambda _: SIGNATURE)
@@ -50,13 +52,13 @@ def outcome(labels: list[Label], sizes: list[int], known_after: int) -> tuple[di
         index.close()
         joined = {
             (day, str(request_id), int(row)): float(value)
-            for day in ("2013-03-01", "2013-03-02", "2013-03-03")
+            for day in ("2013-03-01", "2013-03-02")
             for request_id, row, value in zip(*made.of_day("m", day), strict=True)
         }
         return made.counts("m"), joined
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(labels_of_one_house, st.data())
 def test_any_order_and_grouping_gives_the_same(labels: list[Label], data: st.DataObject) -> None:
     sizes = st.lists(st.integers(1, 5), min_size=1, max_size=4)

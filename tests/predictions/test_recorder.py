@@ -134,6 +134,17 @@ def test_commits_keep_their_pace(house, entry):  # type: ignore[no-untyped-def]
     assert recorder._due_ns["flights"] > machine_now()
 
 
+def test_drain_does_not_wait_for_its_turn(house, entry):  # type: ignore[no-untyped-def]
+    writer = house.log()
+    recorder = house.recorder(commit_every_s=3_600)
+    writer.append(entry(1))
+    assert recorder.run_once() == 1
+    writer.append(entry(2))
+    writer.close()
+    assert recorder.drain() == 1
+    assert house.segments() == []
+
+
 def test_run_forever_stops_when_told(house, entry):  # type: ignore[no-untyped-def]
     house.write(entry(1))
     recorder = house.recorder()

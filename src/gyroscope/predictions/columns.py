@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -66,14 +66,13 @@ def group_columns(
     columns = _fixed_columns(logged, rows)
     with_input = [bool(item.record.numeric or item.record.category) for item in logged]
     matrix = _matrix(logged, with_input, rows, layout)
-    starts = np.concatenate(([0], np.cumsum(rows)[:-1]))
+    unseen = _unseen(logged, np.cumsum(rows) - rows)
     for index, feature in enumerate(signature.features):
         values: NDArray[Any] = matrix[:, index]
         if feature.dtype == "string":
             values = _texts(values, feature)
-            for row, column, text in _unseen(logged, starts):
-                if column == index:
-                    values[row] = text
+            for row, text in unseen.get(index, ()):
+                values[row] = text
         columns[column_name(feature, known)] = Column(KINDS[feature.dtype], values)
     outputs = _outputs(logged, rows, layout.width)
     for index in range(layout.width):
@@ -148,10 +147,13 @@ def _texts(codes: NDArray[np.float64], feature: Feature) -> NDArray[np.object_]:
     return np.array([*feature.categories, None, None], dtype=object)[codes.astype(np.int64)]
 
 
-def _unseen(logged: Sequence[Logged], starts: NDArray[np.int64]) -> Iterable[tuple[int, int, str]]:
+def _unseen(logged: Sequence[Logged], starts: NDArray[np.int64]) -> dict[int, list[tuple[int, str]]]:
+    """Column -> (row of the group, text) of every string without a code."""
+    found: dict[int, list[tuple[int, str]]] = {}
     for item, start in zip(logged, starts.tolist(), strict=True):
         for row, column, text in item.record.unseen:
-            yield start + row, column, text
+            found.setdefault(column, []).append((start + row, text))
+    return found
 
 
 def _outputs(logged: Sequence[Logged], rows: NDArray[np.int64], width: int) -> NDArray[np.float64]:

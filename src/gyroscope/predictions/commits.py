@@ -137,8 +137,8 @@ def _attempts_in(files: list[str]) -> list[Attempt]:
     if not files:
         return []
     found = duckdb.connect().execute(
-        "SELECT request_id, attempt, day, first(input_hash), first(epoch_us(arrival_time)), count(output_0),"
-        " first(answered), first(id_conflict)"
+        "SELECT request_id, attempt, day, first(input_hash), first(epoch_us(arrival_time)),"
+        " count(output_0) FILTER (status < 400), first(answered), first(id_conflict)"
         " FROM read_parquet($1, union_by_name=true, hive_partitioning=true, hive_types={'day': VARCHAR})"
         " GROUP BY request_id, attempt, day",
         [files],

@@ -102,7 +102,7 @@ class Drain:
             day=self._day.of(record.event_time),
             input_hash=input_hash(record),
             arrived_at=record.arrival_time,
-            rows=record.rows if record.outputs else 0,
+            rows=record.rows if record.outputs and record.status < 400 else 0,
         )
 
     def _amend(self, owed: list[Attempt]) -> None:

@@ -6,7 +6,6 @@ dies; the recorder drains it and, once it is sealed, deletes it. This module nev
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import threading
@@ -141,13 +140,9 @@ class PredictionLog:
     def _look(self) -> None:
         """Measure what else of this replica, of earlier lives too, still waits for the recorder."""
         mine = f"{self._replica}-{self._segment:016x}{SUFFIX}"
-        total = 0
         with os.scandir(self._folder) as found:
-            for item in found:
-                if item.name.startswith(f"{self._replica}-") and item.name != mine:
-                    with contextlib.suppress(FileNotFoundError):
-                        total += item.stat().st_size
-        self._others_bytes = total
+            others = [item for item in found if item.name.startswith(f"{self._replica}-") and item.name != mine]
+        self._others_bytes = sum(_size(item) for item in others)
         self._looked_ns = machine_now()
 
     def _not_written(self, error: OSError | StoreError) -> Logged:
@@ -162,3 +157,11 @@ class PredictionLog:
             where=str(self._folder),
             fix="make room on this file system, or set serving.on_log_failure: serve_unlogged",
         ) from error
+
+
+def _size(item: os.DirEntry[str]) -> int:
+    """0 for a segment that the recorder has deleted since it was listed."""
+    try:
+        return item.stat().st_size
+    except FileNotFoundError:
+        return 0
