@@ -9,16 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from gyroscope.cli.checks import (
-    Check,
-    check_clock,
-    check_home,
-    check_memory,
-    check_open_files,
-    check_port,
-    check_python,
-    examine,
-)
+from gyroscope.cli.checks import Check, check_clock, check_open_files, check_port, check_python
+from gyroscope.cli.doctor import examine
+from gyroscope.cli.space import check_home, check_memory
 from gyroscope.settings import parse_settings
 
 

