@@ -298,6 +298,23 @@ def test_offsets_are_found_behind_commits_of_others(house, entry):  # type: igno
     assert len(house.rows()) == 2
 
 
+def test_an_index_that_cannot_be_written_loses_nothing(house, entry):  # type: ignore[no-untyped-def]
+    """Its disk is full just after the table's commit: said, tried again, nothing twice."""
+    house.write(entry(1))
+    recorder = house.recorder(commit_every_s=0)
+    recorder.run_once()
+    index = recorder._drains["flights"]._ids
+    index._db.execute("PRAGMA journal_mode=DELETE")
+    index._db.execute(f"PRAGMA max_page_count={index._db.execute('PRAGMA page_count').fetchone()[0]}")
+    house.write(*[entry(number) for number in range(2, 2_000)])
+    assert recorder.run_once() == 0
+    assert "full" in recorder.failures["flights"]
+    recorder.run_once()
+    assert recorder.failures == {}
+    assert len(house.rows("row")) == 1_999
+    assert house.segments() == []
+
+
 @pytest.mark.parametrize("lose", ["all", "behind", "ahead"])
 def test_the_index_is_made_again_from_the_table(house, entry, lose):  # type: ignore[no-untyped-def]
     """The file is gone, is an old copy, or belongs to a table that is not there any more."""

@@ -108,7 +108,10 @@ class Commits:
                 files -= set(DeltaTable(str(self._path), version=version).file_uris())
             except DeltaError:
                 return None
-        return _attempts_in(sorted(files))
+        try:
+            return _attempts_in(sorted(files))
+        except duckdb.Error as error:
+            raise self._broken("read back", error) from error
 
     def _broken(self, verb: str, error: Exception) -> StoreError:
         return StoreError(

@@ -197,4 +197,7 @@ class _transaction:  # noqa: N801  # reads as a verb: with _transaction(db)
         self._db.execute("BEGIN IMMEDIATE")
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._db.execute("ROLLBACK" if kind else "COMMIT")
+        if kind is None:
+            self._db.execute("COMMIT")
+        elif self._db.in_transaction:  # on a full disk SQLite has already rolled back by itself
+            self._db.execute("ROLLBACK")

@@ -12,6 +12,7 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from sqlite3 import DatabaseError
 
 from gyroscope.clock import SECOND_NS, machine_now
 from gyroscope.errors import GyroscopeError, StoreError
@@ -66,7 +67,7 @@ class Recorder:
             try:
                 rows += self._run_model(model)
                 self.failures.pop(model, None)
-            except GyroscopeError as error:
+            except (GyroscopeError, DatabaseError, OSError) as error:
                 self._failed(model, error)
         return rows
 
@@ -113,7 +114,7 @@ class Recorder:
         with_segments = {path.name for path in self._segments.iterdir()} if self._segments.is_dir() else set()
         return sorted(with_segments | set(self._drains))
 
-    def _failed(self, model: str, error: GyroscopeError) -> None:
+    def _failed(self, model: str, error: Exception) -> None:
         """Nobody knows how far a failed step came: forget everything and read it back."""
         if self.failures.get(model) != str(error):
             LOG.error("recording %s: %s", model, error)
