@@ -27,6 +27,7 @@ class Line:
         """Wait for one's turn. Raises `OverloadError` at once when the line is full."""
         if not self._is_taken:
             self._is_taken = True
+            await self._look_around()
             return
         if len(self._waiting) >= self._room:
             raise OverloadError(f"{self._room} requests are waiting", fix="try again in a moment", status=503)
@@ -37,6 +38,14 @@ class Line:
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
                 self.leave()  # the turn had just come; without this nobody would ever have it again
+            raise
+
+    async def _look_around(self) -> None:
+        """One round of the loop before the work, so that whoever came in the same burst is in line by then."""
+        try:
+            await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            self.leave()
             raise
 
     def leave(self) -> None:

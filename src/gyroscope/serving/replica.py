@@ -88,6 +88,7 @@ def serve_replica(replica: ReplicaPlan) -> None:
     try:
         uvloop.run(_serve(_server(app, replica.deadline_s), listener, replica.pulse, bodies))
     finally:
+        gc.unfreeze()
         listener.close()
         replica.log.close()
 

@@ -1,0 +1,87 @@
+"""A plane with a real log and a real pulse; the models are a few lines each, because some must misbehave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gyroscope.clock import EventTime, machine_now
+from gyroscope.models.runners import Checked, Rows
+from gyroscope.predictions.log import PredictionLog
+from gyroscope.predictions.wal import Layout, LogEntry, decode, scan
+from gyroscope.records import Feature, Signature, Version
+from gyroscope.serving.dialects.v2 import V2
+from gyroscope.serving.intake import Intake
+from gyroscope.serving.plane import Call, Limits, Plane
+from gyroscope.supervisor.pulse import Pulse
+
+NUMBERS = Signature("regression", (Feature("a"), Feature("b"), Feature("c")), output="value")
+MIXED = Signature(
+    "binary",
+    (
+        Feature("distance", "float64", nullable=False),
+        Feature("hour", "int64"),
+        Feature("carrier", "string", ("AA", "B6", "UA")),
+        Feature("is_late", "bool", nullable=False),
+    ),
+)
+
+
+def sums(rows: Rows) -> np.ndarray:
+    """Each row's sum, missing values as 0."""
+    return np.nansum(rows.matrix, axis=1)
+
+
+def version_of(signature: Signature) -> Version:
+    return Version("flights", "0a1b2c3d4e5f", "python", "model", "", signature, EventTime(0))
+
+
+class Bench:
+    """One plane, and what it wrote down."""
+
+    def __init__(self, folder: Path, predict: Callable[[Rows], object], limits: Limits, **log: object) -> None:
+        self.version = version_of(NUMBERS)
+        self.folder = folder / "segments"
+        self.pulse = Pulse.create(folder / "replica.pulse")
+        self.dialect = V2(self.version, Intake(NUMBERS))
+        model = type("Model", (), {"predict": staticmethod(predict)})()
+        log = PredictionLog(self.folder, "flights-0", self.version, **log)  # type: ignore[arg-type]
+        self.plane = Plane(self.version, Checked(model, NUMBERS), log, self.pulse, limits)
+
+    def call(self, body: bytes, **headers: str) -> Call:
+        return Call(self.dialect, machine_now(), EventTime(1_700_000_000_000_000), body, **headers)
+
+    def written(self) -> list[LogEntry]:
+        layout, found = Layout(NUMBERS), []
+        for path in sorted(self.folder.glob("*.seg")):
+            segment = int(path.stem.rpartition("-")[2], 16)
+            result = scan(path.read_bytes(), sealed=False, segment=segment)
+            assert not result.damages
+            found += [decode(record, layout) for record in result.records]
+        return found
+
+
+@pytest.fixture
+def bench(tmp_path):
+    def make(predict=sums, limits: Limits | None = None, **log: object) -> Bench:
+        return Bench(tmp_path, predict, limits or Limits(), **log)
+
+    return make
+
+
+@pytest.fixture
+def numbers() -> Signature:
+    return NUMBERS
+
+
+@pytest.fixture
+def mixed() -> Signature:
+    return MIXED
+
+
+@pytest.fixture
+def version():
+    return version_of

@@ -1,0 +1,174 @@
+"""The work itself: what is answered, what is written down before it, and what is never said aloud."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from gyroscope.clock import MachineTime, machine_now
+from gyroscope.errors import InputError
+from gyroscope.serving.plane import Limits
+
+BODY = json.dumps(
+    {"inputs": [{"name": "x", "shape": [2, 3], "datatype": "FP64", "data": [1, 2, 3, 4, None, 6]}]}
+).encode()
+
+
+def test_answers_and_writes_down_the_same(bench):
+    served = bench()
+    reply = served.plane.handle(served.call(BODY, request_id="r-1", event_time="1362114000", entity_key="N14228"))
+    assert (reply.status, reply.request_id, reply.logged) == (200, "r-1", "os")
+    assert json.loads(reply.body)["outputs"][0]["data"] == [6, 10]
+    (entry,) = served.written()
+    np.testing.assert_array_equal(entry.matrix, [[1, 2, 3], [4, np.nan, 6]])
+    np.testing.assert_array_equal(entry.outputs, [[6], [10]])
+    assert (entry.request_id, entry.status, entry.error) == ("r-1", 200, "")
+    assert (entry.event_time, entry.arrival_time) == (1_362_114_000_000_000, 1_700_000_000_000_000)
+    assert entry.entity_key == "N14228"
+    assert entry.latency_ns > 0
+
+
+def test_counts_what_it_did(bench):
+    served = bench()
+    served.plane.handle(served.call(BODY))
+    served.plane.handle(served.call(b"{"))
+    served.plane.turn_away()
+    counters = served.pulse.counters()
+    assert counters == {
+        "requests_2xx": 1,
+        "requests_4xx": 2,
+        "requests_5xx": 0,
+        "rows": 2,
+        "logged": 2,
+        "unlogged": 0,
+        "rejected": 1,
+    }
+    assert sum(served.pulse.latency_buckets()) == 2
+
+
+def test_makes_an_id_and_takes_arrival_as_event_time(bench):
+    served = bench()
+    reply = served.plane.handle(served.call(BODY))
+    (entry,) = served.written()
+    assert len(reply.request_id) == 32
+    assert entry.request_id == reply.request_id == json.loads(reply.body)["id"]
+    assert entry.event_time == entry.arrival_time
+
+
+def test_event_time_of_the_body_counts_unless_a_header_says_otherwise(bench):
+    served = bench()
+    body = json.dumps(json.loads(BODY) | {"id": "mine", "parameters": {"event_time": "2013-03-01T00:00:00Z"}}).encode()
+    served.plane.handle(served.call(body))
+    served.plane.handle(served.call(body, event_time="0"))
+    first, second = served.written()
+    assert (first.event_time, second.event_time) == (1_362_096_000_000_000, 0)
+    assert first.client_id == "mine"
+
+
+HEADERS = {
+    "long id": ({"request_id": "x" * 129}, "X-Request-Id: this id cannot be kept"),
+    "id with a line break": ({"request_id": "a\r\nb"}, "X-Request-Id: this id cannot be kept"),
+    "id beyond ASCII": ({"request_id": "é"}, "X-Request-Id: this id cannot be kept"),
+    "entity key": ({"entity_key": "\x00"}, "X-Entity-Key: this id cannot be kept"),
+    "event time": ({"event_time": "yesterday"}, "X-Event-Time: this is no event time"),
+    "event time beyond": ({"event_time": "1e300"}, "X-Event-Time: this is no event time"),
+    "event time that is none": ({"event_time": "nan"}, "X-Event-Time: this is no event time"),
+    "before the first year": ({"event_time": "0001-01-01T00:00:00+14:00"}, "X-Event-Time: this is no event time"),
+    "time-out": ({"timeout_ms": "soon"}, "X-Request-Timeout-Ms: this is no time-out"),
+    "no time-out": ({"timeout_ms": "0"}, "X-Request-Timeout-Ms: this is no time-out"),
+    "long time-out": ({"timeout_ms": "60001"}, "X-Request-Timeout-Ms: this is no time-out"),
+    "negative time-out": ({"timeout_ms": "-5"}, "X-Request-Timeout-Ms: this is no time-out"),
+}
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_refuses_bad_headers_and_writes_that_down(bench, name):
+    headers, said = HEADERS[name]
+    served = bench()
+    reply = served.plane.handle(served.call(BODY, **headers))
+    (entry,) = served.written()
+    assert reply.status == entry.status == 400
+    assert json.loads(reply.body)["error"].startswith(said)
+    assert entry.error.startswith(said)
+    assert entry.matrix is None
+    assert len(entry.request_id) == 32 or entry.request_id == headers.get("request_id")
+
+
+def test_an_expired_request_never_reaches_the_model(bench):
+    asked = []
+    served = bench(lambda rows: asked.append(rows))
+    call = served.call(BODY, timeout_ms="5")
+    call.arrived = MachineTime(machine_now() - 6_000_000)
+    reply = served.plane.handle(call)
+    assert reply.status == 504
+    assert "deadline" in json.loads(reply.body)["error"]
+    assert served.written()[0].status == 504
+    assert not asked
+
+
+def test_a_client_cannot_wait_longer_than_the_deadline(bench):
+    deadlines = []
+    served = bench(lambda rows: deadlines.append(served.pulse.deadline_ns) or np.zeros(2), Limits(deadline_ns=10**9))
+    long, short = served.call(BODY, timeout_ms="60000"), served.call(BODY, timeout_ms="20")
+    served.plane.handle(long)
+    served.plane.handle(short)
+    assert deadlines == [long.arrived + 10**9, short.arrived + 20_000_000]
+    assert (served.pulse.started_ns, served.pulse.deadline_ns) == (0, 0)
+
+
+def _raise(error):
+    raise error
+
+
+BROKEN = {
+    "raises": (lambda rows: _raise(ValueError("cannot open /secret/path")), "ValueError: cannot open /secret/path"),
+    "exits": (lambda rows: _raise(SystemExit(3)), "exit"),
+    "NaN": (lambda rows: np.array([1.0, np.nan]), "nan for row 1"),
+    "infinity": (lambda rows: np.array([np.inf, 1.0]), "inf for row 0"),
+    "too many": (lambda rows: np.zeros(3), "shape (3,)"),
+    "too wide": (lambda rows: np.zeros((2, 2)), "shape (2, 2)"),
+    "nothing": (lambda rows: None, "the model returned"),
+    "text": (lambda rows: ["a", "b"], "the model returned no numbers"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_model_is_said_to_be_broken_and_no_more(bench, name):
+    predict, cause = BROKEN[name]
+    served = bench(predict)
+    reply = served.plane.handle(served.call(BODY, request_id="r-1"))
+    assert reply.status == 500
+    error = json.loads(reply.body)["error"]
+    assert error.startswith("model_output_invalid")
+    assert "secret" not in error
+    (entry,) = served.written()
+    assert cause in entry.error
+    assert entry.status == 500
+    assert entry.outputs is None
+    assert entry.matrix is not None
+    assert served.pulse.started_ns == 0
+
+
+def test_refusing_is_written_down_too(bench):
+    served = bench()
+    reply = served.plane.refuse(served.call(b"", request_id="r-9"), InputError("too large", status=413))
+    (entry,) = served.written()
+    assert (reply.status, reply.request_id, reply.logged) == (413, "r-9", "os")
+    assert (entry.request_id, entry.status, entry.error) == ("r-9", 413, "too large")
+
+
+def test_a_full_log_is_said_and_the_answer_given(bench):
+    served = bench(cap_bytes=1)
+    reply = served.plane.handle(served.call(BODY))
+    assert (reply.status, reply.logged) == (200, "no")
+    assert served.pulse.counters()["unlogged"] == 1
+
+
+def test_a_full_log_that_must_not_be_is_no_answer(bench):
+    served = bench(cap_bytes=1, on_failure="fail_closed")
+    reply = served.plane.handle(served.call(BODY))
+    assert (reply.status, reply.logged, reply.retry_after_s) == (503, "no", 1)
+    assert "outputs" not in json.loads(reply.body)
+    assert served.pulse.counters()["requests_5xx"] == 1

@@ -1,0 +1,454 @@
+"""The real process on a real socket: what it answers, refuses, counts, and how it starts and goes."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import http.client
+import json
+import re
+import socket
+import stat
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gyroscope.clock import EventTime
+from gyroscope.models.runners import Rows, open_runner
+from gyroscope.models.store import Candidate, ModelStore
+from gyroscope.predictions.wal import Layout, decode, scan
+from gyroscope.records import Feature, Signature
+from gyroscope.supervisor.pulse import Pulse
+
+SIGNATURE = Signature(
+    "binary", (Feature("distance"), Feature("hour", "int64"), Feature("carrier", "string", ("AA", "UA")))
+)
+# A model with handles: the test can make it slow, wrong or spinning from outside, by what it sends.
+CODE = """
+import time
+import numpy as np
+
+
+class Model:
+    def load(self, folder):
+        pass
+
+    def predict(self, matrix, columns):
+        if matrix[0, 0] == -1:
+            raise ValueError("the secret is /etc/passwd")
+        if matrix[0, 0] == -2:
+            return matrix[:, 0] * np.nan
+        if matrix[0, 0] <= -100:
+            time.sleep(-matrix[0, 0] / 1000)
+        known = np.nan_to_num(matrix, nan=-1.0)
+        return 1 / (1 + np.exp(-(known @ np.array([0.001, -0.05, 0.3]))))
+"""
+CAP_BYTES = 16 * 1024
+
+
+class OverSocket(http.client.HTTPConnection):
+    """http.client over a unix socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=20)
+        self._path = str(path)
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(20)
+        try:
+            self.sock.connect(self._path)
+        except OSError:
+            self.close()
+            raise
+
+
+class Replica:
+    """A started replica and ways to ask it."""
+
+    def __init__(self, home: Path, **limits: float) -> None:
+        self.home = home
+        self.path = home / "r.sock"
+        self.store = ModelStore(home)
+        (self.version,) = self.store.versions("flights")
+        self.process = start(home, {"socket": str(self.path)}, {"body_bytes": CAP_BYTES, **limits})
+        self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        until = time.monotonic() + 30
+        while time.monotonic() < until and self.process.poll() is None:
+            with contextlib.suppress(OSError):
+                if self.ask("GET", "/v2/health/ready").status == 200:
+                    return
+            time.sleep(0.02)
+        raise AssertionError(f"the replica did not start: {self.process.communicate()[1]}")
+
+    def ask(self, method, path, body=None, connection=None, **headers):
+        own = connection or OverSocket(self.path)
+        sent = {"Authorization": "Bearer key", **{name.replace("_", "-"): value for name, value in headers.items()}}
+        try:
+            own.request(method, path, body if body is None or isinstance(body, bytes) else json.dumps(body), sent)
+            reply = own.getresponse()
+            reply.content = reply.read()
+        finally:
+            if connection is None:
+                own.close()
+        return reply
+
+    @contextlib.contextmanager
+    def raw(self):
+        """A bare connection, for what http.client would not send."""
+        with socket.socket(socket.AF_UNIX) as raw:
+            raw.settimeout(20)
+            raw.connect(str(self.path))
+            yield raw
+
+    def invoke(self, row, **more):
+        body = {"dataframe_split": {"columns": list(SIGNATURE.names), "data": [row]}}
+        return self.ask("POST", "/invocations", body, **more)
+
+    def written(self):
+        layout, found = Layout(self.version.signature), []
+        for path in sorted((self.home / "segments").glob("*.seg")):
+            result = scan(path.read_bytes(), sealed=False, segment=int(path.stem.rpartition("-")[2], 16))
+            assert not result.damages
+            found += [decode(record, layout) for record in result.records]
+        return found
+
+    def stop(self) -> str:
+        self.process.terminate()
+        _, said = self.process.communicate(timeout=20)
+        return said
+
+
+def start(home, listen, limits):
+    script = Path(__file__).with_name("one_replica.py")
+    return subprocess.Popen(
+        [sys.executable, str(script), str(home), json.dumps(listen), json.dumps(limits)],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    home = tmp_path_factory.mktemp("home")
+    (home / "model.py").write_text(CODE)
+    (home / "digests").write_text(hashlib.sha256(b"key").hexdigest())
+    ModelStore(home).add(Candidate("flights", "python", SIGNATURE, home / "model.py", "model:Model"), EventTime(0))
+    return home
+
+
+@pytest.fixture(scope="module")
+def replica(home):
+    replica = Replica(home)
+    yield replica
+    replica.process.kill()
+    replica.process.communicate()
+
+
+def test_answers_equal_the_offline_answers_to_the_last_bit(replica):
+    random = np.random.default_rng(7)
+    distances, hours = random.normal(800, 600, 200), random.integers(0, 24, 200)
+    carriers = random.choice(["AA", "UA"], 200)
+    inputs = [
+        {"name": "carrier", "shape": [200], "datatype": "BYTES", "data": carriers.tolist()},
+        {"name": "hour", "shape": [200], "datatype": "INT64", "data": hours.tolist()},
+        {"name": "distance", "shape": [200], "datatype": "FP64", "data": distances.tolist()},
+    ]
+    reply = replica.ask("POST", "/v2/models/flights/infer", {"inputs": inputs}, X_Request_Id="batch-1")
+    assert reply.status == 200
+    matrix = np.column_stack([distances, hours, (carriers == "UA").astype(float)])
+    offline = open_runner(replica.store, replica.version).predict(Rows(np.ascontiguousarray(matrix)))
+    assert json.loads(reply.content)["outputs"][0]["data"] == offline.tolist()
+    entry = next(entry for entry in replica.written() if entry.request_id == "batch-1")
+    np.testing.assert_array_equal(entry.matrix, matrix)
+    np.testing.assert_array_equal(entry.outputs[:, 0], offline)
+
+
+def test_both_dialects_say_the_same_and_name_the_version(replica):
+    one = replica.invoke([500, 7, "UA"], X_Request_Id="a")
+    inputs = [
+        {"name": "distance", "shape": [1], "datatype": "FP64", "data": [500]},
+        {"name": "hour", "shape": [1], "datatype": "INT64", "data": [7]},
+        {"name": "carrier", "shape": [1], "datatype": "BYTES", "data": ["UA"]},
+    ]
+    path = f"/v2/models/flights/versions/{replica.version.version}/infer"
+    two = replica.ask("POST", path, {"inputs": inputs}, X_Request_Id="b")
+    assert json.loads(one.content)["predictions"] == json.loads(two.content)["outputs"][0]["data"]
+    for reply, request_id in ((one, "a"), (two, "b")):
+        assert reply.headers["X-Request-Id"] == request_id
+        assert reply.headers["X-Model-Version"] == replica.version.version
+        assert reply.headers["X-Logged"] == "os"
+        assert reply.headers["Content-Type"] == "application/json"
+        assert reply.headers["Server"] is None
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("/v2/health/live", b'{"live":true}'),
+        ("/v2/health/ready", b'{"ready":true}'),
+        ("/v2/models/flights/ready", b'{"name":"flights","ready":true}'),
+        ("/ping", b"\n"),
+        ("/health", b"\n"),
+    ],
+)
+def test_pages_need_no_key(replica, path, content):
+    reply = replica.ask("GET", path, Authorization="")
+    assert (reply.status, reply.content) == (200, content)
+    head = replica.ask("HEAD", path, Authorization="")
+    assert (head.status, head.content, head.headers["Content-Length"]) == (200, b"", str(len(content)))
+
+
+def test_metadata_by_model_and_by_version(replica):
+    one = f"/v2/models/flights/versions/{replica.version.version}"
+    assert json.loads(replica.ask("GET", "/v2").content)["name"] == "gyroscope"
+    assert replica.ask("GET", one).content == replica.ask("GET", "/v2/models/flights").content
+    assert replica.ask("GET", f"{one}/ready").status == 200
+    assert replica.ask("GET", "/version").status == 200
+
+
+FINE = [1, 2, "UA"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("GET", "/v2/models/flight", {}, 404),
+        ("POST", "/v2/models/flights/versions/0/infer", {}, 404),
+        ("GET", "/nothing", {}, 404),
+        ("GET", "/v2/models/flights/infer", {}, 405),
+        ("DELETE", "/invocations", {}, 405),
+        ("POST", "/ping", {}, 405),
+        ("POST", "/invocations", {"Authorization": "Bearer wrong"}, 401),
+        ("POST", "/v2/models/flights/infer", {"Authorization": ""}, 401),
+        ("POST", "/invocations", {"Content-Type": "text/csv"}, 415),
+        ("POST", "/invocations", {"Content-Type": "application/json; charset=latin-1"}, 415),
+        ("POST", "/invocations", {"Content-Encoding": "gzip"}, 415),
+        ("POST", "/v2/models/flights/infer", {"Inference-Header-Content-Length": "5"}, 415),
+    ],
+)
+def test_refusals_are_typed_and_leave_the_connection_usable(replica, method, path, headers, status):
+    connection = OverSocket(replica.path)
+    body = None if method == "GET" else b'{"instances": [[1, 2, "UA"]]}'
+    reply = replica.ask(method, path, body, connection, **headers)
+    assert reply.status == status
+    assert set(json.loads(reply.content)) in ({"error"}, {"error_code", "message"})
+    if status == 405:
+        assert reply.headers["Allow"]
+    assert replica.invoke(FINE, connection=connection).status == 200
+    connection.close()
+
+
+def head(request_id, length, *more):
+    """The head of a raw invocation, without what is needed to end it."""
+    lines = (
+        b"POST /invocations HTTP/1.1",
+        b"Host: x",
+        b"Authorization: Bearer key",
+        b"X-Request-Id: " + request_id,
+        *more,
+    )
+    return b"\r\n".join((*lines, b"Content-Length: %d" % length if length else b"Transfer-Encoding: chunked", b"", b""))
+
+
+def test_an_oversized_body_is_refused(replica):
+    connection = OverSocket(replica.path)
+    reply = replica.ask("POST", "/invocations", b"[" + b"1," * CAP_BYTES, connection, X_Request_Id="large")
+    assert reply.status == 413
+    assert "16,384 bytes" in json.loads(reply.content)["message"]
+    assert replica.invoke(FINE, connection=connection).status == 200
+    connection.close()
+    assert [entry.status for entry in replica.written() if entry.request_id == "large"] == [413]
+
+
+def test_a_lying_length_is_refused_before_a_byte_of_it(replica):
+    with replica.raw() as raw:
+        raw.sendall(head(b"lie", 10_000_000_000))
+        assert until_closed(raw).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_body_without_an_end_is_refused_at_the_cap(replica):
+    with replica.raw() as raw:
+        with contextlib.suppress(ConnectionError):
+            raw.sendall(head(b"endless", 0) + (b"1000\r\n" + b"x" * 4096 + b"\r\n") * 5)
+        assert until_closed(raw).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_slow_body_is_given_up_at_the_deadline(replica):
+    with replica.raw() as raw:
+        raw.sendall(head(b"slow", 50) + b"{")
+        assert until_closed(raw).startswith(b"HTTP/1.1 408 ")
+    assert [entry.status for entry in replica.written() if entry.request_id == "slow"] == [408]
+
+
+def test_a_client_that_leaves_in_the_middle_harms_nobody(replica):
+    with replica.raw() as raw:
+        raw.sendall(head(b"gone", 50) + b"{")
+    assert replica.invoke(FINE).status == 200
+
+
+def until_closed(raw):
+    reply = b""
+    with contextlib.suppress(ConnectionError):
+        while part := raw.recv(65536):
+            reply += part
+    return reply
+
+
+def test_bad_input_names_its_path_in_both_dialects(replica):
+    one = replica.invoke([1, 2.5, "UA"], X_Request_Id="bad-1")
+    assert (one.status, json.loads(one.content)["error_code"]) == (400, "BAD_REQUEST")
+    assert "dataframe_split.data[0][1]" in json.loads(one.content)["message"]
+    two = replica.ask("POST", "/v2/models/flights/infer", {"inputs": []}, X_Request_Id="bad-2")
+    assert (two.status, json.loads(two.content)["error"][:6]) == (422, "inputs")
+    logged = {entry.request_id: (entry.status, entry.error[:15]) for entry in replica.written()}
+    assert logged["bad-1"] == (400, "dataframe_split")
+    assert logged["bad-2"][0] == 422
+
+
+@pytest.mark.parametrize("distance", [-1, -2])
+def test_a_broken_model_is_500_without_its_secrets(replica, distance):
+    reply = replica.invoke([distance, 7, "UA"], X_Request_Id=f"broken{distance}")
+    assert reply.status == 500
+    assert json.loads(reply.content)["message"].startswith("model_output_invalid")
+    assert b"passwd" not in reply.content
+    (entry,) = [entry for entry in replica.written() if entry.request_id == f"broken{distance}"]
+    assert entry.error
+    assert replica.invoke(FINE).status == 200
+
+
+def test_pipelined_requests_are_answered_in_order(replica):
+    body = b'{"instances": [[1, 2, "UA"]]}'
+    with replica.raw() as raw:
+        raw.sendall(b"".join(head(b"p-%02d" % i, len(body)) + body for i in range(20)))
+        replies = b""
+        while replies.count(b"predictions") < 20:
+            replies += raw.recv(65536)
+    assert replies.count(b"HTTP/1.1 200 ") == 20
+    assert re.findall(rb"x-request-id: (.*)\r", replies) == [b"p-%02d" % i for i in range(20)]
+
+
+def one_reply(raw):
+    reply = b""
+    while not (found := re.search(rb"content-length: (\d+)\r\n(?:.+\r\n)*\r\n", reply)):
+        reply += raw.recv(65536)
+    while len(reply) < found.end() + int(found[1]):
+        reply += raw.recv(65536)
+    return reply
+
+
+def test_behind_a_slow_request_one_waits_one_waits_too_long_and_one_finds_no_room(launch):
+    replica = launch(max_in_flight=2, deadline_s=10)
+    with contextlib.ExitStack() as stack:
+        first, *burst = [stack.enter_context(replica.raw()) for _ in range(5)]
+        for raw in (first, *burst):  # accepted and known to the server before the clock counts
+            raw.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert one_reply(raw).endswith(b"\n")
+        slow, fine = b'{"instances": [[-400, 7, "UA"]]}', b'{"instances": [[1, 7, "UA"]]}'
+        first.sendall(head(b"first", len(slow)) + slow)
+        time.sleep(0.2)
+        burst[0].sendall(head(b"takes", len(slow)) + slow)
+        burst[1].sendall(head(b"waits", len(fine)) + fine)
+        burst[2].sendall(head(b"expires", len(fine), b"X-Request-Timeout-Ms: 100") + fine)
+        burst[3].sendall(head(b"no-room", len(fine)) + fine)
+        heads = [one_reply(raw) for raw in (first, *burst)]
+    assert [int(reply.split()[1]) for reply in heads] == [200, 200, 200, 504, 503]
+    assert b"retry-after: 1\r\n" in heads[4]
+    logged = {entry.request_id: entry.status for entry in replica.written()}
+    assert logged == {"first": 200, "takes": 200, "waits": 200, "expires": 504, "no-room": 503}
+
+
+def test_beats_while_idle_and_is_ready(replica):
+    pulse = Pulse.open(replica.home / "replica.pulse")
+    assert (pulse.state, pulse.pid) == ("ready", replica.process.pid)
+    before = pulse.beat_ns
+    time.sleep(0.5)
+    assert pulse.beat_ns > before
+    assert pulse.started_ns == 0
+    pulse.close()
+
+
+def test_a_new_key_counts_and_an_old_one_no_longer(replica):
+    digests = replica.home / "digests"
+    digests.write_text(hashlib.sha256(b"key").hexdigest() + "\n" + hashlib.sha256(b"second").hexdigest())
+    until = time.monotonic() + 10
+    while replica.invoke(FINE, Authorization="Bearer second").status == 401 and time.monotonic() < until:
+        time.sleep(0.05)
+    assert replica.invoke(FINE, Authorization="Bearer second").status == 200
+
+
+def test_only_this_user_reaches_the_socket(replica):
+    assert stat.S_IMODE(replica.path.stat().st_mode) == 0o600
+
+
+@pytest.fixture
+def own_home(home, tmp_path):
+    """A home of its own, for tests that start and stop."""
+    (tmp_path / "models").symlink_to(home / "models")
+    (tmp_path / "digests").write_text(hashlib.sha256(b"key").hexdigest())
+    return tmp_path
+
+
+@pytest.fixture
+def launch(own_home):
+    """Start replicas in a home of their own; none outlives the test."""
+    with contextlib.ExitStack() as stack:
+
+        def one(**limits):
+            replica = Replica(own_home, **limits)
+            stack.callback(replica.process.communicate)
+            stack.callback(replica.process.kill)
+            return replica
+
+        yield one
+
+
+def test_stops_cleanly_and_finishes_what_it_began(launch):
+    replica = launch(deadline_s=5)
+    answered = []
+    asking = threading.Thread(target=lambda: answered.append(replica.invoke([-500, 7, "UA"]).status))
+    asking.start()
+    time.sleep(0.2)
+    said = replica.stop()
+    asking.join()
+    assert answered == [200]
+    assert replica.process.returncode == 0
+    assert said == ""
+    assert launch().stop() == ""
+
+
+def test_a_taken_port_is_named(own_home):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        process = start(own_home, {"host": "127.0.0.1", "port": port}, {})
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert f"127.0.0.1:{port}" in said
+    assert "Traceback" not in said
+
+
+def test_serves_over_a_port_without_a_door(own_home):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = start(own_home, {"host": "127.0.0.1", "port": port}, {})
+    until, status = time.monotonic() + 30, 0
+    while status != 200 and time.monotonic() < until:
+        with contextlib.suppress(OSError):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            connection.request("GET", "/ping")
+            status = connection.getresponse().status
+            connection.close()
+        time.sleep(0.02)
+    process.terminate()
+    process.communicate(timeout=20)
+    assert status == 200
