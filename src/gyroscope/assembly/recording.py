@@ -17,6 +17,5 @@ def run_recorder(settings_path: Path) -> None:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     recorder = Recorder(house.home, house.runtime, house.models.get, house.zone_of)
     recorder.run_forever(stop)
-    while recorder.run_once() > 0:
-        pass
+    recorder.drain()
     recorder.close()

@@ -5,20 +5,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from zoneinfo import ZoneInfo
-
 import duckdb
 import msgspec
-import numpy as np
 
 from gyroscope.assembly import House
-from gyroscope.clock import SECOND_NS, EventTime, event_time_of, machine_now, sleep
-from gyroscope.demo.flights import ZONE, Flights
+from gyroscope.clock import SECOND_NS, EventTime, machine_now, sleep
 from gyroscope.demo.place import MODEL
 from gyroscope.errors import ProcessError
+from gyroscope.monitoring.loop import Month
 from gyroscope.records import NotEnoughData, Version
-from gyroscope.stats.performance import Estimate, metrics
 
 PATIENCE_S = 90
 ALWAYS = (EventTime(0), EventTime(4_102_444_800_000_000))  # 1970 to 2100
@@ -34,34 +29,27 @@ class Settled(msgspec.Struct, frozen=True):
     labels: dict[str, int]
 
 
-class Month(msgspec.Struct, frozen=True):
-    """One month as it was measured."""
+def cells(month: Month, names: tuple[str, ...]) -> list[str]:
+    """A month's numbers as a table shows them."""
+    values = [month.metrics.get(name, NotEnoughData("not measured")) for name in names]
+    return ["-" if isinstance(value, NotEnoughData) else f"{value.value:.3f}" for value in values]
 
-    name: str
-    start: EventTime
-    sent: int
-    labelled: int
-    measured: dict[str, Estimate | NotEnoughData]
 
-    @property
-    def coverage(self) -> float:
-        return self.labelled / self.sent
+def plain(month: Month, names: tuple[str, ...]) -> dict[str, object]:
+    """A month's numbers for programs: value and interval, or the reason why not."""
+    found: dict[str, object] = {"month": month.month, "predictions": month.predictions, "labelled": month.labelled}
+    for name in names:
+        value = month.metrics.get(name, NotEnoughData("not measured"))
+        if isinstance(value, NotEnoughData):
+            found[name] = {"not_enough_data": value.reason}
+        else:
+            found[name] = {"value": value.value, "low": value.low, "high": value.high, "n": value.n}
+    return found
 
-    def cells(self, names: tuple[str, ...]) -> list[str]:
-        """The numbers as a table shows them."""
-        values = [self.measured.get(name, NotEnoughData("not measured")) for name in names]
-        return ["-" if isinstance(value, NotEnoughData) else f"{value.value:.3f}" for value in values]
 
-    def plain(self, names: tuple[str, ...]) -> dict[str, object]:
-        """The numbers for programs: value and interval, or the reason why not."""
-        found: dict[str, object] = {"month": self.name, "sent": self.sent, "labelled": self.labelled}
-        for name in names:
-            value = self.measured.get(name, NotEnoughData("not measured"))
-            if isinstance(value, NotEnoughData):
-                found[name] = {"not_enough_data": value.reason}
-            else:
-                found[name] = {"value": value.value, "low": value.low, "high": value.high, "n": value.n}
-        return found
+def coverage(month: Month) -> str:
+    """The share of a month's predictions that have a label."""
+    return f"{month.labelled / month.predictions:.1%}"
 
 
 def settle(house: House, version: Version, *, sent: int, labels: int) -> Settled:
@@ -84,18 +72,6 @@ def settle(house: House, version: Version, *, sent: int, labels: int) -> Settled
         sleep(0.2)
 
 
-def months(house: House, version: Version, sent: Flights) -> list[Month]:
-    """Every month of the replay, from the merged outcomes of its windows."""
-    found = []
-    for number in np.unique(sent.month).tolist():
-        of_month = sent.month == number
-        start, end = _month_start(number), _month_start(number + 1)
-        outcomes = house.monitor.outcomes(MODEL, version.version, start, end)
-        name = f"{datetime(2013, number, 1, tzinfo=ZoneInfo(ZONE)):%B}"
-        found.append(Month(name, start, int(of_month.sum()), outcomes.n, dict(metrics(outcomes))))
-    return found
-
-
 def _sum(house: House, version: Version, name: str) -> int:
     labels = {"model": MODEL, "version": version.version}
     values = [signal.value for signal in house.signals.query(name, labels, *ALWAYS)]
@@ -108,8 +84,3 @@ def _count(house: House) -> Settled:
         rows, ids = connection.execute(COUNTED, [files]).fetchall()[0]
     by_state = house.labels.counts(MODEL)
     return Settled(rows, ids, sum(by_state.values()), by_state)
-
-
-def _month_start(number: int) -> EventTime:
-    year, month = 2013 + (number - 1) // 12, (number - 1) % 12 + 1
-    return event_time_of(datetime(year, month, 1, tzinfo=ZoneInfo(ZONE)))

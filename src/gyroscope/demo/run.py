@@ -17,13 +17,14 @@ import numpy as np
 from gyroscope.assembly import House, UpReport, up
 from gyroscope.clock import SECOND_NS, EventTime, MachineTime, iso, machine_now, wall_now
 from gyroscope.demo.flights import ZONE, Flights, load_flights
-from gyroscope.demo.outcome import Month, Settled, months, settle
+from gyroscope.demo.outcome import Settled, cells, coverage, plain, settle
 from gyroscope.demo.place import FOLDER, MODEL, Place, register
 from gyroscope.demo.replay import Progress, Replayed, Target, replay
 from gyroscope.demo.story import write_report
 from gyroscope.demo.train import TRAINING_MONTHS, train
 from gyroscope.demo.voice import METRICS, Bar, Voice
 from gyroscope.errors import ProcessError
+from gyroscope.monitoring.loop import Month
 from gyroscope.records import NotEnoughData
 
 REFRESH_S = 0.5
@@ -87,8 +88,8 @@ def _story(options: DemoOptions, place: Place, voice: Voice) -> bool:
     replayed = _replay(house, sent, report, voice, options)
     labels = int(np.count_nonzero(sent.late >= 0))
     settled = settle(house, version, sent=len(sent), labels=labels)
-    by_month = months(house, version, sent)
-    _tell_months(voice, by_month)
+    by_month = house.monitor.months(MODEL, version.version)
+    _tell_months(voice, by_month, replayed.progress.at)
     write_report(options.report, house, version, by_month)
     return _done(voice, options, replayed, settled, began)
 
@@ -145,14 +146,12 @@ def _show(bar: Bar, house: House, progress: Progress, began: MachineTime) -> Non
     bar.show(progress.answered, iso(progress.at, ZONE)[:10], numbers)
 
 
-def _tell_months(voice: Voice, by_month: list[Month]) -> None:
+def _tell_months(voice: Voice, by_month: list[Month], at: EventTime) -> None:
     header = ("month", "flights", "labelled", *METRICS)
-    rows = [(month.name, f"{month.sent:,}", f"{month.coverage:.1%}", *month.cells(METRICS)) for month in by_month]
-    voice.table(
-        "New York flights, 2013: was the model right? (95 % interval of the Brier score in the report)", header, rows
-    )
-    for month in by_month:
-        voice.say_json("month", month.start, f"{month.name}: {month.sent:,} flights", **month.plain(METRICS))
+    rows = [(one.month, f"{one.predictions:,}", coverage(one), *cells(one, METRICS)) for one in by_month]
+    voice.table("New York flights, 2013: was the model right?", header, rows)
+    for one in by_month:
+        voice.say_json("month", at, f"{one.month}: {one.predictions:,} flights", **plain(one, METRICS))
 
 
 def _done(voice: Voice, options: DemoOptions, replayed: Replayed, settled: Settled, began: MachineTime) -> bool:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from gyroscope.assembly import House
 from gyroscope.demo.flights import ZONE
-from gyroscope.demo.outcome import ALWAYS, Month
+from gyroscope.demo.outcome import ALWAYS, cells, coverage
 from gyroscope.demo.place import MODEL
+from gyroscope.monitoring.loop import Month
 from gyroscope.records import NotEnoughData, Signal, Version
 from gyroscope.reports.figures.drift import drift_heat_map
 from gyroscope.reports.figures.performance import performance_over_time
@@ -58,7 +59,7 @@ def _months(by_month: list[Month]) -> Section:
         "95 % interval",
     )
     rows = tuple(
-        (month.name, f"{month.sent:,}", f"{month.coverage:.1%}", *month.cells((*TABLE, "brier")), _interval(month))
+        (month.month, f"{month.predictions:,}", coverage(month), *cells(month, (*TABLE, "brier")), _interval(month))
         for month in by_month
     )
     text = (
@@ -69,7 +70,7 @@ def _months(by_month: list[Month]) -> Section:
 
 
 def _interval(month: Month) -> str:
-    brier = month.measured["brier"]
+    brier = month.metrics["brier"]
     return "-" if isinstance(brier, NotEnoughData) else f"{brier.low:.3f} to {brier.high:.3f}"
 
 
