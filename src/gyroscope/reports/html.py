@@ -74,7 +74,15 @@ def figure_json(figure: go.Figure) -> str:
     >>> "<" in figure_json(go.Figure(layout={"title": {"text": "</script><b>"}}))
     False
     """
-    text = str(figure.to_json(validate=False))
+    return inert_json(str(figure.to_json(validate=False)))
+
+
+def inert_json(text: str) -> str:
+    r"""The same JSON without a character that means something to HTML; in JSON those only stand in strings.
+
+    >>> inert_json('["</script>"]')
+    '["\\u003c/script\\u003e"]'
+    """
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text

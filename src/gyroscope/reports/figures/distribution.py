@@ -5,12 +5,14 @@ The comparison's report and notebooks call `distribution`. It draws counts and n
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import plotly.graph_objects as go
 
 from gyroscope.records import NotEnoughData
 from gyroscope.reports.theme import BLUE, GREYS, figure, safe, say
 from gyroscope.stats.arrays import Floats
-from gyroscope.stats.profiles import ColumnCounts, NumericBins
+from gyroscope.stats.profiles import Bins, ColumnCounts, NumericBins
 
 MOST_BARS = 24
 """More bars are thinner than a finger on a telephone: the smallest categories are added up."""
@@ -32,7 +34,8 @@ def distribution(name: str, reference: ColumnCounts, current: ColumnCounts) -> g
     # Names may repeat after they are cut; the bars stand at numbers and carry the names as ticks.
     names = [labels[place] for place in shown]
     traces = [_bars("reference", before[shown], names, GREYS[0]), _bars("current", after[shown], names, BLUE)]
-    ticks = [safe(label, 16) for label in names]
+    short = [*_short(reference.bins), "infinite", "missing"]
+    ticks = [safe(short[place], 16) for place in shown]
     rest = f"; {left_out:.1%} in smaller categories" if left_out > 0.0005 else ""
     return figure(
         traces,
@@ -47,6 +50,14 @@ def distribution(name: str, reference: ColumnCounts, current: ColumnCounts) -> g
         },
         yaxis={"tickformat": ".0%", "rangemode": "tozero", "title": {"text": "share of rows"}},
     )
+
+
+def _short(bins: Bins) -> list[str]:
+    """Names for ticks: three digits nearly always tell the bins apart; the hover text has all of them."""
+    if not isinstance(bins, NumericBins) or not bins.edges:
+        return list(bins.labels)
+    inner = [f"{low:.3g} to {high:.3g}" if low < high else f"{low:.3g}" for low, high in pairwise(bins.edges)]
+    return [f"below {bins.edges[0]:.3g}", *inner, f"above {bins.edges[-1]:.3g}"]
 
 
 def _largest(shown: list[int], weight: Floats) -> list[int]:
