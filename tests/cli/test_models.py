@@ -74,7 +74,7 @@ def test_a_second_version_waits_until_it_is_told_to_serve(gyro, shop):
     assert not rehearsed["changed"]
     assert rehearsed["before"] != rehearsed["after"]
     assert gyro("models", "serve", "churn", name, "--reason", "it is better", "--json").json["changed"]
-    assert not gyro("models", "serve", "churn", name, "--json").json["changed"]
+    assert not gyro("models", "serve", "churn", "--json").json["changed"], "the newest is the one that is served"
     shown = gyro("models", "show", "churn").out
     assert "it is better" in shown
     assert "the first version of its model" in shown
@@ -166,7 +166,9 @@ def test_a_pickle_is_not_loaded_and_the_way_out_is_named(gyro, shop):
     assert "gyro models convert" in ended.err
 
 
-@pytest.mark.parametrize("words", [("show", "chrun"), ("serve", "churn", "000000000000"), ("show", "churn", "x")])
+@pytest.mark.parametrize(
+    "words", [("show", "chrun"), ("serve", "chrun"), ("serve", "churn", "000000000000"), ("show", "churn", "x")]
+)
 def test_what_is_not_there_gets_a_near_name(gyro, shop, words):
     gyro(*ADD)
     ended = gyro("models", *words)

@@ -16,7 +16,7 @@ from gyroscope.clock import wall_now
 
 def serve(
     model: ModelArgument,
-    version: Annotated[str, typer.Argument(metavar="VERSION", help="see 'gyro models show'")],
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="see 'gyro models show'; else the newest")] = "",
     reason: Annotated[str, typer.Option("--reason", help="why, for the history")] = "asked for on the command line",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would change, and change nothing")] = False,
     settings: SettingsOption = None,
@@ -27,7 +27,9 @@ def serve(
     from gyroscope.records import Route
 
     house = House(settings_path(settings))
-    wanted = Route(model, house.models.get(model, version).version)
+    newest = house.models.versions(model)[-1:]
+    chosen = house.models.get(model, version) if version or not newest else newest[0]
+    wanted = Route(model, chosen.version)
     before = house.routes.routes(model)
     if not dry_run and before != [wanted]:
         house.routes.set_route(wanted, reason=reason, now=wall_now())
@@ -35,4 +37,4 @@ def serve(
         print_json({"before": before, "after": [wanted], "changed": not dry_run and before != [wanted]})
     else:
         was = ", ".join(f"{route.version} {route.share:.0%}" for route in before) or "none"
-        say(f"{'would serve' if dry_run else 'serving'} {model} {version} (before: {was})")
+        say(f"{'would serve' if dry_run else 'serving'} {model} {chosen.version} (before: {was})")
