@@ -114,7 +114,7 @@ def status(run_dir: Path | str) -> dict[str, Any]:
         "pid": run.lock_holder() if running else 0,
         "since": iso(EventTime(state.since)) if written else "",
         "problem": state.problem if written else "",
-        "ready": written and bool(processes) and all(row["state"] == "ready" for row in processes),
+        "ready": written and not state.problem and all(row["state"] == "ready" for row in processes),
         "processes": processes,
     }
 
@@ -150,6 +150,8 @@ def _wait_ready(run: RunDir, names: set[str], timeout_s: float) -> dict[str, Any
         rows = {row["name"]: row for row in seen["processes"]}
         if seen["ready"] and names <= rows.keys():
             return seen
+        if seen["problem"] and not rows:
+            raise ProcessError(seen["problem"], where=str(run.wanted))
         fallen = next((row for row in rows.values() if row["state"] == "waiting" and row["reason"]), None)
         if fallen:
             raise ProcessError(

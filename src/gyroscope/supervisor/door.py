@@ -64,6 +64,10 @@ def check_port(host: str, port: int, ours: set[int]) -> None:
         raise ProcessError(_why(error, port, holder), where=f"{host}:{port}", fix="choose another door.port") from error
 
 
+class _RefusedError(ProcessError):
+    """The door answered, but not as it should."""
+
+
 @dataclass(frozen=True)
 class Seat:
     """A server as it should be in the door: `mode` is ready, drain or maint."""
@@ -94,13 +98,23 @@ class DoorLink:
         self.is_known = False
 
     def sync(self, seats: Mapping[str, Seat]) -> None:
-        """Bring the door's servers to `seats`, by key. Raises `ProcessError` when the door does not answer."""
+        """Bring the door's servers to `seats`, by key.
+
+        Raises `ProcessError` when the door does not answer, or, after all others were seated, refuses one.
+        """
         if not self.is_known:
             self._look()
+        refused = []
         for key, seat in seats.items():
-            self._seat(key, seat)
+            try:
+                self._seat(key, seat)
+            except _RefusedError as error:
+                refused.append(error)
         for key in self._modes.keys() - seats.keys():
             self._remove(key)
+        if refused:
+            self.is_known = False
+            raise refused[0]
 
     def in_flight(self) -> dict[str, int]:
         """Requests each server holds now, by key. Raises `ProcessError` when the door does not answer."""
@@ -160,7 +174,7 @@ class DoorLink:
     def _remove(self, key: str) -> None:
         """Maintenance first. HAProxy keeps a server while connections hang on it: the next tick tries again."""
         if self._modes[key] != "maint":
-            self._must(f"set server {key} state maint")
+            self.command(f"set server {key} state maint")
             self._modes[key] = "maint"
         if "deleted" in self.command(f"del server {key}"):
             del self._modes[key]
@@ -168,8 +182,7 @@ class DoorLink:
     def _must(self, text: str, answer: str = "") -> None:
         told = self.command(text)
         if told != answer:
-            self.is_known = False
-            raise ProcessError(f"the door refused {text!r}: {told}", where=self._admin_socket)
+            raise _RefusedError(f"the door refused {text!r}: {told}", where=self._admin_socket)
 
 
 def _candidates() -> list[str]:

@@ -22,6 +22,8 @@ HEADER_ROOM_BYTES = 65_536
 # A refused connection takes the server out within HAProxy itself. Without it a request that found the only other server
 # full went back to the dead one and used up all its retries in the milliseconds before the supervisor could tell.
 _OUT_AT_ONCE = "check inter 1s fall 1 rise 1 observe layer4 error-limit 1 on-error mark-down"
+# Written out because HAProxy 2.6 gives a server added at run time no idle connections, and so a new one per request.
+_KEPT = "pool-max-conn 64 pool-purge-delay 5s"
 _MEMORY_BYTES = 512 * 1_048_576
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,150}")
 _PATH = re.compile(r"/[^'\"\\\s\x00-\x1f]{1,99}")
@@ -52,14 +54,14 @@ def backend_of(model: str) -> str:
 
 
 def structure_of(door: DoorSpec) -> str:
-    """A digest of all that cannot be changed in a running door; limits per server can.
+    """A digest of all that cannot be changed in a running door; the limits of its servers can.
 
     >>> door = DoorSpec("127.0.0.1", 8080, "/run/a.sock", {"flights": 8})
     >>> structure_of(door) == structure_of(replace(door, backends={"flights": 4}))
     True
     """
     text = json.dumps(asdict(replace(door, backends=dict.fromkeys(sorted(door.backends), 0))))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256((text + _template()).encode()).hexdigest()[:16]
 
 
 def render(door: DoorSpec, servers: Iterable[Server]) -> str:
@@ -70,7 +72,7 @@ def render(door: DoorSpec, servers: Iterable[Server]) -> str:
     bufsize = door.body_bytes + HEADER_ROOM_BYTES
     ready = list(servers)
     routes = list(_routes(door))
-    return Template(Path(__file__).with_name("haproxy.cfg").read_text(encoding="utf-8")).substitute(
+    return Template(_template()).substitute(
         maxconn=max(64, min(4096, _MEMORY_BYTES // bufsize)),
         bufsize=bufsize,
         body_bytes=door.body_bytes,
@@ -89,6 +91,10 @@ def render(door: DoorSpec, servers: Iterable[Server]) -> str:
 def hard_stop_s(door: DoorSpec) -> float:
     """How long a leaving door may take to finish what it holds."""
     return min(door.deadline_s, 5.0)
+
+
+def _template() -> str:
+    return Path(__file__).with_name("haproxy.cfg").read_text(encoding="utf-8")
 
 
 def _routes(door: DoorSpec) -> Iterator[tuple[str, str]]:
@@ -119,7 +125,7 @@ def _backend(model: str, servers: list[Server]) -> str:
 
 def address(server: Server) -> str:
     """The words after a server's name, the same in the file and at run time."""
-    return f"unix@{_path(server.socket)} maxconn {server.maxconn} {_OUT_AT_ONCE}"
+    return f"unix@{_path(server.socket)} maxconn {server.maxconn} {_OUT_AT_ONCE} {_KEPT}"
 
 
 def _name(name: str) -> str:

@@ -25,6 +25,9 @@ from gyroscope.supervisor.watch import Watch
 
 TICK_S = 0.05
 
+# Beyond drain and grace: a process inside a hung disk does not even hear SIGKILL, and stopping must end.
+_DYING_S = 10.0
+
 
 class Supervisor:
     """Keeps what runs equal to what is wanted. One per folder: its caller holds the folder's lock."""
@@ -107,7 +110,9 @@ class Supervisor:
 
     def _stop_all_but(self, wanted: dict[str, ProcessSpec]) -> None:
         self._wanted = wanted
-        while self._watches.keys() - wanted.keys():
+        graces_s = [watch.spec.stop_grace_s for watch in self._watches.values()]
+        until = machine_now() + round((max(graces_s, default=0) + _DYING_S) * SECOND_NS)
+        while self._watches.keys() - wanted.keys() and machine_now() < until:
             self.run_once(machine_now())
             self._wait()
 

@@ -124,18 +124,28 @@ def kill_group(pid: int) -> None:
 
 
 def _runs(pid: int, argv: tuple[str, ...]) -> bool:
-    """Compare the arguments, not the program: a script's first word becomes its interpreter's."""
+    """Compare the arguments, not the program: a script's first word becomes its interpreter's.
+
+    For a moment after its start a process shows no command line at all; then pid and start time must do.
+    """
     wanted = [word for word in argv[1:] if word]
-    return list(procfs.command_line(pid))[-len(wanted) :] == wanted if wanted else True
+    told = list(procfs.command_line(pid))
+    return not told or not wanted or told[-len(wanted) :] == wanted
 
 
 def _open_log(path: str) -> BinaryIO:
-    """Append to the log; one that has grown past the cap is put aside first (one old one is kept)."""
+    """Append to the log; one that has grown past the cap is put aside first (one old one is kept).
+
+    Without room for a log the process runs all the same: a full disk must not take the replicas along.
+    """
     log = Path(path or os.devnull)
-    log.parent.mkdir(parents=True, exist_ok=True)
-    if log.is_file() and log.stat().st_size > LOG_CAP_BYTES:
-        log.replace(log.with_name(log.name + ".1"))
-    return log.open("ab")
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        if log.is_file() and log.stat().st_size > LOG_CAP_BYTES:
+            log.replace(log.with_name(log.name + ".1"))
+        return log.open("ab")
+    except OSError:
+        return Path(os.devnull).open("ab")
 
 
 def _signal_name(number: int) -> str:

@@ -6,6 +6,7 @@ Everything answers "" or 0 for a process that is gone: between two reads any pro
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,10 +66,12 @@ def _listening(table: str, port: int) -> Iterator[str]:
 
 
 def _open_sockets(pid: int) -> set[str]:
-    try:
-        return {str(link.readlink()) for link in (PROC / str(pid) / "fd").iterdir()}
-    except OSError:
-        return set()
+    found = set()
+    with contextlib.suppress(OSError):
+        for link in (PROC / str(pid) / "fd").iterdir():
+            with contextlib.suppress(OSError):
+                found.add(str(link.readlink()))
+    return found
 
 
 def _stat(pid: int) -> list[str]:

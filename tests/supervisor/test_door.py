@@ -1,0 +1,231 @@
+"""The door, a real HAProxy of each kind: what it routes, refuses and tells, and its servers at run time."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.supervisor.rig import Rig, binaries, needs, running, until
+
+from gyroscope.errors import ProcessError
+from gyroscope.supervisor.door import DoorLink, Seat, check_port, find_binary, version_of
+from gyroscope.supervisor.door_config import Server, render, structure_of
+from gyroscope.supervisor.wanted import DoorSpec
+
+DOOR = DoorSpec("127.0.0.1", 8080, "/run/admin.sock", {"a": 4, "b": 4}, control_socket="/run/control.sock")
+
+
+@pytest.fixture(scope="module", params=binaries(), ids=["debian", "wheel"])
+def rig(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    with running(tmp_path_factory.mktemp("home"), request.param) as rig:
+        yield rig
+
+
+def link(rig: Rig) -> DoorLink:
+    assert rig.door
+    return DoorLink(rig.door.admin_socket)
+
+
+def test_an_id_is_made_once_and_kept(rig: Rig) -> None:
+    status, headers, _ = rig.request()
+    assert status == 200
+    assert len(headers["x-request-id"]) == 36
+    assert headers["x-seen-id"] == headers["x-request-id"]
+    _, headers, _ = rig.request(X_Request_Id="mine, with a comma")
+    assert headers["x-seen-id"] == headers["x-request-id"] == "mine, with a comma"
+    _, headers, _ = rig.request(X_Request_Id="x" * 129)
+    assert len(headers["x-request-id"]) == 36
+
+
+def test_what_a_client_says_of_its_address_is_dropped(rig: Rig) -> None:
+    assert rig.request(X_Forwarded_For="10.0.0.1", Forwarded="for=10.0.0.1")[1]["x-seen-from"] == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v2/models/echo",
+        "/v2/models/echo/infer?a=1",
+        "/models/echo/invocations",
+        "/invocations",
+        "/ping",
+        "/v2/health/live",
+    ],
+)
+def test_paths_of_the_model(rig: Rig, path: str) -> None:
+    assert rig.request(path=path)[0] == 200
+
+
+def test_unknown_models_are_404_and_the_rest_is_control(rig: Rig) -> None:
+    status, headers, body = rig.request(path="/v2/models/ech/infer")
+    assert (status, headers["content-type"]) == (404, "application/json")
+    assert b"no such model" in body
+    for path in ("/", "/v1/labels", "/metrics", "/v2x", "/models/echo"):
+        status, headers, body = rig.request(path=path)
+        assert (status, headers["retry-after"], body) == (503, "2", b'{"error":"control is restarting"}')
+        assert headers["x-request-id"]
+
+
+def test_bodies_up_to_the_cap_and_no_further(rig: Rig) -> None:
+    whole = b"x" * 1_048_576
+    assert rig.request(whole)[2] == whole
+    status, headers, body = rig.request(whole + b"x")
+    assert (status, headers["content-type"]) == (413, "application/json")
+    assert b"1048576" in body
+
+
+def test_a_chunked_body_over_the_cap_is_refused_too(rig: Rig) -> None:
+    with socket.create_connection(("127.0.0.1", rig.port)) as raw:
+        raw.sendall(b"POST /v2/models/echo/infer HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        raw.sendall(b"110000\r\n" + b"x" * 0x110000 + b"\r\n0\r\n\r\n")
+        assert raw.recv(4096).startswith(b"HTTP/1.1 413")
+
+
+def test_large_headers_are_refused(rig: Rig) -> None:
+    assert rig.request(X_Large="x" * 15_000)[0] == 200
+    assert rig.request(X_Large="x" * 17_000)[0] == 431
+
+
+def test_a_full_queue_answers_with_retry_after(rig: Rig) -> None:
+    seats = {f"model.echo/{spec.name}": spec for spec in rig.specs}
+    admin = link(rig)
+    for key in seats:
+        admin.command(f"set server {key} state maint")
+    status, headers, body = rig.request()
+    for key in seats:
+        admin.command(f"set server {key} state ready")
+    assert (status, headers["retry-after"], headers["content-type"]) == (503, "1", "application/json")
+    assert body == b'{"error":"no replica is free"}'
+
+
+def test_a_whole_megabyte_survives_its_replica(rig: Rig) -> None:
+    """Fits one buffer, so HAProxy can repeat it: `sleep:0.6` then dies by the deadline rule only if frozen, hence a kill."""
+    body = b"x" * 1_048_576
+    victim = rig.pid("echo-v-0")
+    os.kill(victim, 19)
+    answers = [rig.request(body)[0] for _ in range(2)]
+    until(lambda: rig.is_ready("echo-v-0", after=victim))
+    assert answers == [200, 200]
+
+
+def test_only_the_owner_may_command_it(rig: Rig) -> None:
+    assert rig.door
+    told = Path(rig.door.admin_socket).stat()
+    assert stat.S_IMODE(told.st_mode) == 0o600
+    assert "CLI" not in link(rig).command("show info")
+
+
+def test_servers_come_change_and_go_at_run_time(rig: Rig) -> None:
+    admin = link(rig)
+    mine = {f"model.echo/{spec.name}": Seat(Server(spec.name, "echo", spec.socket, 4), "ready") for spec in rig.specs}
+    server = Server("extra", "echo", str(rig.runtime / "extra.sock"), 3)
+    admin.sync({**mine, server.key: Seat(server, "drain")})
+    assert server.key not in admin.in_flight(), "added before it was ready"
+    admin.sync({**mine, server.key: Seat(server, "ready")})
+    assert _row(admin, server.key)["slim"] == "3"
+    admin.sync({**mine, server.key: Seat(replace(server, maxconn=2), "drain")})
+    assert _row(admin, server.key)["slim"] == "2"
+    assert "DRAIN" in _row(admin, server.key)["status"]
+    fresh = link(rig)
+    fresh.sync(mine)
+    assert server.key not in fresh.in_flight()
+
+
+def test_one_refused_server_does_not_keep_the_others_out(rig: Rig) -> None:
+    admin = link(rig)
+    mine = {f"model.echo/{spec.name}": Seat(Server(spec.name, "echo", spec.socket, 4), "ready") for spec in rig.specs}
+    strange, extra = Server("x", "nowhere", "/run/x.sock", 1), Server("extra", "echo", "/run/extra.sock", 1)
+    with pytest.raises(ProcessError, match="the door refused 'add server model.nowhere/x"):
+        admin.sync({strange.key: Seat(strange, "ready"), **mine, extra.key: Seat(extra, "ready")})
+    assert extra.key in admin.in_flight()
+    admin.sync(mine)
+
+
+def test_a_slow_client_is_cut_off(tmp_path: Path) -> None:
+    binary = find_binary()
+    needs(binary)
+    rig = Rig(tmp_path, binary)
+    assert rig.door
+    config = tmp_path / "slow.cfg"
+    config.write_text(render(rig.door, []).replace("http-request 10s", "http-request 200ms"))
+    with subprocess.Popen([binary, "-db", "-f", str(config)], stderr=subprocess.DEVNULL) as process:
+        until(lambda: link(rig).pid() == process.pid)
+        with socket.create_connection(("127.0.0.1", rig.port)) as raw:
+            raw.sendall(b"POST /v2/models/echo/infer HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nx")
+            assert raw.recv(4096).startswith(b"HTTP/1.1 408")
+        process.kill()
+    rig.close()
+
+
+@pytest.mark.parametrize("binary", binaries(), ids=["debian", "wheel"])
+def test_haproxy_accepts_the_text_without_a_warning(tmp_path: Path, binary: str) -> None:
+    needs(binary)
+    config = tmp_path / "haproxy.cfg"
+    door = replace(DOOR, admin_socket=str(tmp_path / "admin.sock"), default_model="a", host="::1")
+    config.write_text(render(door, [Server("a-v-0", "a", "/run/a.sock", 4)]))
+    told = subprocess.run([binary, "-c", "-f", str(config)], capture_output=True, text=True, check=False)
+    assert told.returncode == 0
+    assert "WARNING" not in told.stderr
+
+
+@pytest.mark.parametrize(
+    "socket_path", ["relative.sock", "/run/with space", "/run/quo'te", "/run/new\nline", "/" + "x" * 120]
+)
+def test_paths_that_haproxy_would_misread_are_refused(socket_path: str) -> None:
+    with pytest.raises(ProcessError, match="socket's path"):
+        render(DOOR, [Server("a-v-0", "a", socket_path, 4)])
+
+
+def test_names_that_haproxy_would_misread_are_refused() -> None:
+    with pytest.raises(ProcessError, match="cannot be a name"):
+        render(replace(DOOR, backends={"a\n    server evil 1.2.3.4:80": 4}), [])
+
+
+def test_structure_changes_with_models_and_not_with_limits() -> None:
+    assert structure_of(DOOR) == structure_of(replace(DOOR, backends={"b": 1, "a": 9}))
+    assert structure_of(DOOR) != structure_of(replace(DOOR, backends={"a": 4}))
+    assert structure_of(DOOR) != structure_of(replace(DOOR, port=8081))
+
+
+def test_finds_a_haproxy_or_says_what_is_wrong(tmp_path: Path) -> None:
+    assert version_of(find_binary()) >= (2, 6)
+    assert version_of("/nowhere") == (0, 0)
+    old = tmp_path / "haproxy"
+    old.write_text("#!/bin/sh\necho HAProxy version 2.4.1\n")
+    old.chmod(0o700)
+    for binary in (str(old), "/nowhere"):
+        with pytest.raises(ProcessError, match=r"no HAProxy 2\.6 or newer"):
+            find_binary(binary)
+
+
+def test_ports_that_cannot_be_had() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ProcessError, match=f"port {port} is taken by pid {os.getpid()} "):
+            check_port("127.0.0.1", port, ours=set())
+        check_port("127.0.0.1", port, ours={os.getpid()})
+    check_port("127.0.0.1", port, ours=set())
+    with pytest.raises(ProcessError, match="cannot listen"):
+        check_port("192.0.2.1", port, ours=set())
+    with pytest.raises(ProcessError, match="cannot listen"):
+        check_port("no such host.invalid", port, ours=set())
+
+
+def test_a_door_that_is_not_there() -> None:
+    admin = DoorLink("/nowhere/admin.sock")
+    assert admin.pid() == 0
+    assert not admin.is_idle()
+    with pytest.raises(ProcessError, match="does not answer"):
+        admin.sync({})
+
+
+def _row(admin: DoorLink, key: str) -> dict[str, str]:
+    lines = admin.command("show stat -1 4 -1").lstrip("# ").splitlines()
+    rows = [dict(zip(lines[0].split(","), line.split(","), strict=False)) for line in lines[1:]]
+    return next(row for row in rows if f"{row['pxname']}/{row['svname']}" == key)

@@ -1,0 +1,70 @@
+"""The words a replica shares with its parent."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from gyroscope.errors import ProcessError
+from gyroscope.supervisor.pulse import COUNTERS, LATENCY_BOUNDS_S, Pulse
+
+
+def test_reader_sees_what_the_writer_does(tmp_path: Path) -> None:
+    writer = Pulse.create(tmp_path / "a.pulse")
+    reader = Pulse.open(tmp_path / "a.pulse")
+    assert (reader.pid, reader.state, reader.beat_ns, reader.deadline_ns) == (os.getpid(), "starting", 0, 0)
+    writer.ready()
+    writer.begin(100, 200)
+    assert (reader.state, reader.beat_ns, reader.started_ns, reader.deadline_ns) == ("ready", 100, 100, 200)
+    writer.end(150)
+    assert (reader.beat_ns, reader.started_ns, reader.deadline_ns) == (150, 0, 0)
+    writer.draining()
+    assert reader.state == "draining"
+    writer.close()
+    reader.close()
+
+
+def test_counters_outlive_the_process_and_the_state_does_not(tmp_path: Path) -> None:
+    first = Pulse.create(tmp_path / "a.pulse")
+    first.ready()
+    first.begin(1, 2)
+    first.add("rows", 5)
+    first.add("rows")
+    first.observe_latency(1_000_000)
+    first.close()
+    second = Pulse.create(tmp_path / "a.pulse")
+    assert (second.state, second.beat_ns, second.deadline_ns) == ("starting", 0, 0)
+    assert second.counters() == {**dict.fromkeys(COUNTERS, 0), "rows": 6}
+    assert sum(second.latency_buckets()) == 1
+    second.close()
+
+
+def test_latency_buckets_hold_their_upper_bound(tmp_path: Path) -> None:
+    pulse = Pulse.create(tmp_path / "a.pulse")
+    for bound in LATENCY_BOUNDS_S:
+        pulse.observe_latency(round(bound * 1e9))
+    pulse.observe_latency(60_000_000_000)
+    assert pulse.latency_buckets() == [1] * (len(LATENCY_BOUNDS_S) + 1)
+    assert pulse.latency_sum_ns == sum(round(bound * 1e9) for bound in LATENCY_BOUNDS_S) + 60_000_000_000
+    pulse.close()
+
+
+@pytest.mark.parametrize("content", [b"", b"short", bytes(1000)])
+def test_a_file_of_another_kind_is_no_pulse_and_is_replaced(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.pulse"
+    path.write_bytes(content)
+    with pytest.raises(ProcessError, match="no pulse file"):
+        Pulse.open(path)
+    Pulse.create(path).close()
+    Pulse.open(path).close()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ProcessError, match="No such file") as caught:
+        Pulse.create(tmp_path / "nowhere" / "a.pulse")
+    assert "nowhere" in caught.value.where
+    with pytest.raises(ProcessError):
+        Pulse.open(tmp_path / "nowhere" / "a.pulse")
