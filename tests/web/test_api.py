@@ -10,6 +10,9 @@ import subprocess
 
 import pytest
 
+from gyroscope.clock import EventTime
+from gyroscope.records import Signal
+
 JSON = {"Content_Type": "application/json"}
 
 
@@ -123,6 +126,12 @@ def test_a_scrape_has_counters_and_the_newest_signals(site):
         "newest is unknown"
     )
     assert any(line.startswith('gyroscope_drift_score{feature="carrier"') for line in lines)
+
+
+def test_a_scrape_leaves_out_versions_without_a_route(site):
+    old = (("column", "carrier"), ("model", "flights"), ("version", "000000000000"))
+    site.parts.signals.put([Signal("drift", EventTime(0), 0.9, old)])
+    assert "000000000000" not in site.ask_as_program("/metrics").text
 
 
 @pytest.mark.peer

@@ -95,7 +95,14 @@ def _replicas(parts: Parts) -> Iterable[Family]:
 
 
 def _signals(parts: Parts) -> list[Family]:
-    newest = [signal for name in MACHINE_OR_EVENT for signal in parts.signals.newest(name)]
+    """The newest of every series; those of a version that has no route any more would stand still for ever."""
+    routed = {route.version for model in parts.models.models() for route in parts.routes.routes(model)}
+    newest = [
+        signal
+        for name in MACHINE_OR_EVENT
+        for signal in parts.signals.newest(name)
+        if dict(signal.labels).get("version", "") in {"", *routed}
+    ]
     return gauges([_renamed(signal) for signal in newest], HELPS)
 
 
