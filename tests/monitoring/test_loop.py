@@ -265,6 +265,33 @@ def test_missing_values_above_the_limit_are_a_reading(house, make_rows):
     assert reading.value == np.isnan(day.distance).mean()
 
 
+def test_a_column_half_empty_all_along_is_no_news(house, make_rows):
+    before = make_rows(JANUARY, 3_000, hours=24 * 20, seed=5)
+    before.distance[::2] = np.nan
+    house.refer_to(before)
+    day = make_rows(MARCH_1, 200)
+    day.distance[::2] = np.nan
+    house.predict(day)
+    house.measure()
+    assert value(house, "missing_share", column="distance") >= 0.5
+    assert house.points("reading", kind="missing") == []
+
+
+def test_a_long_backlog_is_folded_in_parts_and_no_window_is_measured_from_some_of_its_files(
+    house, make_rows, monkeypatch
+):
+    monkeypatch.setattr("gyroscope.monitoring.loop.FILES_A_ROUND", 1)
+    for part in range(3):
+        house.predict(make_rows(MARCH_1, 40, seed=part))
+    first, second, third = (house.monitor.run_once(EventTime(0)) for _ in range(3))
+    assert [(done.files, done.windows, done.left) for done in (first, second, third)] == [
+        (1, 0, 1),
+        (1, 0, 1),
+        (1, 1, 0),
+    ]
+    assert house.values("predictions") == [120]
+
+
 def test_a_version_without_a_reference_gets_its_first_days_once_they_are_complete(make_house, make_rows):
     house = make_house(reference={"first_days": 2})
     first, second, third = (make_rows(f"2013-03-0{day}T00:00:00-05:00", 300, seed=day) for day in (1, 2, 3))

@@ -176,7 +176,7 @@ class Monitor:
         for version, standard in standards.items():
             if self._cache.standard(model, version) != standard.digest:
                 with self._cache.transaction():
-                    self._cache.drop_version(model, version)
+                    self._reader.forget(model, version)
                     self._cache.put_standard(model, version, standard.digest)
         return standards
 
@@ -200,7 +200,7 @@ class Monitor:
         lenses = {name: known.lens for name, known in standards.items()}
         days = {cell.day for cell in cells if span.window.start <= cell.start < span.window.end}
         values = {day: self._labels_by_row(version.model, day) for day in days}
-        files = [file for file in self._reader.files(version.model) if file.day in days]
+        files = self._reader.files_of(version.model, days)
         rows = ((self._reader.rows(version.model, file, lenses), values[file.day]) for file in files)
         blocks = Blocks(self._settings.timezone, self._settings.window)
         reference = cold_start.build(version, rows, span, blocks)

@@ -6,7 +6,7 @@ The loop calls `fold_some` each round and `scored` for the days to be tallied. I
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Any
 
 from numpy.typing import NDArray
@@ -30,64 +30,71 @@ class Reader:
         self._cache = cache
         self._blocks = blocks
         self._tables: dict[str, Table] = {}
-        self._seen: dict[str, int] = {}
         self._files: dict[str, list[TableFile]] = {}
+        # The commit of the table up to which everything is folded; absent where something is still to be done.
+        self._done: dict[str, int] = {}
+        self._backlog: dict[str, set[str]] = {}
         self._recent: OrderedDict[tuple[str, str], dict[Cell, Scored]] = OrderedDict()
         self._rows_kept = 0
 
     def fold_some(self, model: str, lenses: Lenses, limit: int) -> int:
         """Fold at most `limit` new files and drop those that left the table; returns how many changed."""
-        current = {file.path: file for file in self.files(model)}
-        folded = self._cache.files(model)
-        gone = folded - current.keys()
-        new = [file for path, file in current.items() if path not in folded]
+        version = self._table(model).version()
+        if self._done.get(model) == version:
+            return 0
+        self._done.pop(model, None)
+        self._files[model] = self._table(model).files()
+        known = self._cache.files(model)
+        gone = known - {file.path for file in self._files[model]}
+        new = [file for file in self._files[model] if file.path not in known]
         # A rewritten file goes together with its successor, so its rows are never missing from a window in between.
         steps = [new] if gone else [[file] for file in new[:limit]]
         for step in steps:
-            with self._cache.transaction():
-                for path in gone:
-                    self._cache.drop_file(model, path)
-                for file in step:
-                    self._fold(model, file, lenses)
-        return len(gone) + sum(len(step) for step in steps)
+            self._replace(model, gone, step, lenses)
+        left = [] if gone else new[limit:]
+        self._backlog[model] = {file.day for file in left}
+        if not left:
+            self._done[model] = version
+        return len(gone) + len(new) - len(left)
+
+    def forget(self, model: str, version: str) -> None:
+        """The bins of a version have changed: every file with rows of it is to be folded anew."""
+        self._cache.drop_version(model, version)
+        self._done.pop(model, None)
 
     def backlog(self, model: str) -> set[str]:
         """The days with files that are not folded yet: their windows are not to be measured."""
-        folded = self._cache.files(model)
-        return {file.day for file in self._files.get(model, []) if file.path not in folded}
+        return self._backlog.get(model, set())
 
     def scored(self, model: str, day: str, lenses: Lenses) -> Iterator[Mapping[Cell, Scored]]:
-        """The scored rows of the folded files of one day."""
-        folded = self._cache.files(model)
-        files = [file for file in self._files.get(model, []) if file.day == day and file.path in folded]
-        for file in files:
+        """The scored rows of one day, file by file."""
+        for file in self.files_of(model, {day}):
             if (model, file.path) not in self._recent:
                 _, scored = fold_rows(self.rows(model, file, lenses), file.day, lenses, self._blocks)
                 self._remember(model, file, scored)
             yield self._recent[model, file.path]
 
-    def files(self, model: str) -> list[TableFile]:
-        """The files of the newest version of the table; asked again only when there is a newer one."""
-        table = self._table(model)
-        version = table.version()
-        if self._seen.get(model) != version:
-            self._files[model] = table.files()
-            self._seen[model] = version
-        return self._files[model]
+    def files_of(self, model: str, days: Set[str]) -> list[TableFile]:
+        """The files of some days, as of the last `fold_some`."""
+        return [file for file in self._files.get(model, []) if file.day in days]
 
     def rows(self, model: str, file: TableFile, lenses: Lenses) -> dict[str, NDArray[Any]]:
         """The columns of one file that folding needs."""
         return self._table(model).read(file, wanted_columns(lens.signature for lens in lenses.values()))
 
+    def _replace(self, model: str, gone: Set[str], new: list[TableFile], lenses: Lenses) -> None:
+        with self._cache.transaction():
+            for path in gone:
+                self._cache.drop_file(model, path)
+            for file in new:
+                folds, scored = fold_rows(self.rows(model, file, lenses), file.day, lenses, self._blocks)
+                self._cache.add_file(model, file.path, file.day, folds)
+                self._remember(model, file, scored)
+
     def _table(self, model: str) -> Table:
         if model not in self._tables:
             self._tables[model] = self._open(model)
         return self._tables[model]
-
-    def _fold(self, model: str, file: TableFile, lenses: Lenses) -> None:
-        folds, scored = fold_rows(self.rows(model, file, lenses), file.day, lenses, self._blocks)
-        self._cache.add_file(model, file.path, file.day, folds)
-        self._remember(model, file, scored)
 
     def _remember(self, model: str, file: TableFile, scored: dict[Cell, Scored]) -> None:
         self._rows_kept -= _rows(self._recent.pop((model, file.path), {}))
