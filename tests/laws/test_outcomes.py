@@ -6,13 +6,14 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gyroscope.records import Task
 from gyroscope.stats.intervals import Estimate
 from gyroscope.stats.performance import METRICS, Outcomes, metrics, tally
 
+LAW = settings(deadline=None)  # a busy machine breaks no law
 NUMBER = st.one_of(st.floats(width=64), st.floats(0, 1), st.sampled_from([0.0, 0.5, 1.0, 1e308, -1e308]))
 LABEL = st.one_of(st.sampled_from([0.0, 1.0, 2.0]), NUMBER)
 ROWS = st.lists(st.tuples(NUMBER, NUMBER, NUMBER, LABEL), max_size=25)
@@ -25,6 +26,7 @@ def outcomes_of(task: Task, rows: Rows) -> Outcomes:
     return tally(task, table[:, :3] if task == "multiclass" else table[:, 0], table[:, 3], threshold=0.3)
 
 
+@LAW
 @given(TASKS, ROWS, ROWS, ROWS)
 def test_merging_is_associative_commutative_and_that_of_all_rows(task: Task, a: Rows, b: Rows, c: Rows) -> None:
     x, y, z = (outcomes_of(task, rows) for rows in (a, b, c))
@@ -33,18 +35,21 @@ def test_merging_is_associative_commutative_and_that_of_all_rows(task: Task, a: 
     assert x.merge(y).to_bytes() == outcomes_of(task, b + a).to_bytes()
 
 
+@LAW
 @given(TASKS, ROWS)
 def test_no_rows_are_neutral(task: Task, rows: Rows) -> None:
     some, empty = outcomes_of(task, rows), outcomes_of(task, [])
     assert empty.merge(some) == some == some.merge(empty)
 
 
+@LAW
 @given(TASKS, ROWS)
 def test_bytes_bring_outcomes_back(task: Task, rows: Rows) -> None:
     some = outcomes_of(task, rows)
     assert Outcomes.from_bytes(some.to_bytes()) == some
 
 
+@LAW
 @given(TASKS, ROWS)
 def test_every_row_counts_or_is_unusable(task: Task, rows: Rows) -> None:
     some = outcomes_of(task, rows)
@@ -52,6 +57,7 @@ def test_every_row_counts_or_is_unusable(task: Task, rows: Rows) -> None:
     assert some.cells.total + some.huge == some.n
 
 
+@LAW
 @given(TASKS, ROWS)
 def test_metrics_are_ordered_finite_numbers_or_a_reason(task: Task, rows: Rows) -> None:
     known = metrics(outcomes_of(task, rows))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gyroscope.stats.profiles import Layout, Profile, fit_layout, profile
 
+LAW = settings(deadline=None)  # a busy machine breaks no law
 NUMBER = st.one_of(
     st.floats(width=64),  # NaN, inf, subnormal and 1e308 included
     st.sampled_from([0.0, -0.0, 1.0, 2.0, 1e308, -1e308, float("nan"), float("inf"), float("-inf")]),
@@ -27,6 +28,7 @@ def layouts(draw: st.DrawFn) -> Layout:
     return fit_layout(columns(draw(ROWS)))
 
 
+@LAW
 @given(layouts(), ROWS, ROWS)
 def test_merged_profiles_are_the_profile_of_all_rows(layout: Layout, a: Rows, b: Rows) -> None:
     merged = profile(columns(a), layout).merge(profile(columns(b), layout))
@@ -34,6 +36,7 @@ def test_merged_profiles_are_the_profile_of_all_rows(layout: Layout, a: Rows, b:
     assert merged.to_bytes() == profile(columns(a + b), layout).to_bytes()
 
 
+@LAW
 @given(layouts(), ROWS, ROWS, ROWS)
 def test_merging_is_associative_and_commutative(layout: Layout, a: Rows, b: Rows, c: Rows) -> None:
     x, y, z = (profile(columns(rows), layout) for rows in (a, b, c))
@@ -41,6 +44,7 @@ def test_merging_is_associative_and_commutative(layout: Layout, a: Rows, b: Rows
     assert x.merge(y) == y.merge(x)
 
 
+@LAW
 @given(layouts(), ROWS)
 def test_empty_is_neutral(layout: Layout, rows: Rows) -> None:
     some, empty = profile(columns(rows), layout), Profile.empty(layout)
@@ -48,6 +52,7 @@ def test_empty_is_neutral(layout: Layout, rows: Rows) -> None:
     assert profile(columns([]), layout) == empty
 
 
+@LAW
 @given(layouts(), ROWS, st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(layout: Layout, rows: Rows, random: object) -> None:
     shuffled = list(rows)
@@ -55,6 +60,7 @@ def test_the_order_of_rows_does_not_matter(layout: Layout, rows: Rows, random: o
     assert profile(columns(shuffled), layout) == profile(columns(rows), layout)
 
 
+@LAW
 @given(layouts(), ROWS)
 def test_bytes_bring_a_profile_back(layout: Layout, rows: Rows) -> None:
     counted = profile(columns(rows), layout)
@@ -64,6 +70,7 @@ def test_bytes_bring_a_profile_back(layout: Layout, rows: Rows) -> None:
     assert back.to_bytes() == counted.to_bytes()
 
 
+@LAW
 @given(layouts(), ROWS)
 def test_every_row_is_counted_once_and_nothing_is_nan(layout: Layout, rows: Rows) -> None:
     counted = profile(columns(rows), layout)

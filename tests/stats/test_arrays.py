@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gyroscope.stats.arrays import pack_int, pack_ints, unpack_int, unpack_ints
@@ -12,11 +12,13 @@ from gyroscope.stats.arrays import pack_int, pack_ints, unpack_int, unpack_ints
 INT64 = st.integers(-(2**63), 2**63 - 1)
 
 
+@settings(deadline=None)
 @given(st.lists(INT64))
 def test_integers_survive_packing(values: list[int]) -> None:
     assert unpack_ints(pack_ints(np.array(values, np.int64))).tolist() == values
 
 
+@settings(deadline=None)
 @given(st.integers())
 def test_a_big_integer_survives_packing(value: int) -> None:
     assert unpack_int(pack_int(value)) == value
@@ -29,6 +31,7 @@ def test_the_width_is_the_least_that_holds_the_value(value: int, width: int) -> 
     assert pack_ints(np.array([value]))[0] == width
 
 
+@settings(deadline=None)
 @given(st.integers(), st.integers(0, 2_000))
 def test_zero_bytes_at_the_end_are_not_kept(value: int, shift: int) -> None:
     assert unpack_int(pack_int(value << shift)) == value << shift

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gyroscope.stats.buckets import RELATIVE_ERROR, bucket_keys, bucket_middle, bucket_quantile
@@ -13,6 +13,7 @@ from gyroscope.stats.sparse import SparseCounts
 NORMAL = st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False)
 
 
+@settings(deadline=None)
 @given(NORMAL)
 def test_the_middle_of_a_bucket_is_within_one_percent(value: float) -> None:
     key = int(bucket_keys(np.array([value]))[0])
@@ -20,6 +21,7 @@ def test_the_middle_of_a_bucket_is_within_one_percent(value: float) -> None:
     assert RELATIVE_ERROR < 0.01
 
 
+@settings(deadline=None)
 @given(st.lists(NORMAL, min_size=2))
 def test_keys_keep_the_order_of_the_values(values: list[float]) -> None:
     keys = bucket_keys(np.sort(np.array(values)))

@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gyroscope.stats.arrays import pack_ints
@@ -15,6 +15,7 @@ from gyroscope.stats.sparse import SparseCounts
 KEYS = st.lists(st.integers(-5, 5))
 
 
+@settings(deadline=None)
 @given(KEYS, KEYS)
 def test_merged_counts_are_those_of_a_counter(left: list[int], right: list[int]) -> None:
     merged = SparseCounts.of(np.array(left, np.int64)).merge(SparseCounts.of(np.array(right, np.int64)))

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gyroscope.stats.sums import UNIT_BITS, as_float, exact_sum, exact_sums, variance_of
@@ -14,12 +14,14 @@ from gyroscope.stats.sums import UNIT_BITS, as_float, exact_sum, exact_sums, var
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 
 
+@settings(deadline=None)
 @given(st.lists(FINITE, max_size=40))
 def test_a_sum_is_the_sum_of_the_fractions(values: list[float]) -> None:
     total = Fraction(exact_sum(np.array(values)), 1 << UNIT_BITS)
     assert total == sum(map(Fraction, values), Fraction(0))
 
 
+@settings(deadline=None)
 @given(st.lists(FINITE, max_size=20), st.lists(FINITE, max_size=20))
 def test_rows_are_summed_apart_and_add_up(left: list[float], right: list[float]) -> None:
     parts = exact_sum(np.array(left)) + exact_sum(np.array(right))

@@ -118,9 +118,11 @@ def _add_chunk(totals: list[int], rows: Floats) -> None:
     mantissa = (bits & _MANTISSA) | ((exponent > 0).astype(np.int64) << 52)
     mantissa = np.where(bits < 0, -mantissa, mantissa)
     shift = np.maximum(exponent, 1) - 1
-    least = int(shift.min(initial=2047))
-    width = int(shift.max(initial=0)) - least + 1
-    cell = (shift - least + np.arange(rows.shape[0])[:, np.newaxis] * width).ravel()
+    most = int(shift.max(initial=0))
+    # Zeros add nothing; at their own exponent they would make the table a thousand cells wide.
+    least = int(shift.min(initial=most, where=mantissa != 0))
+    width = most - least + 1
+    cell = (np.maximum(shift - least, 0) + np.arange(rows.shape[0])[:, np.newaxis] * width).ravel()
     high, low = _summed(cell, mantissa.ravel() >> _LOW_BITS), _summed(cell, mantissa.ravel() & ((1 << _LOW_BITS) - 1))
     for place in np.flatnonzero((high != 0) | (low != 0)).tolist():
         row, step = divmod(place, width)

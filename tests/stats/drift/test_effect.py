@@ -60,6 +60,13 @@ def test_clustered_rows_are_silent_only_when_the_icc_is_told() -> None:
     assert told <= 0.1 * 150 < 0.9 * 150 <= untold
 
 
+def test_a_reference_of_few_windows_is_known_less_well() -> None:
+    reference, current = column(np.array([30_000, 24_000])), column(np.array([450, 450]))
+    one, many = drift(reference, current, 0.01), drift(reference, current, 0.01, reference_windows=60)
+    assert isinstance(one, DriftEffect) and isinstance(many, DriftEffect)
+    assert one.high - one.low > 1.2 * (many.high - many.low)
+
+
 def test_the_effect_is_unbiased_where_the_plain_one_is_not() -> None:
     rng = np.random.default_rng(3)
     p = np.full(20, 0.05)

@@ -42,10 +42,16 @@ def test_metrics_equal_scikit_learn(n: int, classes: int) -> None:
 def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
     truth = metrics(tally("multiclass", *scored(200_000, 4, 1)))
     hits = dict.fromkeys(truth, 0)
+    halves: dict[str, list[float]] = {name: [] for name in truth}
+    values: dict[str, list[float]] = {name: [] for name in truth}
     for seed in range(150):
         for name, estimate in metrics(tally("multiclass", *scored(400, 4, 100 + seed))).items():
             hits[name] += estimate.low <= truth[name].value <= estimate.high
+            halves[name].append((estimate.high - estimate.low) / 2)
+            values[name].append(estimate.value)
     assert all(100 * count / 150 >= 90 for count in hits.values()), hits
+    for name in truth:  # nor are they wider than they need to be
+        assert np.mean(halves[name]) == pytest.approx(1.96 * np.std(values[name]), rel=0.15), name
 
 
 def test_rows_that_cannot_be_used_are_counted_apart() -> None:

@@ -31,11 +31,17 @@ def test_metrics_equal_scikit_learn(n: int, level: float) -> None:
 def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
     truth = metrics(tally("regression", *predicted(1_000_000, 1)))
     hits = dict.fromkeys(truth, 0)
+    halves: dict[str, list[float]] = {name: [] for name in truth}
+    values: dict[str, list[float]] = {name: [] for name in truth}
     for seed in range(200):
         for name, estimate in metrics(tally("regression", *predicted(500, 100 + seed))).items():
             hits[name] += estimate.low <= truth[name].value <= estimate.high
+            halves[name].append((estimate.high - estimate.low) / 2)
+            values[name].append(estimate.value)
     # Heavy tails make the variance of squared errors hard to see in 500 rows: 89 % is what is asked here.
     assert all(100 * count / 200 >= 89 for count in hits.values()), hits
+    for name in truth:  # nor are they wider than they need to be
+        assert np.mean(halves[name]) == pytest.approx(1.96 * np.std(values[name]), rel=0.15), name
 
 
 def test_errors_can_be_read_as_quantiles() -> None:
@@ -54,6 +60,7 @@ def test_errors_can_be_read_as_quantiles() -> None:
         ([1e308, 1.0, 2.0], [-1e308, 1.0, 2.0], {"mae", "rmse", "bias", "r2"}),
         ([1.0, 2.0], [3.0, 3.0], {"r2"}),
         ([1.0, 2.0], [1e9, 1e9 + 1], {"r2"}),
+        ([4_999.0, 5_001.0] * 50, [4_999.0, 5_001.0] * 50, {"r2"}),
         ([1e75, -1e75], [-1e75, 1e75], set()),
         ([1e-200, 2e-200], [1e-200, 3e-200], {"r2"}),
     ],

@@ -63,6 +63,10 @@ def test_the_hundred_most_frequent_categories_are_kept_in_order() -> None:
     assert bins.rare == tuple(names[100:1_100])
 
 
+def test_equally_frequent_categories_are_in_the_order_of_their_names() -> None:
+    assert bins_of(np.array(["b", "c", "a"], dtype=object)) == CategoryBins(("a", "b", "c"))
+
+
 def test_columns_of_different_length_are_refused_by_name() -> None:
     with pytest.raises(GyroscopeError, match="column 'y' has shape"):
         fit_layout({"x": np.zeros(2), "y": np.zeros(3)})

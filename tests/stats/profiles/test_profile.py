@@ -106,6 +106,12 @@ def test_the_arrays_of_the_caller_are_left_alone() -> None:
     assert values.tolist() == [3.0, 1.0, 2.0]
 
 
+def test_the_sign_of_zero_does_not_make_bytes_depend_on_the_order() -> None:
+    layout = Layout({"x": NumericBins((0.0, 1.0))})
+    minus, plus = profile({"x": np.array([-0.0])}, layout), profile({"x": np.array([0.0])}, layout)
+    assert minus.merge(plus).to_bytes() == plus.merge(minus).to_bytes()
+
+
 def test_profiles_of_different_layouts_do_not_merge() -> None:
     one, two = Profile.empty(Layout({"x": NumericBins()})), Profile.empty(Layout({"y": NumericBins()}))
     with pytest.raises(GyroscopeError, match="do not have the same columns"):

@@ -74,7 +74,21 @@ def psi(reference: Ints, current: Ints) -> float:
 
 
 def jensen_shannon(p: Floats, q: Floats) -> float:
-    """Jensen-Shannon distance: the root of the divergence to base 2 (Endres & Schindelin 2003).
+    """Jensen-Shannon distance: the root of the divergence to base 2.
+
+    Parameters
+    ----------
+    p, q : float64 arrays, shape (K,)
+        Shares.
+
+    Returns
+    -------
+    float
+        0 to 1.
+
+    Notes
+    -----
+    Endres & Schindelin 2003, IEEE Trans. Inf. Theory 49, 1858: the root of the divergence is a metric.
 
     Examples
     --------
@@ -87,6 +101,16 @@ def jensen_shannon(p: Floats, q: Floats) -> float:
 
 def hellinger(p: Floats, q: Floats) -> float:
     """Hellinger distance, sqrt(1 - sum sqrt(p q)).
+
+    Parameters
+    ----------
+    p, q : float64 arrays, shape (K,)
+        Shares.
+
+    Returns
+    -------
+    float
+        0 to 1.
 
     Examples
     --------

@@ -104,8 +104,8 @@ def drift(
     unbiased for w^2 (p alone in the denominator is Cohen's w). The variance of such a quadratic form of a normal
     vector is 2 tr(AVAV) + 4 d'AVAd (Mathai & Provost 1992); as the second part grows with w^2 itself, the interval
     holds every w^2 that U does not contradict, like Wilson's for a share. In 100 simulated settings of 2 to 100 cells
-    it held the true w in 91 to 100 % of windows, and `low` was above 0 without drift in 0 to 7 %. TV is corrected in
-    quadrature: sqrt(TV^2 - E0[TV]^2).
+    it held the true w in 88 to 100 % of windows, 96 % on average; without drift `low` was above 0 in 0 to 7 %.
+    TV is corrected in quadrature: sqrt(TV^2 - E0[TV]^2).
 
     Examples
     --------

@@ -91,6 +91,16 @@ def auc_bound(outcomes: Outcomes) -> float | NotEnoughData:
 def log_loss(outcomes: Outcomes) -> Estimate | NotEnoughData:
     """The mean log loss (natural logarithm, probabilities cut at 2.2e-16) with a normal interval.
 
+    Parameters
+    ----------
+    outcomes : Outcomes
+        Of task "binary" or "multiclass".
+
+    Returns
+    -------
+    Estimate or NotEnoughData
+        `NotEnoughData` below two rows.
+
     Examples
     --------
     >>> from gyroscope.stats.performance import tally

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -114,8 +115,9 @@ def _tally_regression(values: Floats, labels: Floats) -> Outcomes:
     powers = {"e": e, "abs_e": np.abs(e), "e2": e2, "e4": e2 * e2, "e2y": e2 * y, "e2y2": e2 * y2}
     powers |= {"y": y, "y2": y2, "y3": y2 * y, "y4": y2 * y2}
     cells = SparseCounts.of(bucket_keys(e))
+    outcomes = _outcomes("regression", labels.size, cells, _named_sums(powers))
     huge = int(usable.sum()) - y.size
-    return _outcomes("regression", labels.size, cells, _named_sums(powers), huge=huge)
+    return msgspec.structs.replace(outcomes, n=outcomes.n + huge, unusable=outcomes.unusable - huge, huge=huge)
 
 
 def _outcomes(
@@ -126,11 +128,10 @@ def _outcomes(
     *,
     threshold: float = 0.0,
     classes: int = 0,
-    huge: int = 0,
 ) -> Outcomes:
-    n = cells.total + huge
+    n = cells.total
     return Outcomes(
-        task=task, threshold=threshold, classes=classes, n=n, unusable=rows - n, huge=huge, cells=cells, sums=sums
+        task=task, threshold=threshold, classes=classes, n=n, unusable=rows - n, huge=0, cells=cells, sums=sums
     )
 
 
