@@ -1,43 +1,46 @@
-"""Staying in the foreground: what `gyro up --foreground` does once everything runs.
+"""Staying in the foreground: what `gyro up --foreground` does for systemd and containers.
 
-For systemd and containers, where the first process must live as long as the house and end it in order.
+The first process must live as long as the house does and end it in order.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import threading
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 
+from gyroscope.clock import sleep
 from gyroscope.errors import ProcessError
 
 LOOK_EVERY_S = 1.0
 
 
-def stay(path: Path) -> None:
-    """Wait for SIGTERM or SIGINT, then stop everything; as the first process of a container, bury orphans meanwhile.
+def run_until_told(path: Path, start: Callable[[], None]) -> None:
+    """Start, then wait for SIGTERM or Ctrl-C, then stop everything; a signal while starting stops it too.
 
     Raises `ProcessError` when the supervisor ends by itself: whoever started us starts us again, and what still runs is
     adopted.
     """
-    from gyroscope import assembly
+    from gyroscope.assembly import House, down
+    from gyroscope.supervisor.client import is_running
 
-    told_to_stop = threading.Event()
-
-    def stop(signum: int, frame: FrameType | None) -> None:
-        told_to_stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
-    while not told_to_stop.wait(LOOK_EVERY_S):
-        _bury()
-        if not assembly.status(path).running:
-            raise ProcessError(
-                "the supervisor has ended", where=str(path), fix="start again; 'gyro status' says what still runs"
-            )
-    assembly.down(path)
+    run_dir = House(path).run_dir
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        if not is_running(run_dir):
+            start()
+        while is_running(run_dir):
+            sleep(LOOK_EVERY_S)
+            _bury()
+    except KeyboardInterrupt:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)  # a second one must not leave half of it running
+        down(path)
+        return
+    raise ProcessError(
+        "the supervisor has ended", where=str(path), fix="start again; 'gyro status' says what still runs"
+    )
 
 
 def _bury() -> None:

@@ -5,6 +5,8 @@ In the foreground it stays until it is told to stop, for systemd and containers.
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,14 +24,19 @@ def up(
     as_json: JsonOption = False,
 ) -> None:
     """Start the supervisor, the door, the replicas, the recorder and control."""
-    from gyroscope import assembly
-    from gyroscope.cli.foreground import stay
+    from gyroscope.cli.foreground import run_until_told
 
     path = settings_path(settings)
-    if foreground and assembly.status(path).running:
-        # Started again after a kill: what still runs has its parent, and needs nobody but someone to stop it in order.
-        stay(path)
-        return
+    start = partial(_start, path, open_page=open_page, as_json=as_json)
+    if foreground:
+        run_until_told(path, start)
+    else:
+        start()
+
+
+def _start(path: Path, *, open_page: bool, as_json: bool) -> None:
+    from gyroscope import assembly
+
     report = assembly.up(path)
     if as_json:
         print_json(report)
@@ -40,5 +47,3 @@ def up(
         say(f"models       {', '.join(report.models) or 'none yet: gyro models add NAME ARTIFACT --signature ...'}")
     if open_page:
         typer.launch(report.link)
-    if foreground:
-        stay(path)
