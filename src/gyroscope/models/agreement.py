@@ -20,6 +20,8 @@ TOLERANCE = 1e-4
 """A difference of probability that no one sees; float32 arithmetic alone stays some 100 times below it."""
 
 Precision = Literal["float32", "float64"]
+PRECISIONS: tuple[Precision, ...] = ("float32", "float64")
+"""In the order of preference: float32 is what most runtimes are fast at."""
 
 
 class Agreement(msgspec.Struct, frozen=True):

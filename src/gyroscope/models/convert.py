@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from gyroscope.backends import missing_library
 from gyroscope.errors import GyroscopeError, ModelError
 from gyroscope.models.agreement import TOLERANCE, Agreement, Precision, compare
-from gyroscope.models.convert_child import JOB, NATIVE, PRECISIONS, RESULT, SOURCE, Job, Result
+from gyroscope.models.convert_child import JOB, NATIVE, RESULT, SOURCE, Job, Result
 from gyroscope.models.formats import is_pickle, read_artifact
 from gyroscope.models.runners import load_runner
 from gyroscope.models.samples import pack, read_sample, unpack
@@ -123,13 +123,7 @@ def from_sklearn(
     wish = wish or Wish()
     signature = describe(estimator, columns, read_signature(wish.signature) if wish.signature else None)
     rows = dict(columns) if columns is not None else random_columns(estimator, signature, RANDOM_ROWS)
-    onnx: dict[Precision, bytes] = {}
-    refused: list[str] = []
-    for precision in PRECISIONS:
-        try:
-            onnx[precision] = to_onnx(estimator, signature, precision)
-        except Exception as error:  # noqa: BLE001  converters raise whatever they like
-            refused.append(f"{precision}: {error}")
+    onnx, refused = to_onnx(estimator, signature)
     opened = _Opened(
         estimator=type(estimator).__name__,
         signature=signature,
@@ -179,8 +173,9 @@ def _decode(folder: Path, where: str) -> Result:
         raise ModelError(
             "the throwaway process answered nonsense", where=where, fix="do not trust this file"
         ) from error
-    what, fix = result.error
+    what, fix = (_printable(text) for text in result.error)
     if what:
+        where = f"{where} (opened in a sandbox: {result.confinement.level})"
         raise ModelError(f"the file cannot be converted: {what}", where=where, fix=fix or _FIX)
     return result
 
@@ -195,13 +190,13 @@ def _collect(folder: Path, result: Result, columns: Mapping[str, NDArray[Any]] |
     except (ValueError, EOFError) as error:
         raise ModelError("the throwaway process gave no outputs", where=where, fix="do not trust this file") from error
     return _Opened(
-        estimator=result.estimator[:100],
+        estimator=_printable(result.estimator[:100]),
         signature=result.signature,
         columns=unpack(result.columns) if columns is None else dict(columns),
         data="random" if columns is None else "given",
         native=native,
         onnx={precision: _take(folder / f"{precision}.onnx") for precision in result.converted},
-        refused=result.refused,
+        refused=tuple(_printable(reason) for reason in result.refused),
     )
 
 
@@ -272,5 +267,11 @@ def _death(code: int) -> str:
     return f"signal {-code}" if code < 0 else f"exit {code}"
 
 
+def _printable(text: str) -> str:
+    """Words of the child for a terminal: nothing that moves a cursor or writes a clipboard."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
 def _tail(folder: Path) -> str:
-    return " ".join(_take(folder / LOG)[-LOG_TAIL_BYTES:].decode("utf-8", "replace").split())[-400:]
+    text = _take(folder / LOG)[-LOG_TAIL_BYTES:].decode("utf-8", "replace")
+    return _printable(" ".join(text.split()))[-400:]

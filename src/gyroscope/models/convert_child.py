@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import numpy as np
 
 from gyroscope.errors import GyroscopeError, ModelError
+from gyroscope.models.agreement import Precision
 from gyroscope.models.samples import Packed, pack, unpack
 from gyroscope.models.sandbox import Confinement, Limits, confine
 from gyroscope.records import Signature
 
 JOB, RESULT, SOURCE, NATIVE = "job.msgpack", "result.msgpack", "source.bin", "native.npy"
-PRECISIONS: tuple[Literal["float32", "float64"], ...] = ("float32", "float64")
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -39,7 +39,7 @@ class Result(msgspec.Struct, frozen=True):
     estimator: str = ""
     signature: Signature | None = None
     columns: Packed = {}
-    converted: tuple[Literal["float32", "float64"], ...] = ()
+    converted: tuple[Precision, ...] = ()
     refused: tuple[str, ...] = ()
 
 
@@ -59,7 +59,7 @@ def main() -> None:
 
 def _convert(folder: Path, job: Job, confinement: Confinement) -> Result:
     estimator = _load(folder / SOURCE)
-    from gyroscope.models.estimators import describe, native_outputs, random_columns
+    from gyroscope.models.estimators import describe, native_outputs, random_columns, to_onnx
 
     columns = unpack(job.columns) if job.columns is not None else None
     signature = describe(estimator, columns, job.signature)
@@ -72,7 +72,9 @@ def _convert(folder: Path, job: Job, confinement: Confinement) -> Result:
         )
     used = {name: columns[name] for name in signature.names}
     np.save(folder / NATIVE, native_outputs(estimator, signature, used), allow_pickle=False)
-    converted, refused = _write_each_precision(estimator, signature, folder)
+    converted, refused = to_onnx(estimator, signature)
+    for precision, content in converted.items():
+        (folder / f"{precision}.onnx").write_bytes(content)
     return Result(
         confinement,
         estimator=type(estimator).__name__,
@@ -94,24 +96,6 @@ def _load(path: Path) -> Any:
             f"the file needs the module {error.name!r}, which is not installed here",
             fix=f"pip install {(error.name or '').partition('.')[0]}, or add your code with the runner python",
         ) from error
-
-
-def _write_each_precision(
-    estimator: Any, signature: Signature, folder: Path
-) -> tuple[list[Literal["float32", "float64"]], list[str]]:
-    from gyroscope.models.estimators import to_onnx
-
-    converted: list[Literal["float32", "float64"]] = []
-    refused: list[str] = []
-    for precision in PRECISIONS:
-        try:
-            content = to_onnx(estimator, signature, precision)
-        except Exception as error:  # noqa: BLE001  converters raise whatever they like
-            refused.append(f"{precision}: {type(error).__name__}: {str(error).strip().splitlines()[0][:300]}")
-            continue
-        (folder / f"{precision}.onnx").write_bytes(content)
-        converted.append(precision)
-    return converted, refused
 
 
 if __name__ == "__main__":

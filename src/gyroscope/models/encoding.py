@@ -16,6 +16,9 @@ from gyroscope.errors import InputError
 from gyroscope.models.runners import Rows
 from gyroscope.records import Feature, Signature
 
+EXACT_INTEGER = 1 << 53
+"""Beyond it two neighbours are one float64."""
+
 
 def category_codes(feature: Feature) -> dict[str, float]:
     """The code of each category: its place in the signature.
@@ -101,6 +104,12 @@ def _codes(
 
 def _numbers(feature: Feature, column: NDArray[Any], is_missing: NDArray[np.bool_]) -> NDArray[np.float64]:
     values = np.ma.getdata(column)
+    if values.dtype.kind in "iu" and len(values) and max(int(values.max()), -int(values.min())) > EXACT_INTEGER:
+        raise InputError(
+            f"column {feature.name!r} holds whole numbers beyond 2^53, which models cannot tell apart",
+            where=feature.name,
+            fix="send ids as texts, or leave them out",
+        )
     numbers = np.full(len(values), np.nan)
     try:
         numbers[~is_missing] = values[~is_missing].astype(np.float64)

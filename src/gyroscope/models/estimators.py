@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
 
 from gyroscope.errors import ModelError
+from gyroscope.models.agreement import PRECISIONS, Precision
 from gyroscope.models.learned import learned_columns
 from gyroscope.models.signature import infer_signature
 from gyroscope.records import Feature, Signature, Task
@@ -78,8 +79,20 @@ def native_outputs(estimator: Any, signature: Signature, columns: Columns) -> ND
     return np.ascontiguousarray(probabilities[:, 1]) if signature.task == "binary" else probabilities
 
 
-def to_onnx(estimator: Any, signature: Signature, precision: str) -> bytes:
-    """The estimator as ONNX that computes in `float32` or `float64`. Raises what skl2onnx raises."""
+def to_onnx(estimator: Any, signature: Signature) -> tuple[dict[Precision, bytes], list[str]]:
+    """The estimator as ONNX in each precision that can be had, and what stood in the way of the others."""
+    converted: dict[Precision, bytes] = {}
+    refused: list[str] = []
+    for precision in PRECISIONS:
+        try:
+            converted[precision] = _to_onnx(estimator, signature, precision)
+        except Exception as error:  # noqa: BLE001  converters raise whatever they like
+            reason = (str(error).strip().splitlines() or ["no reason given"])[0]
+            refused.append(f"{precision}: {type(error).__name__}: {reason[:300]}")
+    return converted, refused
+
+
+def _to_onnx(estimator: Any, signature: Signature, precision: Precision) -> bytes:
     number = TENSORS[precision]
     if _takes_columns(estimator, signature):
         texts = {feature.name for feature in signature.features if feature.dtype == "string"}

@@ -37,6 +37,7 @@ OUTPUT_NAMES = ("probabilities", "probability", "output_probability", "variable"
 """How converters call the output that is wanted, in the order of preference after the signature's own name."""
 
 FATAL_ONLY = 4
+NOWHERE = "/dev/null/weights-beside-the-model-are-not-verified"
 
 
 class _Input(msgspec.Struct, frozen=True):
@@ -66,6 +67,8 @@ class OnnxRunner:
         options.log_severity_level = FATAL_ONLY
         # Spinning threads answer some 20 us sooner and burn a core each while there is no request.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Weights beside the model would be read, unverified, from the working folder: let there be no such place.
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", NOWHERE)
         session = onnxruntime.InferenceSession(artifact.content, options, providers=["CPUExecutionProvider"])
         return cls(session, signature, str(artifact.path))
 

@@ -68,7 +68,7 @@ def _import_from(folder: Path, module_name: str) -> Any:
     importlib.invalidate_caches()
     top = module_name.partition(".")[0]
     present = sys.modules.get(top)
-    if present is not None and not str(getattr(present, "__file__", "")).startswith(str(folder)):
+    if present is not None and not str(getattr(present, "__file__", "")).startswith(f"{folder}/"):
         raise ModelError(
             f"the module {top!r} has the name of one that is in use here", where=str(folder), fix="rename your module"
         )
