@@ -3,7 +3,7 @@
     python echo_replica.py SOCKET PULSE
 
 A body is answered with itself and the id. Bodies it obeys: `spin` holds the GIL for ever, `sleep:S` works S seconds,
-`fail` answers 500. The deadline of an item is 0.5 s.
+`fork` starts a process of its own, `fail` answers 500. The deadline of an item is 0.5 s.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
 import sys
 import time
 
@@ -24,6 +25,8 @@ def work(body: bytes) -> tuple[int, bytes]:
     if body == b"spin":
         while True:
             pass
+    if body == b"fork":
+        subprocess.Popen(["sleep", "60"])
     if body.startswith(b"sleep:"):
         time.sleep(float(body[6:]))
     return (500, b"broken") if body == b"fail" else (200, body)

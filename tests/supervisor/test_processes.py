@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -67,11 +66,12 @@ def test_a_kill_takes_grandchildren_along(tmp_path: Path) -> None:
 
 
 def test_missing_program_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ProcessError, match="a cannot be started: .*nowhere"):
+    with pytest.raises(ProcessError, match=r"a cannot be started: .*nowhere"):
         spawn(ProcessSpec("a", ("/nowhere/at/all",)), tmp_path)
 
 
 def test_adopts_only_the_very_process(sleeper: Child) -> None:
+    until(lambda: procfs.command_line(sleeper.pid))
     entry = Entry(SLEEPER, sleeper.pid, sleeper.start_ticks)
     child = adopt(entry)
     assert child is not None
@@ -125,5 +125,4 @@ def test_reads_proc_of_an_awkward_name(tmp_path: Path) -> None:
         process.kill()
         until(lambda: procfs.run_state(process.pid) == "Z")
         assert procfs.start_ticks(process.pid) == 0
-    time.sleep(0)
     assert procfs.run_state(process.pid) == ""

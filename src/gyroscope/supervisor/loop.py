@@ -104,7 +104,8 @@ class Supervisor:
         self._stop_all_but({name: spec for name, spec in everything.items() if spec.stop_last})
         self._stop_all_but({})
         self._kill_strays()
-        self._run.state.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self._run.state.unlink(missing_ok=True)
         if everything:
             self._tell("supervisor", "stopped", "")
 
@@ -151,14 +152,14 @@ class Supervisor:
         """Notice deaths. A dead server leaves the door at once, before anything slower happens."""
         self._gate.bury(now)
         dead = [watch for watch in self._watches.values() if watch.child and watch.child.is_dead()]
-        adopted = [watch for watch in dead if watch.child and watch.child.own is None]
+        has_adopted = any(watch.child and watch.child.own is None for watch in dead)
         for watch in dead:
             watch.lost(now)
         if dead:
             self._gate.sync(self._watches)
         for watch in dead:
             self._tell(watch.spec.name, "ended", watch.reason)
-        if adopted:
+        if has_adopted:
             self._kill_strays()
 
     def _decide(self, now: MachineTime) -> list[Action]:
@@ -214,20 +215,24 @@ class Supervisor:
     def _forget(self, action: Action, now: MachineTime) -> None:
         watch = self._watches.pop(action.name)
         for path in (watch.spec.socket, watch.spec.pulse):
-            if path:
-                Path(path).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                if path:
+                    Path(path).unlink(missing_ok=True)
 
     def _hand_over(self, watch: Watch, now: MachineTime) -> None:
         """A door with another structure takes the listening socket from the old one; nobody is refused."""
-        old = watch.child
-        watch.spec = self._wanted[watch.spec.name]
+        if now < watch.retry_ns:
+            return
+        old, spec = watch.child, self._wanted[watch.spec.name]
         try:
-            self._gate.prepare(watch.spec, self._watches)
-            child = spawn(self._gate.successor(watch.spec, old), self._run.path)
+            self._gate.prepare(spec, self._watches)
+            child = spawn(self._gate.successor(spec, old), self._run.path)
         except (ProcessError, OSError) as error:
-            self._tell(watch.spec.name, "not replaced", str(error))
+            watch.retry_ns = now + SECOND_NS
+            self._tell(spec.name, "not replaced", str(error))
             return
         self._gate.retire(old, now)
+        watch.spec = spec
         watch.holds(child, "starting", now)
         self._tell(watch.spec.name, "replaced", f"pid {child.pid}")
 
