@@ -117,8 +117,8 @@ def test_reads_proc_of_an_awkward_name(tmp_path: Path) -> None:
     program = tmp_path / "a) S 1 (b"
     program.symlink_to("/bin/sleep")
     with subprocess.Popen([str(program), "60"]) as process:
-        until(lambda: procfs.command_line(process.pid) == (str(program), "60"))
-        assert procfs.run_state(process.pid) == "S"
+        until(lambda: procfs.run_state(process.pid) == "S")
+        assert procfs.command_line(process.pid) == (str(program), "60")
         process.send_signal(signal.SIGSTOP)
         until(lambda: procfs.run_state(process.pid) == "T")
         assert procfs.start_ticks(process.pid) > 0
