@@ -45,6 +45,7 @@ def test_windows_are_new_yorks_days_and_merge_to_the_whole(rows):
         total, outcomes = total.merge(part), outcomes.merge(counts)
     assert total.n == reference.total.n == 600
     assert outcomes.n == reference.outcomes.n == int((~np.isnan(labels)).sum())
+    assert reference.outcomes.unusable == 0, "a row without a label is none that cannot be used"
     assert set(reference.total.columns) == {"x", "n", "c", "probability"}
 
 

@@ -125,6 +125,7 @@ def test_a_version_is_whole_or_not_there_after_kill_9(store, tmp_path):
     big = tmp_path / "big.txt"
     big.write_bytes(TREES + os.urandom(3_000_000))
     models = tmp_path / "home" / "models" / "flights"
+
     for start in (0, 100, 200, 300):
         command = [sys.executable, "-c", ADD_FOR_EVER, str(tmp_path / "home"), str(big), str(start)]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
@@ -139,6 +140,20 @@ def test_a_version_is_whole_or_not_there_after_kill_9(store, tmp_path):
             store.artifact(version)
     store.add(_candidate(big), 1)
     assert not list(models.glob(".adding-*")), "what a killed writer left is swept"
+
+
+def test_a_version_is_whole_the_moment_it_is_seen(store, tmp_path):
+    big = tmp_path / "big.txt"
+    big.write_bytes(TREES + os.urandom(3_000_000))
+    models, seen = tmp_path / "home" / "models" / "flights", set()
+    command = [sys.executable, "-c", ADD_FOR_EVER, str(tmp_path / "home"), str(big), "0"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as child:
+        while len(seen) < 20:
+            assert child.poll() is None
+            fresh = {path for path in models.glob("[0-9a-f]*") if path not in seen}
+            assert all((path / "version.json").is_file() for path in fresh)
+            seen |= fresh
+        child.kill()
 
 
 def test_many_writers_of_one_content_make_one_version(store, trees):

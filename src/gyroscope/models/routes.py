@@ -58,6 +58,7 @@ class Routes:
     def __init__(self, state_db: Path) -> None:
         self._path = state_db
         self._store = ModelStore(state_db.parent)
+        self._is_prepared = False
 
     def set_route(self, route: Route, *, reason: str, now: EventTime, expected: int | None = None) -> int:
         """Give one version all of its model's traffic; the new revision. Raises as `set_routes`."""
@@ -179,9 +180,11 @@ class Routes:
         except (OSError, sqlite3.Error) as error:
             raise _unusable(self._path, error) from error
         try:
-            database.execute("PRAGMA journal_mode = WAL")
+            if not self._is_prepared:
+                database.execute("PRAGMA journal_mode = WAL")
+                database.executescript(SCHEMA)
+                self._is_prepared = True
             database.execute("PRAGMA synchronous = FULL")
-            database.executescript(SCHEMA)
             yield database
         except sqlite3.Error as error:
             raise _unusable(self._path, error) from error

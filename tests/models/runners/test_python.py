@@ -54,6 +54,11 @@ def test_wrong_answers_are_output_errors(open_code, body, where, complaint):
     assert caught.value.where == where
 
 
+def test_rounding_beyond_one_is_taken_off(open_code):
+    outputs = open_code(_predicting("return [1.0000001, -1e-9, 0.25]")).predict(ROWS)
+    assert outputs.tolist() == [1.0, 0.0, 0.25]
+
+
 def test_the_cause_is_kept(open_code):
     with pytest.raises(OutputError) as caught:
         open_code(_predicting("return 1 / 0")).predict(ROWS)
@@ -88,7 +93,8 @@ def test_two_versions_of_one_module_answer_for_themselves(open_code):
     assert (two.predict(ROWS) == 0.2).all()
 
 
-def test_loading_leaves_the_version_as_it_was(open_code, tmp_path):
+def test_loading_leaves_the_version_as_it_was(open_code, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     open_code(_predicting("return [0.5] * len(matrix)"), weight="W = 1").predict(ROWS)
     (folder,) = (path for path in (tmp_path / "home" / "models" / "own").iterdir() if path.is_dir())
     assert not list(folder.rglob("__pycache__"))

@@ -111,9 +111,7 @@ def checked_outputs(raw: object, n: int, signature: Signature) -> NDArray[np.flo
     if not finite.all():
         row = int(np.argwhere(~finite)[0][0])
         raise _invalid(f"the model returned {outputs[row]} for row {row}")
-    if signature.task != "regression" and n and not _are_probabilities(outputs):
-        raise _invalid(f"the model returned probabilities from {outputs.min():g} to {outputs.max():g}")
-    return outputs
+    return outputs if signature.task == "regression" or not n else _probabilities(outputs)
 
 
 @contextmanager
@@ -128,8 +126,12 @@ def foreign(what: str, *, where: str, error: type[GyroscopeError]) -> Iterator[N
         raise error(f"{what}: {type(cause).__name__}: {detail}", where=where, fix="see the cause in the log") from cause
 
 
-def _are_probabilities(outputs: NDArray[np.float64]) -> bool:
-    return bool(outputs.min() >= -PROBABILITY_SLACK and outputs.max() <= 1 + PROBABILITY_SLACK)
+def _probabilities(outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """As they are; rounding beyond 0 or 1 is taken off, since metrics refuse what is no probability."""
+    low, high = outputs.min(), outputs.max()
+    if low < -PROBABILITY_SLACK or high > 1 + PROBABILITY_SLACK:
+        raise _invalid(f"the model returned probabilities from {low:g} to {high:g}")
+    return outputs if low >= 0 and high <= 1 else outputs.clip(0, 1)
 
 
 def _invalid(what: str) -> OutputError:
