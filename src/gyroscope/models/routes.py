@@ -14,12 +14,13 @@ from typing import Literal
 
 import msgspec
 
-from gyroscope.clock import EventTime
+from gyroscope.clock import EventTime, sleep
 from gyroscope.errors import ModelError, StoreError, did_you_mean
 from gyroscope.models.store import ModelStore
 from gyroscope.records import NotEnoughData, Route, Size
 
 BUSY_TIMEOUT_S = 5.0
+WAL_ATTEMPTS = 100
 SHARE_TOLERANCE = 1e-9
 REPLICA_LIMIT = 1_000
 
@@ -181,8 +182,7 @@ class Routes:
             raise _unusable(self._path, error) from error
         try:
             if not self._is_prepared:
-                database.execute("PRAGMA journal_mode = WAL")
-                database.executescript(SCHEMA)
+                _prepare(database)
                 self._is_prepared = True
             database.execute("PRAGMA synchronous = FULL")
             yield database
@@ -190,6 +190,19 @@ class Routes:
             raise _unusable(self._path, error) from error
         finally:
             database.close()
+
+
+def _prepare(database: sqlite3.Connection) -> None:
+    """Create what is not there. SQLite's busy timeout does not cover the change to WAL, so that is tried again."""
+    for attempt in range(WAL_ATTEMPTS):
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+            database.executescript(SCHEMA)
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or attempt == WAL_ATTEMPTS - 1:
+                raise
+            sleep(BUSY_TIMEOUT_S / WAL_ATTEMPTS)
 
 
 class _Why(msgspec.Struct, frozen=True):
