@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from gyroscope.settings import read_settings
 
 GYRO = str(Path(sys.executable).parent / "gyro")
 SIGNATURE = "task: regression\noutput: minutes\nfeatures: [{name: distance}]\n"
@@ -26,6 +29,7 @@ def house(gyro, here, free_port):
     assert gyro("models", "add", "flights", "slow.py:Slow", "--signature", "signature.yaml").code == 0
     yield here
     subprocess.run([GYRO, "down"], cwd=here, check=True, capture_output=True)
+    shutil.rmtree(read_settings(here / "gyroscope.yaml").runtime_path, ignore_errors=True)
 
 
 @pytest.mark.journey

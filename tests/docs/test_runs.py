@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -18,6 +19,8 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
+
+from gyroscope.settings import read_settings
 
 KINDS = {"python", "console", "yaml", "json", "csv", "text", "promql", "ini"}
 LOOKED_AT = ("pip install ", "make ")
@@ -67,6 +70,7 @@ def environment(place: Path):
     yield variables
     if (place / "gyroscope.yaml").is_file():
         subprocess.run(["gyro", "down"], cwd=place, env=variables, check=True, capture_output=True)
+        shutil.rmtree(read_settings(place / "gyroscope.yaml").runtime_path, ignore_errors=True)
 
 
 def test_the_page_runs(page: Path, cut, place: Path, environment: dict[str, str]):

@@ -53,7 +53,7 @@ def judge(candidate: Candidate, held_out: HeldOut, blocks: Blocks) -> Judged:
         if name and name not in columns:
             raise ModelError(f"there is no column {name!r}", where=str(held_out.path), fix=did_you_mean(name, columns))
     features = {name: columns[name] for name in candidate.signature.names if name in columns}
-    times = _times(columns[held_out.time_column], held_out) if held_out.time_column else None
+    times = event_times(columns[held_out.time_column], held_out) if held_out.time_column else None
     own = _own_outputs(candidate, features)
     outputs = np.stack([columns[name] for name in held_out.score_columns], axis=1) if held_out.score_columns else own
     outputs = outputs.astype(np.float64).reshape(own.shape) if outputs.size == own.size else outputs
@@ -79,7 +79,7 @@ def _own_outputs(candidate: Candidate, features: dict[str, NDArray[Any]]) -> NDA
         return runner.predict(encode_columns(candidate.signature, features))
 
 
-def _times(column: NDArray[Any], held_out: HeldOut) -> NDArray[np.int64]:
+def event_times(column: NDArray[Any], held_out: HeldOut) -> NDArray[np.int64]:
     """Microseconds since 1970 from dates, ISO texts or epoch seconds."""
     where = f"{held_out.path}, column {held_out.time_column!r}"
     try:
