@@ -109,9 +109,10 @@ class LabelState(Enum):
 
 
 class Signal(msgspec.Struct, frozen=True):
-    """One measured number of one series. `at` is event time for what the data says, wall time for what the machine says.
+    """One measured number of one series, at event time for what the data says and wall time for what the machine says.
 
-    `value` is `NotEnoughData` when it is not known. `low` and `high` bound it where an interval exists; `n` is its support.
+    `value` is `NotEnoughData` when it is not known. `low` and `high` bound it where an interval exists; `n` is how many
+    rows are behind it.
     """
 
     name: str

@@ -45,6 +45,10 @@ class Door(Section, frozen=True):
         tuple[str, ...],
         Meta(description="further names by which clients call this machine"),
     ] = ()
+    repeat_kib: Annotated[
+        int,
+        Meta(ge=16, le=65_536, description="bodies up to this, KiB, go to another replica when theirs dies; costs CPU"),
+    ] = 64
 
 
 class Serving(Section, frozen=True):

@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 
 from gyroscope.clock import EventTime
-from gyroscope.predictions import LogEntry, PredictionLog, Recorder, Table, segment_folder, table_path
+from gyroscope.predictions.log import PredictionLog, segment_folder
+from gyroscope.predictions.recorder import Recorder
+from gyroscope.predictions.table import Table, table_path
+from gyroscope.predictions.wal import LogEntry
 from gyroscope.records import Feature, Signature, Version
 
 MARCH_1_US = 1362114000000000  # 2013-03-01 00:00 in New York

@@ -11,8 +11,8 @@ import pytest
 
 from gyroscope.clock import DAY_US, EventTime
 from gyroscope.errors import ModelError, StoreError
-from gyroscope.predictions import Labels
 from gyroscope.predictions.ids import ids_path
+from gyroscope.predictions.labels import Labels
 from gyroscope.records import Label, Signature
 
 NOW = EventTime(1_700_000_000_000_000)

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from gyroscope.errors import StoreError
-from gyroscope.predictions import PredictionLog, log
+from gyroscope.predictions import log
+from gyroscope.predictions.log import PredictionLog
 from gyroscope.predictions.segments import read_pieces
 
 

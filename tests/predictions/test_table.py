@@ -7,7 +7,7 @@ import pytest
 from deltalake import write_deltalake
 
 from gyroscope.errors import StoreError
-from gyroscope.predictions import Table
+from gyroscope.predictions.table import Table
 
 DAYS = ["2013-03-01", "2013-03-02", "2013-03-03"]
 

@@ -5,7 +5,6 @@ The command line and the demo call these. The work of keeping processes alive is
 
 from __future__ import annotations
 
-import ipaddress
 import shutil
 from pathlib import Path
 
@@ -13,7 +12,6 @@ import msgspec
 
 from gyroscope.assembly.house import House
 from gyroscope.assembly.plan import check_room, control_port, haproxy, wanted, wanted_size
-from gyroscope.errors import SettingsError
 from gyroscope.records import Route
 from gyroscope.supervisor import client
 from gyroscope.supervisor.wanted import WANTED_FILE, write_wanted
@@ -60,11 +58,9 @@ class Status(msgspec.Struct, frozen=True):
 def up(settings_path: Path) -> UpReport:
     """Start everything and wait until it is ready.
 
-    Raises `SettingsError` for an address that is not loopback without `door.allow_remote`, `ProcessError` when a
-    port is taken or a process does not come up (with the end of its log).
+    Raises `ProcessError` when a port is taken or a process does not come up (with the end of its log).
     """
     house = House(settings_path)
-    _check_address(house)
     house.make_folders()
     check_room(house)
     code = house.keys.create_first().login_code
@@ -87,6 +83,9 @@ def down(settings_path: Path) -> list[str]:
     client.stop(house.run_dir)
     for name in ("sockets", "pulses"):
         shutil.rmtree(house.runtime / name, ignore_errors=True)
+    if not any(path.is_file() for path in house.segments.rglob("*")):
+        # Segments that could not be drained stay: they are all there is of those predictions.
+        shutil.rmtree(house.runtime, ignore_errors=True)
     return stopped
 
 
@@ -123,17 +122,3 @@ def _link(house: House, code: str) -> str:
 def _host(house: House) -> str:
     host = house.settings.door.host
     return f"[{host}]" if ":" in host else host
-
-
-def _check_address(house: House) -> None:
-    door = house.settings.door
-    try:
-        is_loopback = door.host == "localhost" or ipaddress.ip_address(door.host).is_loopback
-    except ValueError:
-        is_loopback = False
-    if not is_loopback and not door.allow_remote:
-        raise SettingsError(
-            f"{door.host} can be reached from other machines",
-            where=f"{house.settings_path}  door.host",
-            fix="use 127.0.0.1, or set door.allow_remote: true and door.allowed_hosts if you mean it",
-        )

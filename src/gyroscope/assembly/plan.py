@@ -16,6 +16,7 @@ from gyroscope.settings import ModelPolicy
 from gyroscope.supervisor.door import find_binary
 from gyroscope.supervisor.wanted import DoorSpec, ProcessSpec, Wanted
 
+KIB = 1_024
 MIB = 1_048_576
 # A drained recorder needs one commit per table; ten seconds of backlog on a slow disk fit in this.
 RECORDER_GRACE_S = 30.0
@@ -117,6 +118,7 @@ def _door(house: House, binary: str) -> DoorSpec:
         control_socket=str(house.socket("control")),
         default_model=models[0] if len(models) == 1 else "",
         body_bytes=settings.serving.body_mib * MIB,
+        repeat_bytes=settings.door.repeat_kib * KIB,
         deadline_s=LONGEST_DEADLINE_S,
         queue_s=settings.serving.deadline_s,
         binary=binary,

@@ -1,4 +1,7 @@
-"""The recorder's process: drains the segments of this machine into the tables until it is told to stop."""
+"""The recorder's process: drains the segments of this machine into the tables until it is told to stop.
+
+Only the supervisor starts it, once per home. If it is killed, the next one goes on from the table's last commit.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A replica's process: one model version behind one socket, with its own segment and pulse."""
+"""A replica's process: one model version behind one socket, with its own segment and pulse.
+
+Only the supervisor starts it. It imports neither the tables nor the pages: it must start fast and stay small.
+"""
 
 from __future__ import annotations
 
@@ -39,6 +42,6 @@ def run_replica(settings_path: Path, model: str, version_name: str, slot: int) -
             body_bytes=serving.body_mib * MIB,
             max_in_flight=serving.max_in_flight,
             key_digests=house.keys.api_key_digests,
-            key_file=house.keys.api_key_path,
+            key_file=house.keys.digests_path,
         )
     )

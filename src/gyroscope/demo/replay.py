@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import msgspec
 import numpy as np
@@ -20,6 +20,8 @@ from gyroscope.demo.wire import Answer, Connection
 
 LABEL_BATCH = 1_000
 PATIENCE_S = 30.0
+# Control may be restarting: half a minute in all.
+LABEL_WAITS_S = (0.05, 0.1, 0.2, 0.5, 1, 2, 4, 8, 8, 8, 0)
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -55,11 +57,9 @@ class Replayed(msgspec.Struct, frozen=True):
     failures: tuple[str, ...]
 
 
-async def replay(
-    flights: Flights, target: Target, progress: Progress, on_label: Callable[[EventTime], None] | None = None
-) -> Replayed:
+async def replay(flights: Flights, target: Target, progress: Progress) -> Replayed:
     """Replay all flights; returns when every one was answered or given up and every label was taken."""
-    run = _Run(flights, target, progress, on_label)
+    run = _Run(flights, target, progress)
     await run.all()
     return Replayed(
         progress, run.status, run.output, run.latency_s, tuple(sorted(run.versions)), tuple(run.failures[:20])
@@ -67,13 +67,10 @@ async def replay(
 
 
 class _Run:
-    def __init__(
-        self, flights: Flights, target: Target, progress: Progress, on_label: Callable[[EventTime], None] | None
-    ) -> None:
+    def __init__(self, flights: Flights, target: Target, progress: Progress) -> None:
         self._flights = flights
         self._target = target
         self._progress = progress
-        self._on_label = on_label
         self._landing: list[tuple[int, int]] = []
         self._due: list[int] = []
         self._label_queue: asyncio.Queue[list[int] | None] = asyncio.Queue(maxsize=4)
@@ -143,26 +140,26 @@ class _Run:
             await self._label_queue.put(batch)
 
     async def _send_labels(self) -> None:
-        """Labels are safe to send again: a doubled one is counted and changes nothing."""
         connection = Connection(self._target.host, self._target.port)
         while (batch := await self._label_queue.get()) is not None:
-            request = _label_request(self._target, self._flights, batch)
-            for wait_s in (0.05, 0.1, 0.2, 0.5, 1, 2, 4, 8, 8, 8, 0):
-                try:
-                    answer = await connection.ask(request, PATIENCE_S)
-                except (OSError, TimeoutError) as error:
-                    problem = f"labels: {type(error).__name__}: {error}"
-                else:
-                    if answer.status == 200:
-                        break
-                    problem = f"labels: {answer.status}: {answer.body[:300]!r}"
-                await asyncio.sleep(wait_s)
-            else:
-                raise ConnectionError(problem)
+            await self._deliver(connection, _label_request(self._target, self._flights, batch))
             self._progress.labels_sent += len(batch)
-            if self._on_label is not None:
-                self._on_label(self._progress.at)
         connection.close()
+
+    async def _deliver(self, connection: Connection, request: bytes) -> None:
+        """Labels are safe to send again: a doubled one is counted and changes nothing."""
+        problem = ""
+        for wait_s in LABEL_WAITS_S:
+            try:
+                answer = await connection.ask(request, PATIENCE_S)
+            except (OSError, TimeoutError) as error:
+                problem = f"{type(error).__name__}: {error}"
+            else:
+                if answer.status == 200:
+                    return
+                problem = f"{answer.status}: {answer.body[:300]!r}"
+            await asyncio.sleep(wait_s)
+        raise ConnectionError(f"labels were not taken: {problem}")
 
 
 class _Rows:

@@ -165,7 +165,8 @@ def _label_values(signature: Signature, labels: NDArray[Any] | None, n: int) -> 
     if labels is None:
         return np.full(n, np.nan)
     index: dict[Any, float] = {name: float(at) for at, name in enumerate(signature.classes)}
-    raw: NDArray[Any] = np.ma.filled(np.ma.asarray(labels, dtype=object), None)
+    raw = np.array(np.ma.getdata(labels), dtype=object)
+    raw[np.ma.getmaskarray(labels)] = None  # not `filled`: numpy fills objects with "?" whatever is asked for
     try:
         values = np.array([np.nan if value is None else index.get(value, value) for value in raw], np.float64)
     except (TypeError, ValueError) as error:

@@ -37,7 +37,7 @@ def read_signature(path: Path) -> Signature:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(
-            "the signature file cannot be read", where=f"{path}: {error}", fix="gyro init writes a commented example"
+            "the signature file cannot be read", where=f"{path}: {error}", fix="write one as docs/models.md shows"
         ) from error
     return parse_signature(text, path)
 

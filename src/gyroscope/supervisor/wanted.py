@@ -42,8 +42,8 @@ class ProcessSpec:
 class DoorSpec:
     """The HAProxy in front. `backends` maps each model to the requests that one of its replicas takes at once.
 
-    `deadline_s` is the longest a client may ask for. An empty `binary` is looked up; an empty `default_model` is
-    the only model, when there is one.
+    `deadline_s` is the longest a client may ask for. Bodies up to `repeat_bytes` are sent again when a replica dies.
+    An empty `binary` is looked up; an empty `default_model` is the only model, when there is one.
     """
 
     host: str
@@ -53,6 +53,7 @@ class DoorSpec:
     control_socket: str = ""
     default_model: str = ""
     body_bytes: int = 1_048_576
+    repeat_bytes: int = 65_536
     deadline_s: float = 60.0
     queue_s: float = 1.0
     binary: str = ""

@@ -56,6 +56,11 @@ class Keys:
     def api_key_path(self) -> Path:
         return self._folder / "api_key"
 
+    @property
+    def digests_path(self) -> Path:
+        """The file that changes whenever a key is added or revoked."""
+        return self._folder / "digests"
+
     def create_first(self) -> FirstKeys:
         """Make the API key unless there is one, and a login code. Started twice at once, both get the same key."""
         with _as_store_error(self._folder):
@@ -121,7 +126,7 @@ class Keys:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        path = self._folder / "digests"
+        path = self.digests_path
         with _as_store_error(path):
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             # SQLite would make the file with the mode of the umask; its journal copies the mode of the file.

@@ -53,6 +53,7 @@ def add(
     from gyroscope.cli.models.candidates import read_candidate
     from gyroscope.cli.models.held_out import HeldOut, judge
     from gyroscope.models import Blocks
+    from gyroscope.models.runners import rehearse
 
     house = House(settings_path(settings))
     candidate = read_candidate(name, artifact, signature, runner, code)
@@ -62,7 +63,7 @@ def add(
         monitoring = house.settings.monitoring
         judged = judge(candidate, words, Blocks(zone=monitoring.timezone, length=monitoring.window))
         _complain(judged, is_promised=held_out, as_json=as_json)
-    version = house.models.add(candidate, wall_now())
+    version = house.models.add(candidate, wall_now(), check=rehearse)
     is_served = _register(house, version, judged)
     if as_json:
         complaints = judged.complaints if judged else ()

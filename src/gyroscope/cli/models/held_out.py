@@ -72,10 +72,11 @@ def _own_outputs(candidate: Candidate, features: dict[str, NDArray[Any]]) -> NDA
 
     from gyroscope.clock import wall_now
     from gyroscope.models import ModelStore, encode_columns, open_runner
+    from gyroscope.models.runners import rehearse
 
     with tempfile.TemporaryDirectory(prefix="gyroscope-candidate-") as folder:
         store = ModelStore(Path(folder))
-        runner = open_runner(store, store.add(candidate, wall_now()))
+        runner = open_runner(store, store.add(candidate, wall_now(), check=rehearse))
         return runner.predict(encode_columns(candidate.signature, features))
 
 
