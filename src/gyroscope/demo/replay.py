@@ -69,6 +69,7 @@ async def replay(flights: Flights, target: Target, progress: Progress) -> Replay
 class _Run:
     def __init__(self, flights: Flights, target: Target, progress: Progress) -> None:
         self._flights = flights
+        self._rows = _Rows(flights)
         self._target = target
         self._progress = progress
         self._landing: list[tuple[int, int]] = []
@@ -94,10 +95,9 @@ class _Run:
 
     async def _send_flights(self, order: Iterator[int]) -> None:
         connection = Connection(self._target.host, self._target.port)
-        rows = _Rows(self._flights)
         for at in order:
             await self._release_labels(int(self._flights.departs[at]))
-            request = _request(self._target, rows.body(at), str(self._flights.ids[at]), int(self._flights.departs[at]))
+            request = _request(self._target, self._rows.body(at), str(self._flights.ids[at]), int(self._flights.departs[at]))
             self._progress.sent += 1
             started = machine_now()
             answer = await self._ask(connection, request, at)
