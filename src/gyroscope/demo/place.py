@@ -46,11 +46,16 @@ class Place(msgspec.Struct, frozen=True):
         self.folder.mkdir(parents=True)
         self.settings.write_text(SETTINGS.format(port=port, zone=ZONE), encoding="utf-8")
 
+    def stop(self) -> None:
+        """Stop everything; tables and logs stay."""
+        if self.settings.is_file():
+            down(self.settings)
+
     def clear(self) -> None:
         """Stop everything and take the folder away, whatever state it is in."""
         if self.settings.is_file():
             runtime = House(self.settings).runtime
-            down(self.settings)
+            self.stop()
             shutil.rmtree(runtime, ignore_errors=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 

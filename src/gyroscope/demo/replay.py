@@ -97,7 +97,8 @@ class _Run:
         connection = Connection(self._target.host, self._target.port)
         for at in order:
             await self._release_labels(int(self._flights.departs[at]))
-            request = _request(self._target, self._rows.body(at), str(self._flights.ids[at]), int(self._flights.departs[at]))
+            who, when = str(self._flights.ids[at]), int(self._flights.departs[at])
+            request = _request(self._target, self._rows.body(at), who, when)
             self._progress.sent += 1
             started = machine_now()
             answer = await self._ask(connection, request, at)

@@ -23,7 +23,7 @@ from gyroscope.demo.replay import Progress, Replayed, Target, replay
 from gyroscope.demo.story import write_report
 from gyroscope.demo.train import TRAINING_MONTHS, train
 from gyroscope.demo.voice import METRICS, Bar, Voice
-from gyroscope.errors import ProcessError
+from gyroscope.errors import GyroscopeError, ProcessError
 from gyroscope.monitoring.loop import Month
 from gyroscope.records import NotEnoughData
 
@@ -48,15 +48,22 @@ def run_demo(options: DemoOptions) -> int:
     """
     signal.signal(signal.SIGTERM, _as_interrupt)
     place = Place(options.folder.resolve())
-    kept = False
     try:
         all_fine = _story(options, place, Voice(as_json=options.json))
-        kept = options.keep
-        return 0 if all_fine else 1
-    finally:
-        if not kept:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave half of it behind
-            place.clear()
+    except GyroscopeError:
+        place.stop()  # what went wrong is in its logs: they stay
+        raise
+    except BaseException:
+        _leave(place)
+        raise
+    if not options.keep:
+        _leave(place)
+    return 0 if all_fine else 1
+
+
+def _leave(place: Place) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave half of it behind
+    place.clear()
 
 
 def _as_interrupt(signum: int, frame: FrameType | None) -> None:
@@ -162,7 +169,7 @@ def _done(voice: Voice, options: DemoOptions, replayed: Replayed, settled: Settl
         raise ProcessError(
             f"{progress.sent - progress.answered} of {progress.sent} flights were not answered",
             where="; ".join(replayed.failures[:3]) or f"answered rows in the table: {settled.answered_rows}",
-            fix="look into the logs: run again with --keep",
+            fix="look into the logs in home/logs of the demo's folder",
         )
     seconds = _seconds(began)
     where = options.report.resolve()
