@@ -169,6 +169,7 @@ class Sent:
     status: int
     is_echoed: bool
     pid: int
+    fault: str = ""
 
 
 class Load:
@@ -193,8 +194,13 @@ class Load:
         for thread in self._threads:
             thread.join(30)
 
-    def failures(self) -> list[Sent]:
-        return [one for one in self.sent if one.status != 200 or not one.is_echoed]
+    def failures(self) -> list[str]:
+        """One short line each, with the time since the first request: what is left to read when a rare one fails."""
+        wrong = [one for one in self.sent if one.status != 200 or not one.is_echoed]
+        return [
+            f"{one.id}: {one.status} at {one.at - self.sent[0].at:.3f} after {one.seconds:.3f} s {one.fault}"
+            for one in wrong
+        ]
 
     def _send(self) -> None:
         link = http.client.HTTPConnection("127.0.0.1", self.rig.port, timeout=10)
@@ -210,11 +216,11 @@ class Load:
             link.request("POST", INFER, name.encode(), {"X-Request-Id": name})
             answer = link.getresponse()
             is_echoed = answer.read() == name.encode() and answer.headers["X-Request-Id"] == name
-            found = (answer.status, is_echoed, int(answer.headers.get("X-Pid", 0)))
-        except (OSError, http.client.HTTPException):
+            found = (answer.status, is_echoed, int(answer.headers.get("X-Pid", 0)), "")
+        except (OSError, http.client.HTTPException) as error:
             link.close()
             link = http.client.HTTPConnection("127.0.0.1", self.rig.port, timeout=10)
-            found = (0, False, 0)
+            found = (0, False, 0, repr(error))
         self.sent.append(Sent(name, began, time.monotonic() - began, *found))
         return link
 

@@ -105,9 +105,10 @@ def test_a_full_queue_answers_with_retry_after(rig: Rig) -> None:
     assert body == b'{"error":"no replica is free"}'
 
 
-def test_a_whole_megabyte_survives_its_replica(rig: Rig) -> None:
+def test_the_largest_body_to_be_repeated_survives_its_replica(rig: Rig) -> None:
     """It fits one buffer, so HAProxy can repeat it elsewhere when the frozen replica that holds it is killed."""
-    body = b"x" * 1_048_576
+    assert rig.door
+    body = b"x" * rig.door.repeat_bytes
     victim = rig.pid("echo-v-0")
     os.kill(victim, signal.SIGSTOP)
     answers = [rig.request(body)[0] for _ in range(2)]
