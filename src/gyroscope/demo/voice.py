@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any
 
 import orjson
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
@@ -51,9 +52,10 @@ class Voice:
         """A table for people."""
         if self._console is None:
             return
-        table = Table(title=title, title_justify="left", header_style="bold")
+        # Nine columns fit the 80 of a plain terminal without a frame.
+        table = Table(title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
         for at, name in enumerate(header):
-            table.add_column(name, justify="left" if at == 0 else "right")
+            table.add_column(name, justify="left" if at == 0 else "right", no_wrap=True)
         for row in rows:
             table.add_row(*row)
         self._console.print(table)
