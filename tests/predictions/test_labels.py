@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -235,6 +236,39 @@ def test_several_writers_balance(predicted):  # type: ignore[no-untyped-def]
     assert sum(counts.values()) == 240
     assert counts == NONE | {"joined": 47, "pending": 13, "duplicate": 60, "superseded": 120}
     assert set(values(labels).values()) == {1.0}
+
+
+def test_threads_share_one_object(predicted, labels):  # type: ignore[no-untyped-def]
+    def send(worker: int) -> None:
+        for start in range(0, 60, 10):
+            labels.add("flights", [label(n, float(worker % 2), version=worker) for n in range(start, start + 10)], NOW)
+            labels.settle("flights", NOW)
+            assert sum(labels.counts("flights").values()) % 10 == 0
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(send, [1, 2, 3, 3]))
+    assert labels.counts("flights") == NONE | {"joined": 47, "pending": 13, "duplicate": 60, "superseded": 120}
+
+
+def test_a_call_that_failed_leaves_nothing_and_the_next_one_works(predicted, labels):  # type: ignore[no-untyped-def]
+    other = sqlite3.connect(predicted.home / "labels.db")
+    other.execute("CREATE TRIGGER full BEFORE INSERT ON labels BEGIN SELECT RAISE(ABORT, 'disk full'); END")
+    with pytest.raises(StoreError, match="disk full"):
+        labels.add("flights", [label(1)], NOW)
+    other.execute("DROP TRIGGER full")
+    other.close()
+    assert labels.counts("flights") == NONE
+    assert labels.add("flights", [label(1), label(2, "bad")], NOW).counts == NONE | {"joined": 1, "refused": 1}
+
+
+def test_rows_that_were_no_labels_are_counted_and_kept(labels):  # type: ignore[no-untyped-def]
+    labels.add("flights", [label(1), label(2, "bad")], NOW)
+    labels.refuse("flights", [(7, '{"colour": 1}', "no field 'colour'"), (9, "\ud800" + "x" * 10_000, "broken")], NOW)
+    labels.refuse("flights", [], NOW)
+    assert labels.counts("flights") == NONE | {"pending": 1, "refused": 3}
+    (ninth, long, _), seventh, _ = labels.refused("flights")
+    assert seventh == (7, '{"colour": 1}', "no field 'colour'")
+    assert (ninth, long[:9], len(long) < 3_000) == (9, "\\ud800xxx", True)
 
 
 def test_a_killed_writer_leaves_whole_calls_only(predicted):  # type: ignore[no-untyped-def]

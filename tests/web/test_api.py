@@ -35,6 +35,7 @@ def test_labels_are_kept_or_refused_with_their_row(site):
         {"request_id": "i", "value": 1, "row": 10**30},
         {"request_id": "a", "value": 1},
     ]
+    before = site.parts.labels.counts("flights")
     answer = _post(site, {"model": "flights", "labels": rows})
     assert answer.status == 200, answer.text
     said = answer.json
@@ -44,6 +45,11 @@ def test_labels_are_kept_or_refused_with_their_row(site):
     states = ("joined", "pending", "quarantined", "duplicate", "superseded")
     assert sum(said[state] for state in states) + len(said["refused"]) == len(rows)
     assert said["duplicate"] == 1 and said["pending"] == 2
+    after = site.parts.labels.counts("flights")
+    assert sum(after.values()) - sum(before.values()) == len(rows), "what was received balances with what is counted"
+    assert after["refused"] - before["refused"] == len(said["refused"])
+    kept = {position: text for position, text, _ in site.parts.labels.refused("flights")}
+    assert kept[8] == "7" and kept[7].endswith('"<b>"}')
 
 
 @pytest.mark.parametrize(

@@ -6,21 +6,18 @@ Assembly and the loops call this; it starts and stops nothing.
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from gyroscope.clock import EventTime, sleep
+from gyroscope.clock import EventTime
+from gyroscope.database import Database, transaction
 from gyroscope.errors import ModelError, StoreError, did_you_mean
 from gyroscope.models.store import ModelStore
 from gyroscope.records import NotEnoughData, Route, Size
 
-BUSY_TIMEOUT_S = 5.0
-WAL_ATTEMPTS = 100
 SHARE_TOLERANCE = 1e-9
 REPLICA_LIMIT = 1_000
 
@@ -57,9 +54,15 @@ class Routes:
     """
 
     def __init__(self, state_db: Path) -> None:
-        self._path = state_db
         self._store = ModelStore(state_db.parent)
-        self._is_prepared = False
+        # A connection of its own for each call: callers may be threads, and control is asked seldom.
+        self._database = Database(
+            state_db,
+            "the state database cannot be used",
+            "check its owner, mode and the space left",
+            SCHEMA,
+            synchronous="FULL",
+        )
 
     def set_route(self, route: Route, *, reason: str, now: EventTime, expected: int | None = None) -> int:
         """Give one version all of its model's traffic; the new revision. Raises as `set_routes`."""
@@ -109,7 +112,7 @@ class Routes:
 
     def history(self, model: str) -> list[Change]:
         """Every change of a model, oldest first."""
-        with self._transaction() as database:
+        with self._database.opened() as database:
             rows = database.execute(
                 "SELECT model, kind, revision, value, reason, at FROM control_changes"
                 " WHERE model = ? ORDER BY at, kind, revision",
@@ -139,13 +142,14 @@ class Routes:
 
     def _unknown_model(self, model: str) -> ModelError:
         known = self._store.models()
-        return ModelError(f"no model is called {model!r}", where=str(self._path.parent), fix=did_you_mean(model, known))
+        return ModelError(
+            f"no model is called {model!r}", where=str(self._database.path.parent), fix=did_you_mean(model, known)
+        )
 
     def _append(self, model: str, kind: Kind, value: str, why: _Why) -> int:
         if not why.reason.strip():
             raise ModelError(f"a change of the {kind} of {model!r} needs a reason", where=kind, fix="say why")
-        with self._transaction() as database:
-            database.execute("BEGIN IMMEDIATE")
+        with self._database.opened() as database, transaction(database):
             row = database.execute(
                 "SELECT max(revision) FROM control_changes WHERE model = ? AND kind = ?", (model, kind)
             ).fetchone()
@@ -153,56 +157,23 @@ class Routes:
             if why.expected is not None and why.expected != present:
                 raise StoreError(
                     f"the {kind} of {model!r} changed meanwhile: revision {present}, expected {why.expected}",
-                    where=str(self._path),
+                    where=str(self._database.path),
                     fix="read them again and decide anew",
                 )
             database.execute(
                 "INSERT INTO control_changes VALUES (?, ?, ?, ?, ?, ?)",
                 (model, kind, present + 1, value, why.reason, why.now),
             )
-            database.execute("COMMIT")
         return int(present) + 1
 
     def _newest(self, model: str, kind: Kind) -> tuple[int, str] | None:
-        with self._transaction() as database:
+        with self._database.opened() as database:
             row: tuple[int, str] | None = database.execute(
                 "SELECT revision, value FROM control_changes"
                 " WHERE model = ? AND kind = ? ORDER BY revision DESC LIMIT 1",
                 (model, kind),
             ).fetchone()
         return row
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """A connection of its own for each call: callers may be threads; opening takes about 0.2 ms."""
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            database = sqlite3.connect(self._path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
-        except (OSError, sqlite3.Error) as error:
-            raise _unusable(self._path, error) from error
-        try:
-            if not self._is_prepared:
-                _prepare(database)
-                self._is_prepared = True
-            database.execute("PRAGMA synchronous = FULL")
-            yield database
-        except sqlite3.Error as error:
-            raise _unusable(self._path, error) from error
-        finally:
-            database.close()
-
-
-def _prepare(database: sqlite3.Connection) -> None:
-    """Create what is not there. SQLite's busy timeout does not cover the change to WAL, so that is tried again."""
-    for attempt in range(WAL_ATTEMPTS):
-        try:
-            database.execute("PRAGMA journal_mode = WAL")
-            database.executescript(SCHEMA)
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or attempt == WAL_ATTEMPTS - 1:
-                raise
-            sleep(BUSY_TIMEOUT_S / WAL_ATTEMPTS)
 
 
 class _Why(msgspec.Struct, frozen=True):
@@ -215,9 +186,3 @@ def _decode(kind: Kind, value: str) -> tuple[Route, ...] | Size:
     if kind == "size":
         return msgspec.json.decode(value, type=Size)
     return msgspec.json.decode(value, type=tuple[Route, ...])
-
-
-def _unusable(path: Path, error: Exception) -> StoreError:
-    return StoreError(
-        f"the state database cannot be used: {error}", where=str(path), fix="check its owner, mode and the space left"
-    )

@@ -7,7 +7,6 @@ and crashes all restate it. Only the loop writes. Losing this file costs time an
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from typing import Any
 import msgspec
 
 from gyroscope.clock import EventTime
-from gyroscope.errors import StoreError
+from gyroscope.database import Database, transaction
 from gyroscope.monitoring.fold import Cell, Fold
 from gyroscope.records import Window
 from gyroscope.stats.performance import Outcomes
@@ -47,6 +46,14 @@ CREATE TABLE IF NOT EXISTS standards (model TEXT, version TEXT, digest TEXT, PRI
 CREATE TABLE IF NOT EXISTS journal (at INTEGER, model TEXT, version TEXT, decision TEXT, reason TEXT, evidence TEXT);
 """
 _DERIVED = ("files", "folds", "cells", "tallies", "dirty", "standards")
+# One transaction: nobody meets the new format without its tables.
+_MAKE_ANEW = f"""
+BEGIN IMMEDIATE;
+{"".join(f"DROP TABLE IF EXISTS {table};" for table in _DERIVED)}
+{_SCHEMA}
+PRAGMA user_version = {FORMAT};
+COMMIT;
+"""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -64,30 +71,22 @@ class Cache:
     """The cache of all models of one home. One process writes; its threads may share it."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
         self._lock = threading.RLock()
-        with self._errors_named():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            if self._db.execute("PRAGMA user_version").fetchone()[0] != FORMAT:
-                for table in _DERIVED:
-                    self._db.execute(f"DROP TABLE IF EXISTS {table}")
-                self._db.execute(f"PRAGMA user_version = {FORMAT}")
-            self._db.executescript(_SCHEMA)
+        self._database = Database(
+            path,
+            "the cache of the monitors cannot be used",
+            "check free space; the file may be deleted, it is made again from tables and labels",
+        )
+        self._db = self._database.connect()
+        if self._rows("PRAGMA user_version")[0][0] != FORMAT:
+            with self._database.errors_named():
+                self._db.executescript(_MAKE_ANEW)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing: what was folded and what it made dirty are written together."""
-        with self._errors_named(), self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            finally:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
+        with self._database.errors_named(), self._lock, transaction(self._db):
+            yield
 
     def files(self, model: str) -> set[str]:
         """The paths of all files that are folded."""
@@ -207,23 +206,12 @@ class Cache:
         self._many("INSERT OR REPLACE INTO cells VALUES (?,?,?,?,?,?,?,?,?,?)", [(*key, cell.day, *_packed(whole))])
 
     def _many(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
-        with self._errors_named(), self._lock:
+        with self._database.errors_named(), self._lock:
             self._db.executemany(sql, rows)
 
     def _rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        with self._errors_named(), self._lock:
+        with self._database.errors_named(), self._lock:
             return self._db.execute(sql, values).fetchall()
-
-    @contextmanager
-    def _errors_named(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            raise StoreError(
-                f"the cache of the monitors cannot be used: {error}",
-                where=str(self._path),
-                fix="check free space; the file may be deleted, it is made again from tables and labels",
-            ) from error
 
 
 _SELECT = "SELECT answered, errors, scored, positives, newest, profile FROM"

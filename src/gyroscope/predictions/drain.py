@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from sqlite3 import DatabaseError
 
 import msgspec
 
 from gyroscope.clock import EventTime, day_of
-from gyroscope.errors import StoreError
 from gyroscope.predictions.attempts import Attempt, input_hash, judge
 from gyroscope.predictions.columns import Logged, arrow_table, group_columns
 from gyroscope.predictions.commits import Commits
@@ -37,10 +35,7 @@ class Drain:
         self._day = _Days(zone)
         self._commits = Commits(table)
         self._offsets = self._commits.offsets()
-        try:
-            self._ids = IdIndex(ids)
-        except DatabaseError as error:
-            raise _index_broken(ids, error) from error
+        self._ids = IdIndex(ids)
         self._catch_up()
 
     def close(self) -> None:
@@ -206,11 +201,3 @@ def _strange(record: Record) -> Damage:
     # Of a record that is whole but not of this version, the ids are kept: enough to find who wrote it.
     about = f"{record.request_id}\n{record.event_time}\n{record.status}".encode()
     return Damage(record.offset, record.length, "schema", about)
-
-
-def _index_broken(path: Path, error: Exception) -> StoreError:
-    return StoreError(
-        f"the index of request ids cannot be opened: {error}",
-        where=str(path),
-        fix="move the file away: the recorder makes it again from the table",
-    )

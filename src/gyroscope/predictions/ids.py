@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 from uuid import uuid4
 
+from gyroscope.database import BUSY_TIMEOUT_S, Database, transaction
 from gyroscope.errors import StoreError
 from gyroscope.predictions.attempts import Attempt
 from gyroscope.predictions.wal import Damage
@@ -55,13 +56,11 @@ class IdIndex:
     """One model's index; `reading` opens it for another process without ever creating it."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._path = path
-        # One thread at a time uses it, but not always the one that made it.
-        self._db = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
-        # NORMAL: what a power cut takes from the index is caught up from the table.
-        self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-65536;" + SCHEMA)
-        self._db.execute("INSERT OR IGNORE INTO about VALUES('epoch', ?)", (uuid4().hex,))
+        self._database = _database(path)
+        self._db = self._database.connect()
+        with self._database.errors_named():
+            self._db.execute("PRAGMA cache_size = -65536")
+            self._db.execute("INSERT OR IGNORE INTO about VALUES('epoch', ?)", (uuid4().hex,))
 
     @classmethod
     def reading(cls, path: Path) -> Self | None:
@@ -69,8 +68,10 @@ class IdIndex:
         if not path.exists():
             return None
         index = cls.__new__(cls)
-        index._path = path
-        index._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=30)
+        index._database = _database(path)
+        only_reading = f"{path.absolute().as_uri()}?mode=ro"
+        with index._database.errors_named():
+            index._db = sqlite3.connect(only_reading, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_S)
         try:
             index.epoch  # noqa: B018  # a file that the recorder is only just making has no tables yet
         except (sqlite3.OperationalError, StoreError):
@@ -117,7 +118,7 @@ class IdIndex:
 
         Each attempt given replaces what was known of it, with whatever was owed for it.
         """
-        with _transaction(self._db):
+        with transaction(self._db):
             self._db.executemany(
                 INSERT_ATTEMPT,
                 [
@@ -146,7 +147,7 @@ class IdIndex:
 
     def forget(self) -> None:
         """Empty the index before it is made again from the table; damage stays."""
-        with _transaction(self._db):
+        with transaction(self._db):
             self._db.execute("DELETE FROM attempts")
             self._db.execute("DELETE FROM amendments")
             self._db.execute("DELETE FROM about WHERE key = 'reflects'")
@@ -177,27 +178,21 @@ class IdIndex:
         row = self._db.execute("SELECT value FROM about WHERE key = ?", (key,)).fetchone()
         if row is None:
             raise StoreError(
-                f"the index of request ids has no {key}", where=str(self._path), fix="restart the recorder"
+                f"the index of request ids has no {key}", where=str(self._database.path), fix="restart the recorder"
             )
         return str(row[0])
+
+
+def _database(path: Path) -> Database:
+    # Not FULL: what a power cut takes from the index is caught up from the table.
+    return Database(
+        path,
+        "the index of request ids cannot be read or written",
+        "move the file away: the recorder makes it again from the table",
+        SCHEMA,
+    )
 
 
 def _attempt(row: tuple[Any, ...]) -> Attempt:
     request_id, number, day, hashed, arrived_at, rows, answered, conflict = row
     return Attempt(request_id, number, day, hashed, arrived_at, rows, bool(answered), bool(conflict))
-
-
-class _transaction:  # noqa: N801  # reads as a verb: with _transaction(db)
-    """BEGIN IMMEDIATE ... COMMIT, or ROLLBACK when anything is raised."""
-
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
-
-    def __enter__(self) -> None:
-        self._db.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self._db.execute("COMMIT")
-        elif self._db.in_transaction:  # on a full disk SQLite has already rolled back by itself
-            self._db.execute("ROLLBACK")

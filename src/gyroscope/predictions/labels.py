@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -19,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gyroscope.clock import DAY_US, EventTime
-from gyroscope.errors import LabelError, StoreError
+from gyroscope.database import Database, transaction
+from gyroscope.errors import LabelError
 from gyroscope.predictions.ids import IdIndex, Place, ids_path
 from gyroscope.predictions.label_order import Standing, digest, read_value, standing
 from gyroscope.records import Label, LabelState, Signature
@@ -41,10 +43,15 @@ CREATE TABLE IF NOT EXISTS dirty(
   model TEXT NOT NULL, day TEXT NOT NULL, handed_out INTEGER NOT NULL, PRIMARY KEY(model, day)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS seen(model TEXT PRIMARY KEY, epoch TEXT NOT NULL, seq INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS arrivals(last INTEGER NOT NULL);
+CREATE TEMP TABLE IF NOT EXISTS wanted(request_id TEXT, row INTEGER);
 """
+# Ids are random, so 500 labels touch about a thousand pages: 64 MiB keep them at hand, and the log is folded into the
+# file every 32 MiB instead of every 4.
+ROOM = "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 8000;"
 JOINED, PENDING, QUARANTINED = LabelState.JOINED.value, LabelState.PENDING.value, LabelState.QUARANTINED.value
 DUPLICATE, SUPERSEDED, REFUSED = LabelState.DUPLICATE.value, LabelState.SUPERSEDED.value, LabelState.REFUSED.value
 FIELDS = ("request_id", "row", "digest", "value", "kind", "number", "tie", "state", "day", "received_at", "copies")
+REFUSED_CHARACTERS = 2_000
 Key = tuple[str, int]
 
 
@@ -75,13 +82,21 @@ class Labels:
 
     def __init__(self, home: Path, signature_of: Callable[[str], Signature], *, wait_days: int = 30) -> None:
         """`signature_of(model)` says what a label of that model may be and raises for a model that is not known."""
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._home = home
-        self._path = home / "labels.db"
         self._signature_of = signature_of
         self._wait_us = wait_days * DAY_US
-        with contextlib.closing(self._connect()) as db:
-            db.executescript("PRAGMA journal_mode=WAL;" + SCHEMA)
+        self._lock = threading.Lock()
+        self._database = Database(
+            home / "labels.db",
+            "the labels cannot be read or written",
+            "make room, then run gyro doctor",
+            SCHEMA,
+            synchronous="FULL",
+        )
+        # Kept open: closing the last connection folds the log into the file, which costs more than 500 labels do.
+        self._db = self._database.connect()
+        with self._database.errors_named():
+            self._db.executescript(ROOM)
 
     def add(self, model: str, labels: Sequence[Label], now: EventTime) -> LabelReport:
         """Take labels in, in the order of arrival; when this returns they are on disk.
@@ -98,15 +113,19 @@ class Labels:
                 valid.append((label, value, digest(label, value)))
             except LabelError as error:
                 refused.append((position, error.what))
+        texts = [(at, json.dumps(msgspec.to_builtins(labels[at])), reason) for at, reason in refused]
         with self._transaction() as db:
             counts = self._take_in(db, model, valid, now)
             counts[REFUSED] += len(refused)
-            _count(db, model, Counter({REFUSED: len(refused)}))
-            db.executemany(
-                "INSERT INTO refused VALUES(?,?,?,?,?)",
-                [(model, now, at, json.dumps(msgspec.to_builtins(labels[at])), reason) for at, reason in refused],
-            )
+            _refuse(db, model, texts, now)
         return LabelReport(len(labels), {state.value: counts[state.value] for state in LabelState}, tuple(refused))
+
+    def refuse(self, model: str, rows: Sequence[tuple[int, str, str]], now: EventTime) -> None:
+        """Count and keep rows that could not even be read as labels: (position in the call, its text, the reason)."""
+        self._signature_of(model)
+        if rows:
+            with self._transaction() as db:
+                _refuse(db, model, rows, now)
 
     def settle(self, model: str, now: EventTime) -> set[str]:
         """Join labels that waited for predictions indexed since; return all days whose windows must be restated.
@@ -137,7 +156,7 @@ class Labels:
 
     def counts(self, model: str) -> dict[str, int]:
         """How many labels are in each state; the sum is how many were ever received."""
-        with contextlib.closing(self._connect()) as db:
+        with self._reading() as db:
             found = dict(db.execute("SELECT state, count FROM totals WHERE model = ?", (model,)).fetchall())
         return {state.value: found.get(state.value, 0) for state in LabelState}
 
@@ -146,7 +165,7 @@ class Labels:
 
         Values are 0/1, numbers, or the index in the signature's classes; a class that it has lost is left out.
         """
-        with contextlib.closing(self._connect()) as db:
+        with self._reading() as db:
             found = db.execute(
                 "SELECT request_id, row, value FROM labels WHERE model = ? AND day = ? AND state = 'joined'",
                 (model, day),
@@ -162,11 +181,15 @@ class Labels:
 
     def refused(self, model: str, limit: int = 100) -> list[tuple[int, str, str]]:
         """The newest refused labels: (position in its call, the label as JSON, the reason)."""
-        with contextlib.closing(self._connect()) as db:
+        with self._reading() as db:
             return db.execute(
                 "SELECT position, label, reason FROM refused WHERE model = ? ORDER BY rowid DESC LIMIT ?",
                 (model, limit),
             ).fetchall()
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
 
     def _take_in(
         self, db: sqlite3.Connection, model: str, valid: list[tuple[Label, float | str, bytes]], now: EventTime
@@ -218,25 +241,16 @@ class Labels:
             db.execute("INSERT OR REPLACE INTO seen VALUES(?,?,?)", (model, epoch, reached))
             return True
 
-    def _connect(self) -> sqlite3.Connection:
-        try:
-            db = sqlite3.connect(self._path, isolation_level=None, timeout=30)
-            # FULL: a label that was acknowledged survives a power cut.
-            db.execute("PRAGMA synchronous=FULL")
-        except sqlite3.DatabaseError as error:
-            raise _broken(self._path, error) from error
-        return db
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._database.errors_named():
+            yield self._db
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """One writer at a time, all or nothing."""
-        with contextlib.closing(self._connect()) as db:
-            try:
-                db.execute("BEGIN IMMEDIATE")
-                yield db
-                db.execute("COMMIT")
-            except sqlite3.DatabaseError as error:
-                raise _broken(self._path, error) from error
+        """One writer at a time, all or nothing; on disk when it is left."""
+        with self._reading() as db, transaction(db):
+            yield db
 
 
 class _Changes:
@@ -295,7 +309,7 @@ def _join(kept: _Kept, place: Place, changes: _Changes) -> None:
 
 def _rows(db: sqlite3.Connection, model: str, keys: set[Key]) -> dict[Key, dict[bytes, _Kept]]:
     """All labels of these rows, by digest."""
-    db.execute("CREATE TEMP TABLE wanted(request_id TEXT, row INTEGER)")
+    db.execute("DELETE FROM wanted")
     db.executemany("INSERT INTO wanted VALUES(?,?)", sorted(keys))
     found: dict[Key, dict[bytes, _Kept]] = {}
     query = (
@@ -310,8 +324,8 @@ def _rows(db: sqlite3.Connection, model: str, keys: set[Key]) -> dict[Key, dict[
 
 def _winners(db: sqlite3.Connection, model: str, request_ids: Iterable[str]) -> list[_Kept]:
     """The labels of these requests that are not superseded."""
-    db.execute("CREATE TEMP TABLE wanted(request_id TEXT)")
-    db.executemany("INSERT INTO wanted VALUES(?)", [(request_id,) for request_id in request_ids])
+    db.execute("DELETE FROM wanted")
+    db.executemany("INSERT INTO wanted(request_id) VALUES(?)", [(request_id,) for request_id in request_ids])
     query = (
         f"SELECT {', '.join('l.' + name for name in FIELDS)} FROM wanted w CROSS JOIN labels l"  # noqa: S608  # fixed names
         " ON l.model = ? AND l.request_id = w.request_id AND l.state != 'superseded'"
@@ -331,7 +345,14 @@ def _count(db: sqlite3.Connection, model: str, changes: Counter[str]) -> None:
     )
 
 
-def _broken(path: Path, error: Exception) -> StoreError:
-    return StoreError(
-        f"the labels cannot be read or written: {error}", where=str(path), fix="make room, then run gyro doctor"
+def _refuse(db: sqlite3.Connection, model: str, rows: Sequence[tuple[int, str, str]], now: EventTime) -> None:
+    _count(db, model, Counter({REFUSED: len(rows)}))
+    db.executemany(
+        "INSERT INTO refused VALUES(?,?,?,?,?)",
+        [(model, now, position, _kept_text(text), _kept_text(reason)) for position, text, reason in rows],
     )
+
+
+def _kept_text(text: str) -> str:
+    """As much as a person needs to find the sender; halves of characters, which SQLite refuses, as their numbers."""
+    return text[:REFUSED_CHARACTERS].encode("utf-8", "backslashreplace").decode()

@@ -7,7 +7,6 @@ Never reads a clock: the age of machine-time points is counted from the newest p
 from __future__ import annotations
 
 import math
-import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from gyroscope.clock import DAY_US, EventTime
+from gyroscope.database import Database, transaction
 from gyroscope.errors import StoreError
 from gyroscope.records import NotEnoughData, Signal
 
@@ -24,9 +24,6 @@ MACHINE_TIME_NAMES = frozenset({"requests_per_s", "latency_p50_s", "latency_p99_
 
 # Two days of four series a second are about 700,000 points, 30 MB; a month would be 450 MB beside 1 MB of results.
 MACHINE_TIME_KEPT_US = 2 * DAY_US
-
-# A writer holds the lock for milliseconds; somebody's backup or an open shell may hold it for seconds.
-BUSY_TIMEOUT_MS = 5_000
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS signal_series (
@@ -52,17 +49,15 @@ class Signals:
     """The store of signals in one SQLite file; safe to share between threads and processes."""
 
     def __init__(self, db: Path) -> None:
-        self._db = db
         self._lock = threading.Lock()
         self._series: dict[str, dict[Labels, int]] = {}
-        with _as_store_error(db):
-            db.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(
-                db, timeout=BUSY_TIMEOUT_MS / 1_000, isolation_level=None, check_same_thread=False
-            )
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = NORMAL")
-            self._connection.executescript(_SCHEMA)
+        self._database = Database(
+            db,
+            "the signals cannot be read or written",
+            "check free space and permissions, and that no other program keeps the file locked",
+            _SCHEMA,
+        )
+        self._connection = self._database.connect()
 
     def put(self, signals: Iterable[Signal], *, instead_of: Iterable[Signal] = ()) -> None:
         """Write points in one transaction; a point of the same series and time is replaced.
@@ -122,18 +117,16 @@ class Signals:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         with self._reading():
-            self._connection.execute("BEGIN IMMEDIATE")
             try:
-                yield
-                self._connection.execute("COMMIT")
-            finally:
-                if self._connection.in_transaction:
-                    self._series.clear()  # ids given in a transaction that is undone are not ours to keep
-                    self._connection.execute("ROLLBACK")
+                with transaction(self._connection):
+                    yield
+            except BaseException:
+                self._series.clear()  # ids given in a transaction that is undone are not ours to keep
+                raise
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        with self._lock, _as_store_error(self._db):
+        with self._lock, self._database.errors_named():
             yield
 
     def _series_id(self, name: str, labels: Labels) -> int:
@@ -190,15 +183,3 @@ def _labels_text(labels: Labels) -> str:
 
 def _labels_of(text: str) -> Labels:
     return msgspec.json.decode(text, type=Labels)
-
-
-@contextmanager
-def _as_store_error(db: Path) -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        raise StoreError(
-            f"the signals cannot be read or written: {error}",
-            where=str(db),
-            fix="check free space and permissions, and that no other program keeps the file locked",
-        ) from error

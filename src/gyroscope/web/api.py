@@ -74,9 +74,11 @@ def _add_labels(parts: Parts, body: bytes) -> Response:
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise InputError(f"this is not JSON: {error}", where="the body", fix="mend it", status=400) from error
     model = check_model(parts, posted.model)
-    labels, places, refused = _read_rows(posted.labels)
-    report = parts.labels.add(model, labels, wall_now())
-    refused += [(places[row], reason) for row, reason in report.refused]
+    labels, places, unread = _read_rows(posted.labels)
+    now = wall_now()
+    report = parts.labels.add(model, labels, now)
+    parts.labels.refuse(model, [(at, _text(posted.labels[at]), reason) for at, reason in unread], now)
+    refused = unread + [(places[row], reason) for row, reason in report.refused]
     rows = [{"row": row, "reason": reason} for row, reason in sorted(refused)]
     return _json({"received": len(posted.labels), **report.counts, "refused": rows})
 
@@ -91,6 +93,10 @@ def _read_rows(rows: list[msgspec.Raw]) -> tuple[list[Label], list[int], list[tu
         except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
             refused.append((place, str(error)))
     return labels, places, refused
+
+
+def _text(row: msgspec.Raw) -> str:
+    return bytes(row).decode("utf-8", "replace")
 
 
 def _label(row: LabelIn) -> Label:

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import secrets
-import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from gyroscope.clock import DAY_US, SECOND_US, EventTime, wall_now
-from gyroscope.errors import InputError, StoreError
+from gyroscope.database import Database, transaction
+from gyroscope.errors import InputError
 from gyroscope.web.key_file import first_one_wins
 
 CODE_LIFE_US = 15 * 60 * SECOND_US
@@ -51,6 +49,14 @@ class Keys:
     def __init__(self, home: Path, now: Callable[[], EventTime] = wall_now) -> None:
         self._folder = home / "keys"
         self._now = now
+        self._digests = Database(
+            self.digests_path,
+            "the keys cannot be read or written",
+            "check the folder's owner and free space",
+            _SCHEMA,
+            synchronous="FULL",
+            journal="DELETE",  # replicas look at the file's time to learn that a key came or went
+        )
 
     @property
     def api_key_path(self) -> Path:
@@ -63,7 +69,7 @@ class Keys:
 
     def create_first(self) -> FirstKeys:
         """Make the API key unless there is one, and a login code. Started twice at once, both get the same key."""
-        with _as_store_error(self._folder):
+        with self._digests.errors_named():
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             key = first_one_wins(self.api_key_path, f"gyro_{secrets.token_hex(32)}")
         self._keep("api_key", key, NEVER)
@@ -89,7 +95,7 @@ class Keys:
         Raises `InputError` (401) when it is unknown, used or too old.
         """
         digest = self._find("login", code)
-        with self._open() as database:
+        with self._digests.opened() as database:
             # Two who bring the same code at once both find it; only one of them deletes it.
             taken = database.execute("DELETE FROM digests WHERE digest = ? AND kind = 'login'", (digest,)).rowcount
         if taken != 1:
@@ -114,35 +120,12 @@ class Keys:
         return matches[0] if matches else ""
 
     def _valid(self, kind: Kind) -> list[str]:
-        with self._open() as database:
+        with self._digests.opened() as database:
             rows = database.execute("SELECT digest FROM digests WHERE kind = ? AND expires_at > ?", (kind, self._now()))
             return [str(digest) for (digest,) in rows]
 
     def _keep(self, kind: Kind, secret: str, expires_at: EventTime) -> None:
         digest = hashlib.sha256(secret.encode()).hexdigest()
-        with self._open() as database:
+        with self._digests.opened() as database, transaction(database):
             database.execute("DELETE FROM digests WHERE expires_at <= ?", (self._now(),))
             database.execute("INSERT OR IGNORE INTO digests VALUES (?, ?, ?)", (digest, kind, expires_at))
-
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        path = self.digests_path
-        with _as_store_error(path):
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            # SQLite would make the file with the mode of the umask; its journal copies the mode of the file.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            with closing(sqlite3.connect(path, timeout=5)) as database, database:
-                database.execute(_SCHEMA)
-                yield database
-
-
-@contextmanager
-def _as_store_error(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        raise StoreError(
-            f"the keys cannot be read or written: {error}",
-            where=str(path),
-            fix="check the folder's owner and free space",
-        ) from error
