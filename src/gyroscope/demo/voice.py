@@ -10,7 +10,6 @@ from types import TracebackType
 from typing import Any
 
 import orjson
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
@@ -53,7 +52,7 @@ class Voice:
         if self._console is None:
             return
         # Nine columns fit the 80 of a plain terminal without a frame.
-        table = Table(title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+        table = Table(title=title, title_justify="left", header_style="bold", box=None, padding=(0, 2, 0, 0))
         for at, name in enumerate(header):
             table.add_column(name, justify="left" if at == 0 else "right", no_wrap=True)
         for row in rows:
