@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -81,7 +82,14 @@ class Running:
 
 @pytest.fixture
 def running(trained: Trained, tmp_path: Path) -> Iterator[Running]:
-    place = Place(tmp_path / "place")
+    with started(trained, tmp_path) as running:
+        yield running
+
+
+@contextmanager
+def started(trained: Trained, folder: Path) -> Iterator[Running]:
+    """A house with the flights' model in this folder, stopped and looked after whatever happens."""
+    place = Place(folder / "place")
     place.make(free_port())
     house = House(place.settings)
     try:

@@ -30,9 +30,12 @@ RENAMED = {
     # Signal -> (its name here, what the name of its label becomes). Prometheus users look for these.
     "performance": ("model_quality", {}),
     "drift": ("drift_score", {"column": "feature"}),
+    # Only histograms may end in _count.
+    "label_count": ("labelled_rows", {}),
 }
 HELPS = {
     "model_quality": "Newest value of a metric of the model, by windows of event time.",
+    "labelled_rows": "Labels joined to rows of the newest window.",
     "drift_score": "Newest effect size w of a feature against the reference.",
 }
 MACHINE_OR_EVENT = (
