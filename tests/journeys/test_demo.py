@@ -14,22 +14,12 @@ from tests.journeys.conftest import free_port
 
 pytestmark = pytest.mark.journey
 
-DAYS = 12
+DAYS = 6
+GYRO = str(Path(sys.executable).with_name("gyro"))
 
 
-def start(folder: Path, *more: str) -> subprocess.Popen[str]:
-    argv = [
-        sys.executable,
-        "-m",
-        "gyroscope.cli",
-        "demo",
-        "--json",
-        "--port",
-        str(free_port()),
-        "--days",
-        str(DAYS),
-        *more,
-    ]
+def start(folder: Path, *more: str, days: int = DAYS) -> subprocess.Popen[str]:
+    argv = [GYRO, "demo", "--json", "--port", str(free_port()), "--days", str(days), *more]
     return subprocess.Popen(argv, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -59,11 +49,10 @@ def test_every_flight_is_answered_and_the_labels_balance(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("moment", ["loaded", "registered", "up", "progress"])
 def test_interrupted_at_any_moment_it_leaves_nothing(tmp_path: Path, moment: str) -> None:
-    demo = start(tmp_path)
+    demo = start(tmp_path, days=20)
     assert demo.stdout is not None
-    for line in demo.stdout:
-        if json.loads(line)["type"] == moment:
-            break
+    reached = next((line for line in demo.stdout if json.loads(line)["type"] == moment), None)
+    assert reached, f"the demo ended before {moment}: {demo.communicate()[1]}"
     demo.send_signal(signal.SIGINT)
     demo.communicate(timeout=90)
     assert demo.returncode not in (0, None)
@@ -79,7 +68,7 @@ def test_kept_it_goes_on_until_told(tmp_path: Path) -> None:
     settings = tmp_path / ".gyroscope-demo" / "gyroscope.yaml"
     assert still_there(tmp_path)
     down = subprocess.run(
-        [sys.executable, "-m", "gyroscope.cli", "down", "--settings", str(settings)],
+        [GYRO, "down", "--settings", str(settings)],
         capture_output=True,
         text=True,
         timeout=90,

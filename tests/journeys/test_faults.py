@@ -22,7 +22,7 @@ from gyroscope.demo.train import Trained, encode
 
 pytestmark = pytest.mark.journey
 
-N = 8_000
+N = 6_000
 
 
 def kill(running: Running, name: str, number: int = signal.SIGKILL) -> Callable[[], None]:

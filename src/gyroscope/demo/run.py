@@ -28,6 +28,7 @@ from gyroscope.monitoring.loop import Month
 from gyroscope.records import NotEnoughData
 
 REFRESH_S = 0.5
+TELL_S = 2.0
 
 
 class DemoOptions(msgspec.Struct, frozen=True):
@@ -129,7 +130,7 @@ async def _watch(house: House, progress: Progress, voice: Voice) -> None:
     bar = voice.live(progress.total)
     if bar is None:
         while True:
-            await asyncio.sleep(5)
+            await asyncio.sleep(TELL_S)
             rate = progress.answered / _seconds(began)
             voice.say(
                 "progress", progress.at, f"{progress.answered:,} of {progress.total:,} answered", per_s=round(rate)
