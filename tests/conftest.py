@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Generator
 from typing import NoReturn
 
 import pytest
@@ -14,6 +15,18 @@ def missing(reason: str) -> NoReturn:
     if os.environ.get("CI"):
         pytest.fail(f"in CI no test of a real part is skipped: {reason}", pytrace=False)
     pytest.skip(reason)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """In CI every skip is a failure, however a test came to it."""
+    report = yield
+    if report.skipped and os.environ.get("CI"):
+        report.outcome = "failed"
+        report.longrepr = f"in CI no test is skipped: {item.nodeid}: {call.excinfo and call.excinfo.value}"
+    return report
 
 
 def need(binary: str, package: str = "") -> str:
