@@ -38,6 +38,17 @@ def test_a_cell_is_the_merge_of_its_files_whatever_comes_and_goes(tmp_path):
     assert cache.dirty("m") == {CELL: True}
 
 
+def test_a_file_that_is_added_twice_counts_once(tmp_path):
+    """Two rounds that overlap, of two processes too, both believe that a file is new."""
+    cache, other = Cache(tmp_path / "monitoring.db"), Cache(tmp_path / "monitoring.db")
+    cache.add_file("m", "a", CELL.day, {CELL: fold(0.5)})
+    for one in (cache, other):
+        with one.transaction():
+            one.add_file("m", "b", CELL.day, {CELL: fold(1.5, 7.0)})
+    (whole,) = cache.cells("m", "v", ALL)
+    assert (whole.scored, whole.profile) == (3, fold(0.5, 1.5, 7.0).profile)
+
+
 def test_what_is_half_done_is_not_there(tmp_path):
     cache = Cache(tmp_path / "monitoring.db")
     with pytest.raises(KeyboardInterrupt), cache.transaction():

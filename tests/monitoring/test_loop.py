@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn import metrics as sk
 
 from gyroscope.clock import DAY_US, EventTime, parse_event_time
 from gyroscope.monitoring import window_of
-from gyroscope.records import NotEnoughData, Window
+from gyroscope.records import Feature, NotEnoughData, Window
 from gyroscope.stats.performance import auc_bound
 
 ZONE = "America/New_York"
@@ -413,3 +415,26 @@ def test_two_versions_in_one_file_are_kept_apart(house, make_rows):
     assert value(house, "predictions", version=other.version) == 40
     accuracy = value(house, "performance", metric="accuracy", version=other.version)
     assert accuracy == expected_binary(new, range(40))["accuracy"]
+
+
+def test_a_lost_file_stops_its_model_with_words(house, make_rows):
+    house.predict(make_rows(MARCH_1, 40))
+    (file,) = house.table("flights").files()
+    Path(file.path).unlink()
+    done = house.monitor.run_once(EventTime(0))
+    assert "the table cannot be read" in done.failures["flights"]
+
+
+@pytest.mark.parametrize("changed", [Feature("hour", "string", tuple(map(str, range(24)))), Feature("carrier")])
+def test_a_feature_may_change_its_type_with_a_version(house, make_rows, changed):
+    """The table then keeps it in a column of its own; both versions may lie in one file."""
+    other = house.add_version(changed)
+    rows, later = make_rows(MARCH_1, 40), make_rows(MARCH_1, 50, seed=1)
+    house.predict(rows)
+    house.predict(later, version=other, record=False)
+    house.predict(make_rows(MARCH_1, 60, seed=2))
+    house.measure()
+    assert value(house, "predictions", version=house.version.version) == 100
+    assert value(house, "predictions", version=other.version) == 50
+    for version in (house.version, other):
+        assert value(house, "missing_share", version=version.version, column=changed.name) == 0

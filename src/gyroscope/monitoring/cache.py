@@ -93,7 +93,9 @@ class Cache:
         return {path for (path,) in self._rows("SELECT path FROM files WHERE model = ?", model)}
 
     def add_file(self, model: str, path: str, day: str, folds: Mapping[Cell, Fold]) -> None:
-        """Keep a file's folds and merge them into their cells."""
+        """Keep a file's folds and merge them into their cells; one that is there already is replaced, not doubled."""
+        if self._rows("SELECT 1 FROM files WHERE model = ? AND path = ?", model, path):
+            self.drop_file(model, path)
         self._many("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", [(model, path, day)])
         for cell, fold in folds.items():
             key = (model, cell.version, cell.start, cell.day)

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from gyroscope.clock import EventTime, parse_event_time
 from gyroscope.models.blocks import Blocks, block_starts
 from gyroscope.models.reference import output_columns
-from gyroscope.records import Signature
+from gyroscope.predictions.columns import own_column
+from gyroscope.records import Feature, Signature
 from gyroscope.stats.profiles import CategoryBins, Layout, NumericBins, Profile, profile
 
 Columns = Mapping[str, NDArray[Any]]
@@ -95,7 +96,12 @@ def bare_layout(signature: Signature) -> Layout:
 def wanted_columns(signatures: Iterable[Signature]) -> list[str]:
     """The columns of the table that folding needs, for any of a model's versions."""
     known = list(signatures)
-    features = dict.fromkeys(f"feature_{name}" for signature in known for name in signature.names)
+    features = dict.fromkeys(
+        column
+        for signature in known
+        for feature in signature.features
+        for column in (f"feature_{feature.name}", own_column(feature))
+    )
     width = max((signature.width for signature in known), default=0)
     return [*WHO, *features, *(f"output_{k}" for k in range(width))]
 
@@ -144,17 +150,26 @@ def outputs_of(rows: Columns, places: NDArray[np.intp], signature: Signature) ->
 
 def features(rows: Columns, places: NDArray[np.intp], signature: Signature) -> dict[str, NDArray[Any]]:
     """The columns of a signature under their own names."""
-    return {
-        feature.name: _kind_kept(rows[f"feature_{feature.name}"][places], feature.dtype == "string")
-        for feature in signature.features
-    }
+    return {feature.name: _feature(rows, places, feature) for feature in signature.features}
 
 
-def _kind_kept(values: NDArray[Any], is_text: bool) -> NDArray[Any]:
-    """A text column that a file does not have is read as numbers, all missing."""
-    if is_text and values.dtype.kind == "f":
-        return np.full(len(values), None, dtype=object)
-    return values
+def _feature(rows: Columns, places: NDArray[np.intp], feature: Feature) -> NDArray[Any]:
+    """From the column of its own type, where another version's type has taken the plain one; else from the plain one.
+
+    A column that the rows do not have is read as numbers, all missing.
+    """
+    own, plain = rows[own_column(feature)][places], rows[f"feature_{feature.name}"][places]
+    values = own if _has_any(own) else plain
+    is_text = feature.dtype == "string"
+    if is_text == (values.dtype.kind == "O"):
+        return values
+    return np.full(len(values), None if is_text else np.nan, dtype=object if is_text else np.float64)
+
+
+def _has_any(values: NDArray[Any]) -> bool:
+    if values.dtype.kind == "O":
+        return any(value is not None for value in values)
+    return not (values.dtype.kind == "f" and bool(np.isnan(values).all()))
 
 
 def _cells(

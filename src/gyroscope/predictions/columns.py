@@ -82,8 +82,17 @@ def group_columns(
 
 def column_name(feature: Feature, known: dict[str, str]) -> str:
     """`feature_<name>`, or with the kind behind it where an earlier version gave that name another type."""
-    name, kind = f"feature_{feature.name}", KINDS[feature.dtype]
-    return name if known.get(name, DELTA_TYPES[kind]) == DELTA_TYPES[kind] else f"{name}__{kind}"
+    name, wanted = f"feature_{feature.name}", DELTA_TYPES[KINDS[feature.dtype]]
+    return name if known.get(name, wanted) == wanted else own_column(feature)
+
+
+def own_column(feature: Feature) -> str:
+    """Where a feature lies whose plain column is of another type: readers look there first.
+
+    >>> own_column(Feature("hour", "string"))
+    'feature_hour__text'
+    """
+    return f"feature_{feature.name}__{KINDS[feature.dtype]}"
 
 
 def arrow_table(groups: Sequence[dict[str, Column]]) -> Table:

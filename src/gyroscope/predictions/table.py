@@ -6,7 +6,8 @@ one may be kept under its path. This module never writes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -112,30 +113,40 @@ class Table:
                 where=str(self._path),
                 fix="choose other days",
             )
-        return arro3.core.Table.from_arrow(self._duck.cursor().sql(SELECT_ALL, params=[files]))
+        with self._errors_named():
+            return arro3.core.Table.from_arrow(self._duck.cursor().sql(SELECT_ALL, params=[files]))
 
     def _read(self, files: list[str], columns: Sequence[str]) -> dict[str, NDArray[Any]]:
-        cursor = self._duck.cursor()
-        cursor.execute(f"DESCRIBE {SELECT_ALL}", [files])
-        kinds = {row[0]: row[1] for row in cursor.fetchall()}
-        chosen = ", ".join(_select(name, kinds.get(name)) for name in columns)
-        # Names are quoted by `_select`, files are parameters.
-        found = cursor.execute(f"SELECT {chosen} FROM {SOURCE}", [files]).fetchnumpy()  # noqa: S608
+        with self._errors_named():
+            cursor = self._duck.cursor()
+            cursor.execute(f"DESCRIBE {SELECT_ALL}", [files])
+            kinds = {row[0]: row[1] for row in cursor.fetchall()}
+            chosen = ", ".join(_select(name, kinds.get(name)) for name in columns)
+            # Names are quoted by `_select`, files are parameters.
+            found = cursor.execute(f"SELECT {chosen} FROM {SOURCE}", [files]).fetchnumpy()  # noqa: S608
         return {name: _plain(found[name], kinds.get(name)) for name in columns}
 
     def _newest(self) -> DeltaTable | None:
         try:
-            if self._delta is None:
-                self._delta = DeltaTable(str(self._path))
-            else:
-                self._delta.update_incremental()
+            with self._errors_named():
+                if self._delta is None:
+                    self._delta = DeltaTable(str(self._path))
+                else:
+                    self._delta.update_incremental()
         except TableNotFoundError:
             return None
-        except DeltaError as error:
+        return self._delta
+
+    @contextmanager
+    def _errors_named(self) -> Iterator[None]:
+        try:
+            yield
+        except TableNotFoundError:
+            raise
+        except (DeltaError, duckdb.Error) as error:
             raise StoreError(
                 f"the table cannot be read: {error}", where=str(self._path), fix="run gyro doctor"
             ) from error
-        return self._delta
 
 
 def _select(name: str, kind: str | None) -> str:
