@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -68,6 +69,16 @@ def test_a_kill_takes_grandchildren_along(tmp_path: Path) -> None:
 def test_missing_program_is_named(tmp_path: Path) -> None:
     with pytest.raises(ProcessError, match=r"a cannot be started: .*nowhere"):
         spawn(ProcessSpec("a", ("/nowhere/at/all",)), tmp_path)
+
+
+def test_a_process_that_nobody_can_hold_is_not_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(pid: int) -> int:
+        raise OSError(errno.EMFILE, f"no descriptor for {pid}")
+
+    monkeypatch.setattr(os, "pidfd_open", full)
+    with pytest.raises(OSError, match="no descriptor"):
+        spawn(SLEEPER, tmp_path)
+    assert marked(tmp_path) == set()
 
 
 def test_adopts_only_the_very_process(sleeper: Child) -> None:

@@ -64,8 +64,10 @@ def settle(house: House, version: Version, *, sent: int, labels: int) -> Settled
         if measured == sent and joined == labels:
             return _count(house)
         if machine_now() > until:
+            books = _count(house)
             raise ProcessError(
-                f"not everything was measured: {measured} of {sent} predictions, {joined} of {labels} labels",
+                f"not everything was measured: {measured} of {sent} predictions, {joined} of {labels} labels; "
+                f"answered rows in the table: {books.answered_rows} of {books.answered_ids} requests; {books.labels}",
                 where=str(house.logs),
                 fix="look into control.log and recorder.log there",
             )
@@ -80,7 +82,9 @@ def _sum(house: House, version: Version, name: str) -> int:
 
 def _count(house: House) -> Settled:
     files = [file.path for file in house.table(MODEL).files()]
-    with duckdb.connect() as connection:
-        rows, ids = connection.execute(COUNTED, [files]).fetchall()[0]
+    rows = ids = 0
+    if files:
+        with duckdb.connect() as connection:
+            rows, ids = connection.execute(COUNTED, [files]).fetchall()[0]
     by_state = house.labels.counts(MODEL)
     return Settled(rows, ids, sum(by_state.values()), by_state)

@@ -81,7 +81,13 @@ def spawn(spec: ProcessSpec, run_dir: Path) -> Child:
             )
     except OSError as error:
         raise ProcessError(f"{spec.name} cannot be started: {error}", where=" ".join(spec.argv)) from error
-    return Child(own.pid, procfs.start_ticks(own.pid), os.pidfd_open(own.pid), own)
+    try:
+        return Child(own.pid, procfs.start_ticks(own.pid), os.pidfd_open(own.pid), own)
+    except OSError:
+        # Out of descriptors: nobody would hold this one, and the next try would start its twin beside it.
+        kill_group(own.pid)
+        own.wait()
+        raise
 
 
 def adopt(entry: Entry) -> Child | None:
