@@ -6,11 +6,13 @@ Every process and command builds one `House` from the settings. It holds paths a
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gyroscope.errors import ModelError, did_you_mean
+from gyroscope.errors import ModelError, StoreError, did_you_mean
 from gyroscope.models.routes import Routes
 from gyroscope.models.store import ModelStore
 from gyroscope.records import Signature
@@ -44,6 +46,7 @@ class House:
         """Private folders: keys, predictions and sockets are nobody else's business."""
         for folder in (self.home, self.run_dir, self.logs, self.home / "tables", self.runtime):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _check_own(self.runtime)
         for name in ("sockets", "pulses", "segments"):
             (self.runtime / name).mkdir(exist_ok=True, mode=0o700)
 
@@ -108,6 +111,17 @@ class House:
 
         return Monitor(
             self.settings.monitoring, self.models, self.table, self.labels, self.signals, self.home / "monitoring.db"
+        )
+
+
+def _check_own(folder: Path) -> None:
+    """Anybody may write below /dev/shm: whoever made the folder first could swap the sockets and the log in it."""
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise StoreError(
+            "this folder is not ours alone: another user could read keys and forge predictions there",
+            where=str(folder),
+            fix="remove it, or set runtime_dir to a folder of your own that nobody else may write to",
         )
 
 
