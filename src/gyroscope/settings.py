@@ -98,9 +98,7 @@ class Monitoring(Section, frozen=True):
         Literal["1h", "6h", "1d", "7d"], Meta(description="length of a window; days start at midnight of the time zone")
     ] = "1d"
     timezone: Annotated[str, Meta(description="time zone of days and windows, such as America/New_York")] = "UTC"
-    every_s: Annotated[
-        float, Meta(ge=0.05, le=3_600, description="seconds between two rounds of recording and measuring")
-    ] = 1.0
+    every_s: Annotated[float, Meta(ge=0.05, le=3_600, description="seconds between two rounds of measuring")] = 1.0
     label_wait_days: Annotated[
         int, Meta(ge=0, le=3_650, description="days a label may wait for its prediction before it is set aside")
     ] = 30
@@ -320,6 +318,13 @@ def _check_values(settings: Settings, place: _Place) -> None:
             where=str(place.child("monitoring").child("timezone")),
             fix="a name such as America/New_York or UTC",
         ) from error
+    reference = settings.monitoring.reference
+    if not reference.first_days and not reference.first_rows:
+        raise SettingsError(
+            "no reference can be made of 0 days and 0 rows",
+            where=str(place.child("monitoring").child("reference")),
+            fix="set first_days or first_rows",
+        )
     if not settings.door.allow_remote and not is_loopback(settings.door.host):
         raise SettingsError(
             f"{settings.door.host} can be reached from other machines",

@@ -38,7 +38,6 @@ def test_many_lines_come_in_portions(here):
         ("id,value\na,1\n", ":1"),
         ("request_id\na\n", ":1"),
         ("request_id,value,when\na,1,2\n", ":1"),
-        ("request_id,value,row\na,1,first\n", ":2 row"),
         ("request_id,value\na,1,2\n", ":2"),
         ("", ":1"),
     ],
@@ -55,3 +54,10 @@ def test_a_missing_file_fails_in_words(gyro, here):
     ended = gyro("labels", "add", "none.csv", "--model", "churn")
     assert ended.code == 2
     assert "cannot be read" in ended.err
+
+
+def test_a_cell_that_is_no_number_is_left_to_the_server_to_refuse(here):
+    ((lines, labels),) = batches(here, "request_id,value,row\na,1,first\nb,0,1\n")
+    assert lines == [2, 3]
+    assert labels[0]["row"] == "first"
+    assert labels[1] == {"request_id": "b", "value": 0.0, "row": 1}

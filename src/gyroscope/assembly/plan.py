@@ -10,7 +10,7 @@ import sys
 from functools import cache
 
 from gyroscope.assembly.house import House
-from gyroscope.errors import ModelError
+from gyroscope.errors import ModelError, ProcessError
 from gyroscope.records import NotEnoughData
 from gyroscope.settings import ModelPolicy
 from gyroscope.supervisor.door import find_binary
@@ -77,10 +77,17 @@ def _replicas(house: House, *, with_door: bool) -> tuple[ProcessSpec, ...]:
         for route in house.routes.routes(model)
         for slot in range(wanted_size(house, model))
     ]
-    if not with_door and len(specs) > 1:
-        # One port, one listener: more needs a door.
-        return tuple(specs[:1])
-    return tuple(specs)
+    if with_door or len(specs) < 2:
+        return tuple(specs)
+    models = {spec.model for spec in specs}
+    if len(models) > 1:
+        raise ProcessError(
+            f"without HAProxy only one model can be served, not {', '.join(sorted(models))}",
+            where=str(house.settings_path),
+            fix="install HAProxy 2.6 or newer, or pip install 'gyroscope[haproxy]'",
+        )
+    # One port, one listener: `gyro doctor` says what a door would add.
+    return tuple(specs[:1])
 
 
 def _replica(house: House, model: str, version: str, slot: int) -> ProcessSpec:

@@ -20,12 +20,14 @@ from gyroscope.demo.wire import Answer, Connection
 
 LABEL_BATCH = 1_000
 PATIENCE_S = 30.0
+# The id makes it safe: no replica free, a replica that died under the request, one that was too slow.
+TRY_AGAIN = (502, 503, 504)
 # Control may be restarting: half a minute in all.
 LABEL_WAITS_S = (0.05, 0.1, 0.2, 0.5, 1, 2, 4, 8, 8, 8, 0)
 
 
 class Target(msgspec.Struct, frozen=True):
-    """Where to send. `retries` is how often a broken connection or a 503 is tried again with the same id."""
+    """Where to send. `retries`: how often a broken connection, 502, 503 or 504 is tried again."""
 
     host: str
     port: int
@@ -116,7 +118,7 @@ class _Run:
             except (OSError, TimeoutError) as error:
                 self.failures.append(f"{self._flights.ids[at]}: {type(error).__name__}: {error}")
             else:
-                if answer.status != 503 or attempt == self._target.retries:
+                if answer.status not in TRY_AGAIN or attempt == self._target.retries:
                     return answer
             if attempt < self._target.retries:
                 self._progress.retried += 1

@@ -176,7 +176,7 @@ def _tell_months(voice: Voice, by_month: list[Month], at: EventTime) -> None:
 
 def _done(voice: Voice, options: DemoOptions, replayed: Replayed, settled: Settled, began: MachineTime) -> bool:
     progress = replayed.progress
-    balanced = settled.received == sum(settled.labels.values())
+    balanced = settled.received == progress.labels_sent
     if settled.answered_rows != progress.answered:
         raise ProcessError(
             f"{progress.answered} flights were answered, {settled.answered_rows} answered rows are in the table",

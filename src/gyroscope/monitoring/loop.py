@@ -123,6 +123,9 @@ class Monitor:
                     self._one_model(model, now, final, done)
                 except GyroscopeError as error:
                     done.failures[model] = str(error)
+                except Exception as error:
+                    LOG.exception("measuring %s met a fault of its own", model)
+                    done.failures[model] = repr(error)
             for model, failure in done.failures.items() - self._failures.items():
                 LOG.error("measuring %s: %s", model, failure)
             self._failures = done.failures

@@ -69,6 +69,9 @@ class Recorder:
                 self.failures.pop(model, None)
             except (GyroscopeError, DatabaseError, OSError) as error:
                 self._failed(model, error)
+            except Exception as error:
+                LOG.exception("recording %s met a fault of its own", model)
+                self._failed(model, error)
         return rows
 
     def run_forever(self, stop: threading.Event) -> None:

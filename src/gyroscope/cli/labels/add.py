@@ -92,7 +92,7 @@ def _label(row: dict[str, Any], where: str) -> dict[str, Any]:
     label: dict[str, Any] = {"request_id": cells.get("request_id", ""), "value": _value(cells.get("value", ""))}
     for name in ("row", "version"):
         if name in cells:
-            label[name] = _whole(cells[name], f"{where} {name}")
+            label[name] = _whole(cells[name])
     if "labeled_at" in cells:
         label["labeled_at"] = cells["labeled_at"]
     return label
@@ -105,8 +105,9 @@ def _value(text: str) -> float | str:
         return text
 
 
-def _whole(text: str, where: str) -> int:
+def _whole(text: str) -> int | str:
+    """What is no whole number goes as it is: the server refuses that label alone, counts it and says why."""
     try:
         return int(text)
-    except ValueError as error:
-        raise LabelError(f"{text!r} is not a whole number", where=where, fix="0, 1, 2 ...") from error
+    except ValueError:
+        return text
