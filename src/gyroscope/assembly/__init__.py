@@ -4,6 +4,6 @@ The command line, the demo and the processes themselves (`python -m gyroscope.as
 """
 
 from gyroscope.assembly.house import House
-from gyroscope.assembly.lifecycle import Status, UpReport, down, new_link, status, up
+from gyroscope.assembly.lifecycle import UpReport, address, down, new_link, status, up
 
-__all__ = ["House", "Status", "UpReport", "down", "new_link", "status", "up"]
+__all__ = ["House", "UpReport", "address", "down", "new_link", "status", "up"]

@@ -18,7 +18,6 @@ from gyroscope.clock import machine_now, wall_now
 from gyroscope.monitoring.traffic import Traffic
 from gyroscope.supervisor.wanted import WANTED_FILE, Wanted, read_wanted, write_wanted
 from gyroscope.web.app import create_app
-from gyroscope.web.parts import Parts
 
 LOG = logging.getLogger(__name__)
 SAMPLE_S = 1.0
@@ -30,7 +29,7 @@ def run_control(settings_path: Path) -> None:
     house = House(settings_path)
     stop = threading.Event()
     loops = [
-        threading.Thread(target=_repeat, args=("monitor", step, every_s, stop), daemon=True, name=name)
+        threading.Thread(target=_repeat, args=(name, step, every_s, stop), daemon=True, name=name)
         for name, step, every_s in (
             ("monitor", lambda: house.monitor.run_once(wall_now()), house.settings.monitoring.every_s),
             ("watch", _watch(house), SAMPLE_S),
@@ -46,20 +45,13 @@ def run_control(settings_path: Path) -> None:
 
 
 def _config(house: House) -> uvicorn.Config:
-    app = create_app(
-        Parts(
-            settings=house.settings,
-            models=house.models,
-            routes=house.routes,
-            labels=house.labels,
-            signals=house.signals,
-            keys=house.keys,
-            run_dir=house.run_dir,
-            runtime=house.runtime,
-        )
-    )
     config = uvicorn.Config(
-        app, loop="uvloop", http="httptools", access_log=False, server_header=False, log_level="warning"
+        create_app(house.parts),
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        server_header=False,
+        log_level="warning",
     )
     if read_wanted(house.run_dir / WANTED_FILE).door:
         config.uds = str(house.socket("control"))

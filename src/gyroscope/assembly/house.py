@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gyroscope.predictions.table import Table
     from gyroscope.signals.store import Signals
     from gyroscope.web.keys import Keys
+    from gyroscope.web.parts import Parts
 
 
 class House:
@@ -104,6 +105,22 @@ class House:
 
     def zone_of(self, model: str) -> str:
         return self.settings.monitoring.timezone
+
+    @cached_property
+    def parts(self) -> Parts:
+        """What the pages and the API are made of."""
+        from gyroscope.web.parts import Parts
+
+        return Parts(
+            settings=self.settings,
+            models=self.models,
+            routes=self.routes,
+            labels=self.labels,
+            signals=self.signals,
+            keys=self.keys,
+            run_dir=self.run_dir,
+            runtime=self.runtime,
+        )
 
     @cached_property
     def monitor(self) -> Monitor:

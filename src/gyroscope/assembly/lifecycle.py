@@ -11,10 +11,10 @@ from pathlib import Path
 import msgspec
 
 from gyroscope.assembly.house import House
-from gyroscope.assembly.plan import check_room, control_port, haproxy, wanted, wanted_size
-from gyroscope.records import Route
+from gyroscope.assembly.plan import check_room, control_port, haproxy, wanted
 from gyroscope.supervisor import client
 from gyroscope.supervisor.wanted import WANTED_FILE, write_wanted
+from gyroscope.web.overview import Overview, overview
 
 
 class UpReport(msgspec.Struct, frozen=True):
@@ -24,35 +24,6 @@ class UpReport(msgspec.Struct, frozen=True):
     link: str
     api_key_path: str
     models: tuple[str, ...]
-
-
-class ProcessStatus(msgspec.Struct, frozen=True):
-    """One process as the supervisor sees it."""
-
-    name: str
-    kind: str
-    state: str
-    pid: int
-    restarts: int
-    reason: str
-
-
-class ModelStatus(msgspec.Struct, frozen=True):
-    """One model: its routes, how many replicas are wanted, and its labels by state."""
-
-    name: str
-    routes: tuple[Route, ...]
-    replicas: int
-    labels: dict[str, int]
-
-
-class Status(msgspec.Struct, frozen=True):
-    """Everything `gyro status` shows."""
-
-    running: bool
-    address: str
-    processes: tuple[ProcessStatus, ...]
-    models: tuple[ModelStatus, ...]
 
 
 def up(settings_path: Path) -> UpReport:
@@ -89,19 +60,9 @@ def down(settings_path: Path) -> list[str]:
     return stopped
 
 
-def status(settings_path: Path) -> Status:
+def status(settings_path: Path) -> Overview:
     """What runs and what is wanted, without asking any process but the supervisor's state file."""
-    house = House(settings_path)
-    seen = client.status(house.run_dir)
-    processes = tuple(
-        ProcessStatus(one["name"], one["kind"], one["state"], one["pid"], one["restarts"], one["reason"])
-        for one in seen["processes"]
-    )
-    models = tuple(
-        ModelStatus(name, tuple(house.routes.routes(name)), wanted_size(house, name), house.labels.counts(name))
-        for name in house.models.models()
-    )
-    return Status(seen["running"], address(house), processes, models)
+    return overview(House(settings_path).parts)
 
 
 def new_link(house: House) -> str:

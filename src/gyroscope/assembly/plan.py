@@ -11,8 +11,6 @@ from functools import cache
 
 from gyroscope.assembly.house import House
 from gyroscope.errors import ModelError, ProcessError
-from gyroscope.records import NotEnoughData
-from gyroscope.settings import ModelPolicy
 from gyroscope.supervisor.door import find_binary
 from gyroscope.supervisor.wanted import DoorSpec, ProcessSpec, Wanted
 
@@ -51,13 +49,6 @@ def control_port(house: House) -> int:
     return house.settings.door.port + 1
 
 
-def wanted_size(house: House, model: str) -> int:
-    """Replicas of each routed version: the stored size, else the settings."""
-    size = house.routes.size(model)
-    policy = house.settings.models.get(model, ModelPolicy())
-    return policy.replicas if isinstance(size, NotEnoughData) else size.replicas
-
-
 def _service(house: House, name: str, *, with_door: bool) -> ProcessSpec:
     is_recorder = name == "recorder"
     return ProcessSpec(
@@ -75,7 +66,7 @@ def _replicas(house: House, *, with_door: bool) -> tuple[ProcessSpec, ...]:
         _replica(house, route.model, route.version, slot)
         for model in house.models.models()
         for route in house.routes.routes(model)
-        for slot in range(wanted_size(house, model))
+        for slot in range(house.routes.replicas(model, house.settings))
     ]
     if with_door or len(specs) < 2:
         return tuple(specs)

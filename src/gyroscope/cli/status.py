@@ -15,19 +15,23 @@ def status(settings: SettingsOption = None, as_json: JsonOption = False) -> None
     """Show processes, models, routes and labels."""
     from gyroscope import assembly
 
-    found = assembly.status(settings_path(settings))
+    path = settings_path(settings)
+    found = assembly.status(path)
     is_well = found.running and all(process.state == "ready" for process in found.processes)
     if as_json:
         print_json(found)
     else:
-        say(f"{'up' if found.running else 'down'}  {found.address}")
+        say(f"{'up' if found.running else 'down'}  {assembly.address(assembly.House(path))}")
         print_table(
             ("process", "kind", "state", "pid", "restarts", "reason"),
             [(one.name, one.kind, one.state, one.pid, one.restarts, one.reason) for one in found.processes],
         )
         print_table(
             ("model", "versions", "replicas", "labels"),
-            [(one.name, _routes(one.routes), one.replicas, _counts(one.labels)) for one in found.models],
+            [
+                (one.name, _routes(one.routes), f"{one.replicas_ready} of {one.replicas_wanted}", _counts(one.labels))
+                for one in found.models
+            ],
         )
     if not is_well:
         raise typer.Exit(1)

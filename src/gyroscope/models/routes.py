@@ -17,6 +17,7 @@ from gyroscope.database import Database, transaction
 from gyroscope.errors import ModelError, StoreError, did_you_mean
 from gyroscope.models.store import ModelStore
 from gyroscope.records import NotEnoughData, Route, Size
+from gyroscope.settings import ModelPolicy, Settings
 
 SHARE_TOLERANCE = 1e-9
 REPLICA_LIMIT = 1_000
@@ -104,6 +105,12 @@ class Routes:
         """The wanted size, or that nobody has set one."""
         found = self._newest(model, "size")
         return msgspec.json.decode(found[1], type=Size) if found else NotEnoughData(f"no size was set for {model}")
+
+    def replicas(self, model: str, settings: Settings) -> int:
+        """The wanted size, or what the settings say where nobody has set one."""
+        size = self.size(model)
+        policy = settings.models.get(model, ModelPolicy())
+        return policy.replicas if isinstance(size, NotEnoughData) else size.replicas
 
     def revision(self, model: str, kind: Kind) -> int:
         """The number of the newest change, for `expected`; 0 when there is none."""

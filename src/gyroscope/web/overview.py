@@ -8,8 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from gyroscope.errors import ProcessError
-from gyroscope.records import NotEnoughData, Route
-from gyroscope.settings import ModelPolicy
+from gyroscope.records import Route
 from gyroscope.supervisor import client
 from gyroscope.supervisor.state import RunDir
 from gyroscope.web.parts import Parts
@@ -89,7 +88,5 @@ def last_events(parts: Parts, most: int = 12) -> list[Event]:
 
 def _model(parts: Parts, name: str, processes: tuple[ProcessSeen, ...]) -> ModelSeen:
     ready = sum(one.kind == "replica" and one.model == name and one.state == "ready" for one in processes)
-    size = parts.routes.size(name)
-    policy = parts.settings.models.get(name, ModelPolicy())
-    wanted = policy.replicas if isinstance(size, NotEnoughData) else size.replicas
+    wanted = parts.routes.replicas(name, parts.settings)
     return ModelSeen(name, tuple(parts.routes.routes(name)), ready, wanted, parts.labels.counts(name))
