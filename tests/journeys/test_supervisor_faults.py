@@ -37,7 +37,7 @@ def test_killed_replicas_cost_no_request(tmp_path: Path, binary: str) -> None:
             until(lambda name=name: rig.pid(name) in {one.pid for one in load.sent[-20:]})
     assert load.failures() == []
     assert len({one.id for one in load.sent}) == len(load.sent)
-    print(f"\n4 kills, {len(load.sent)} requests, 0 failed, slowest {max(one.seconds for one in load.sent):.3f} s")
+    print(f"\n4 kills, {told(load)}, slowest {max(one.seconds for one in load.sent):.3f} s")
 
 
 @both
@@ -69,7 +69,7 @@ def test_frozen_replica_is_out_within_a_second(tmp_path: Path, binary: str) -> N
         assert "stopped by a signal" in rig.events()
     assert load.failures() == []
     assert max(spans) <= 1.0
-    print(f"\nfrozen -> out: {', '.join(f'{span:.3f}' for span in spans)} s; {len(load.sent)} requests, 0 failed")
+    print(f"\nfrozen -> out: {', '.join(f'{span:.3f}' for span in spans)} s; {told(load)}")
 
 
 @both
@@ -103,6 +103,11 @@ def test_killed_door_listens_again_complete(tmp_path: Path, binary: str) -> None
         assert {int(rig.request()[1]["x-pid"]) for _ in range(20)} == {rig.pid("echo-v-0"), rig.pid("echo-v-1")}
     assert max(outages) <= 0.5
     print(f"\ndoor killed -> first answer: {', '.join(f'{1000 * outage:.0f}' for outage in outages)} ms")
+
+
+def told(load: Load) -> str:
+    """What a load came to, for the printed figures."""
+    return f"{len(load.sent)} requests, 0 failed, {load.resent} sent again"
 
 
 def test_frozen_door_is_replaced(tmp_path: Path) -> None:

