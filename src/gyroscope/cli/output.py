@@ -13,6 +13,7 @@ import msgspec
 import typer
 
 from gyroscope.errors import GyroscopeError
+from gyroscope.records import Route
 
 
 def say(text: str) -> None:
@@ -65,3 +66,8 @@ def plain(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() or char in "\n\t" else repr(char)[1:-1] for char in text)
+
+
+def routes_text(routes: Iterable[Route]) -> str:
+    """Which version gets which share, in one line; empty when none is served."""
+    return ", ".join(f"{route.version} {route.share:.0%}" for route in routes)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typer
 
 from gyroscope.cli.options import JsonOption, SettingsOption, settings_path
-from gyroscope.cli.output import print_json, print_table, say
+from gyroscope.cli.output import print_json, print_table, routes_text, say
 
 
 def status(settings: SettingsOption = None, as_json: JsonOption = False) -> None:
@@ -29,16 +29,17 @@ def status(settings: SettingsOption = None, as_json: JsonOption = False) -> None
         print_table(
             ("model", "versions", "replicas", "labels"),
             [
-                (one.name, _routes(one.routes), f"{one.replicas_ready} of {one.replicas_wanted}", _counts(one.labels))
+                (
+                    one.name,
+                    routes_text(one.routes) or "none served",
+                    f"{one.replicas_ready} of {one.replicas_wanted}",
+                    _counts(one.labels),
+                )
                 for one in found.models
             ],
         )
     if not is_well:
         raise typer.Exit(1)
-
-
-def _routes(routes: object) -> str:
-    return ", ".join(f"{route.version} {route.share:.0%}" for route in routes) or "none served"  # type: ignore[attr-defined]
 
 
 def _counts(labels: dict[str, int]) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from gyroscope.cli.options import JsonOption, ModelArgument, SettingsOption, settings_path
-from gyroscope.cli.output import print_json, say
+from gyroscope.cli.output import print_json, routes_text, say
 from gyroscope.clock import wall_now
 
 
@@ -36,5 +36,5 @@ def serve(
     if as_json:
         print_json({"before": before, "after": [wanted], "changed": not dry_run and before != [wanted]})
     else:
-        was = ", ".join(f"{route.version} {route.share:.0%}" for route in before) or "none"
+        was = routes_text(before) or "none"
         say(f"{'would serve' if dry_run else 'serving'} {model} {chosen.version} (before: {was})")

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gyroscope.cli.options import JsonOption, ModelArgument, SettingsOption, settings_path
-from gyroscope.cli.output import print_json, print_table, say
+from gyroscope.cli.output import print_json, print_table, routes_text, say
 from gyroscope.clock import iso
+from gyroscope.records import Size
 
 if TYPE_CHECKING:
     from gyroscope.assembly import House
-    from gyroscope.records import Version
+    from gyroscope.records import Route, Version
 
 
 def show(
@@ -75,9 +76,7 @@ def _reference(house: House, version: Version) -> str:
     return f"{reference.total.n} rows, {reference.outcomes.n} with an outcome, in {len(reference.windows)} windows"
 
 
-def _value(value: object) -> str:
-    from gyroscope.records import Size
-
+def _value(value: tuple[Route, ...] | Size) -> str:
     if isinstance(value, Size):
         return str(value.replicas)
-    return ", ".join(f"{route.version} {route.share:.0%}" for route in value)  # type: ignore[attr-defined]
+    return routes_text(value)
