@@ -15,6 +15,7 @@ from gyroscope.clock import EventTime
 Dtype = Literal["float64", "float32", "int64", "bool", "string"]
 Task = Literal["binary", "multiclass", "regression"]
 RunnerName = Literal["onnx", "lightgbm", "python"]
+Role = Literal["keep", "hash", "drop", "pii"]
 
 
 class NotEnoughData(msgspec.Struct, frozen=True, tag=True):
@@ -24,12 +25,27 @@ class NotEnoughData(msgspec.Struct, frozen=True, tag=True):
 
 
 class Feature(msgspec.Struct, frozen=True):
-    """One input column. `categories` fixes the codes of a string column; `nullable` allows missing values."""
+    """One input column. `categories` fixes the codes of a string column; `nullable` allows missing values.
+
+    `role` says what the log may hold of it: the value, a keyed digest of it, or nothing; `pii` is a digest for a text,
+    nothing for a number.
+    """
 
     name: str
     dtype: Dtype = "float64"
     categories: tuple[str, ...] = ()
     nullable: bool = True
+    role: Role = "keep"
+
+    @property
+    def is_hashed(self) -> bool:
+        """Whether the log and references hold a digest instead of the value."""
+        return self.role == "hash" or (self.role == "pii" and self.dtype == "string")
+
+    @property
+    def is_logged(self) -> bool:
+        """Whether the log and references hold anything of it."""
+        return self.role == "keep" or self.is_hashed
 
 
 class Signature(msgspec.Struct, frozen=True):
@@ -53,6 +69,25 @@ class Signature(msgspec.Struct, frozen=True):
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(feature.name for feature in self.features)
+
+    @property
+    def as_logged(self) -> Signature:
+        """The signature as the table and references know it: a hashed feature is a text of any value.
+
+        >>> private = Signature("binary", (Feature("age", role="drop"), Feature("plan", "string", ("a",), role="hash")))
+        >>> [(feature.name, feature.categories) for feature in private.as_logged.features]
+        [('plan', ())]
+        """
+        logged = [feature for feature in self.features if feature.is_logged]
+        if len(logged) == len(self.features) and not any(feature.is_hashed for feature in logged):
+            return self
+        return msgspec.structs.replace(self, features=tuple(_digested(feature) for feature in logged))
+
+
+def _digested(feature: Feature) -> Feature:
+    if not feature.is_hashed:
+        return feature
+    return msgspec.structs.replace(feature, dtype="string", categories=())
 
 
 class Version(msgspec.Struct, frozen=True):

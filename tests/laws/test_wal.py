@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from gyroscope.predictions.wal import Layout, LogEntry, decode, encode, scan
+from gyroscope.predictions.wal import VARIANTS, Layout, LogEntry, decode, encode, scan
 from gyroscope.records import Feature, Signature
 
 LAYOUT = Layout(
@@ -41,6 +41,9 @@ def entries(draw: st.DrawFn) -> LogEntry:
         client_id=draw(TEXT),
         entity_key=draw(TEXT),
         error=draw(TEXT),
+        variant=draw(st.sampled_from(VARIANTS)),
+        weight=draw(st.integers(1, 2**32 - 1)),
+        ingested=draw(st.booleans()),
     )
 
 

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 from google_crc32c import value as crc32c
 
 from gyroscope.errors import StoreError
-from gyroscope.predictions.wal import HEADER, HEADER_BYTES, MISSING, PREFIX, UNSEEN, Layout, decode, encode, scan
+from gyroscope.predictions.wal import (
+    HEADER,
+    HEADER_BYTES,
+    MISSING,
+    PREFIX,
+    SEAL,
+    SEGMENT_HEAD,
+    UNSEEN,
+    Layout,
+    decode,
+    encode,
+    readdress,
+    scan,
+    seal,
+    segment_head,
+)
 from gyroscope.records import Feature, Signature
 
 
@@ -53,11 +69,12 @@ def test_an_error_has_a_record_without_arrays(entry, layout):  # type: ignore[no
 def test_numpy_alone_can_decode_a_record(entry, layout):  # type: ignore[no-untyped-def]
     data = encode(entry(2), layout)
     fields = HEADER.unpack_from(data, PREFIX.size)
-    rows, numeric, category = fields[7], fields[10], fields[11]
+    rows, numeric, category, outputs = fields[7], fields[12], fields[13], fields[14]
     block = np.frombuffer(data, dtype="<f8", count=rows * numeric, offset=HEADER_BYTES).reshape(rows, numeric)
-    codes = np.frombuffer(data, dtype="<i4", count=rows * category, offset=HEADER_BYTES + block.nbytes)
-    assert block.tolist() == [[1.5, 2.0, 0.0]]
-    assert codes.tolist() == [2]
+    answer = np.frombuffer(data, dtype="<f8", count=rows * outputs, offset=HEADER_BYTES + block.nbytes)
+    codes = np.frombuffer(data, "<i4", count=rows * category, offset=HEADER_BYTES + block.nbytes + answer.nbytes)
+    assert (block.tolist(), answer.tolist(), codes.tolist()) == ([[1.5, 2.0, 0.0]], [0.25], [2])
+    assert (HEADER_BYTES, len(data) % 8) == (96, 0)
 
 
 @pytest.mark.parametrize(
@@ -72,6 +89,9 @@ def test_numpy_alone_can_decode_a_record(entry, layout):  # type: ignore[no-unty
         {"matrix": np.array([[0.0, 0.0, 0.0, 0.0], [0.0, -3.0, 0.0, 0.0]]), "outputs": np.zeros((2, 1))},
         {"outputs": np.zeros((1, 2))},
         {"unseen": [(0, 0, "no category column")]},
+        {"unseen": [(1, 1, "no such row")]},
+        {"weight": 0},
+        {"variant": "green"},
     ],
     ids=lambda spoil: ",".join(spoil),
 )
@@ -96,6 +116,73 @@ def test_a_record_of_another_schema_is_not_decoded(entry, layout):  # type: igno
     record = scan(encode(entry(1), layout), sealed=True).records[0]
     with pytest.raises(StoreError, match="another schema"):
         decode(record, Layout(Signature("binary", (Feature("other"),))))
+
+
+def test_variant_weight_and_origin_travel(entry, layout):  # type: ignore[no-untyped-def]
+    data = encode(entry(1, variant="shadow", weight=8, ingested=True), layout, 3, 41)
+    record = scan(data, sealed=True, segment=3).records[0]
+    after = decode(record, layout)
+    assert (after.variant, after.weight, after.ingested, record.sequence) == ("shadow", 8, True, 41)
+
+
+def test_a_record_can_be_given_another_place(entry, layout):  # type: ignore[no-untyped-def]
+    data = encode(entry(1), layout, 3, 41)
+    assert readdress(data, 9, 2) == encode(entry(1), layout, 9, 2)
+    assert readdress(data, 3, 41) == data
+
+
+PRIVATE = Signature(
+    "binary",
+    (
+        Feature("age", role="pii"),
+        Feature("mail", "string", ("a", "b"), role="pii"),
+        Feature("plan", "string", ("x", "y")),
+        Feature("income", role="drop"),
+        Feature("account", "int64", role="hash"),
+        Feature("visits"),
+    ),
+)
+
+
+def test_what_is_dropped_or_hashed_is_in_no_block(entry):  # type: ignore[no-untyped-def]
+    layout = Layout(PRIVATE)
+    assert [feature.name for feature in layout.logged] == ["mail", "plan", "account", "visits"]
+    assert [feature.dtype for feature in layout.logged] == ["string", "string", "string", "float64"]
+    assert (layout.logged_at, layout.hashed) == ((1, 2, 4, 5), {1, 4})
+    some = entry(1, rows=2)
+    some.matrix = np.array([[51.0, 0, 1, 9e9, 77, 3], [52.0, 1, np.nan, 9e9, 78, 4]])
+    some.unseen = [(0, 1, "00ff00ff00ff00ff"), (1, 2, "new plan")]
+    for kept in (some, _first_row(some)):
+        record = scan(encode(kept, layout), sealed=True).records[0]
+        assert np.frombuffer(record.numeric).tolist() == [3, 4][: record.rows]
+        assert np.frombuffer(record.category, "<i4").tolist() == [1, UNSEEN][: record.rows]
+        assert list(record.unseen) == kept.unseen
+
+
+def _first_row(entry):  # type: ignore[no-untyped-def]
+    return msgspec.structs.replace(
+        entry, matrix=entry.matrix[:1], outputs=entry.outputs[:1], unseen=[text for text in entry.unseen if not text[0]]
+    )
+
+
+@pytest.mark.parametrize("text", [(0, 1, "ann@example.com"), (0, 3, "00ff00ff00ff00ff"), (0, 0, "51")])
+def test_a_text_that_the_log_may_not_hold_is_refused(entry, text):  # type: ignore[no-untyped-def]
+    some = entry(1)
+    some.matrix, some.unseen = np.array([[51.0, 0, 1, 9e9, 77, 3]]), [text]
+    with pytest.raises(StoreError, match="column"):
+        encode(some, Layout(PRIVATE))
+
+
+def test_a_role_changes_the_schema():  # type: ignore[no-untyped-def]
+    plain = Signature("binary", (Feature("age"),))
+    assert Layout(plain).schema_id != Layout(Signature("binary", (Feature("age", role="drop"),))).schema_id
+
+
+def test_head_and_seal_check_themselves():
+    head, tail = segment_head(7, 9, 5, 300), seal(7, 300)
+    assert (len(head), len(tail)) == (64, 32)
+    assert SEGMENT_HEAD.unpack(head) == (b"\xa9GYSEG2\n", 2, 0, 0, 7, 9, 5, 300, crc32c(head[:60]))
+    assert SEAL.unpack(tail) == (b"\xa9GYEND2\n", 7, 300, 0, crc32c(tail[:28]))
 
 
 def test_a_torn_tail_waits_while_live_and_is_damage_when_sealed(entry, layout):  # type: ignore[no-untyped-def]

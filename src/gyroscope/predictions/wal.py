@@ -1,14 +1,16 @@
-"""The record that a replica writes before it answers, and the reader that survives damage.
+"""The record that a replica writes before it answers: format 2 of the log, and what of a signature goes into it.
 
-A record is one fixed little-endian header, one row-major block per dtype (float64 inputs, int32 category codes, float64
-outputs) and a tail of strings, so numpy alone can decode it. `log.py` encodes, `segments.py` scans. No file is opened.
+A segment is a head, records, and a seal when its writer closed it. A record is one fixed little-endian header, one
+row-major block per dtype (float64 inputs, float64 outputs, int32 category codes), strings, and zeros up to a multiple
+of eight, so numpy alone can decode it. `log.py` and `full.py` encode, `scan.py` reads. No file is opened here.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import struct
-from typing import Any
+from typing import Any, Literal
 
 import google_crc32c
 import msgspec
@@ -18,21 +20,39 @@ from numpy.typing import NDArray
 from gyroscope.errors import StoreError
 from gyroscope.records import Signature
 
-MAGIC = b"\xa9GY1"
+FORMAT = 2
+SEGMENT_MAGIC, MAGIC, SEAL_MAGIC = b"\xa9GYSEG2\n", b"\xa9GY2", b"\xa9GYEND2\n"
 MISSING = -1
 UNSEEN = -2
 
+# magic, format, reserved, reserved, segment, schema_id, previous segment (0: none), its records, checksum.
+SEGMENT_HEAD = struct.Struct("<8sHHIQQQQ12xI")
+# magic, segment, records, reserved, checksum.
+SEAL = struct.Struct("<8sQQII")
 # The checksum of the header stands apart from that of the body: with the header intact its length can be trusted, so a
 # damaged body costs exactly its own record, and no bytes that a client sent are ever searched for a record.
 PREFIX = struct.Struct("<4sI")
-HEADER = struct.Struct("<IIQQqqqIIHHHHHHHH")
+# checksum of the body, length, segment, schema_id, event time, arrival time, latency, rows, texts, sequence, weight,
+# status, columns of the three blocks, bytes of the four strings, variant, flags, reserved, reserved.
+HEADER = struct.Struct("<IIQQqqqIIIIHHHHHHHHBBHI")
 HEADER_BYTES = PREFIX.size + HEADER.size
-UNSEEN_HEAD = struct.Struct("<IHH")
+TEXT_HEAD = struct.Struct("<IHH")
 
+# Room on disk or in memory is reserved in such steps, so the size of a segment that was not sealed is a multiple of it.
+CHUNK_BYTES = 1024 * 1024
 MAX_RECORD_BYTES = 256 * 1024 * 1024
 ERROR_BYTES = 4_096
 # Years 1 to 9999: what a calendar day, and so a partition, exists for.
 EARLIEST_US, LATEST_US = -62_135_596_800_000_000, 253_402_300_799_999_999
+
+Variant = Literal["live", "canary", "shadow"]
+VARIANTS: tuple[Variant, ...] = ("live", "canary", "shadow")
+INGESTED = 1
+
+_VARIANT_CODE: dict[str, int] = {name: code for code, name in enumerate(VARIANTS)}
+_DIGEST = re.compile(r"[0-9a-f]{16}")
+_PADDING = tuple(bytes(missing) for missing in range(8))
+_FLOAT64 = np.dtype("<f8")
 
 
 class LogEntry(msgspec.Struct):
@@ -40,7 +60,7 @@ class LogEntry(msgspec.Struct):
 
     `matrix` is float64 (n, F) in the order of the signature; a category column holds its code, NaN or -1 where missing;
     `unseen` (row, column, text) brings the strings that have no code (whatever the matrix holds there becomes -2).
-    `matrix` and `outputs` (n, K) are None for an error.
+    `matrix` and `outputs` (n, K) are None for an error. `weight` says how many requests this one stands for.
     """
 
     request_id: str
@@ -54,26 +74,210 @@ class LogEntry(msgspec.Struct):
     client_id: str = ""
     entity_key: str = ""
     error: str = ""
+    variant: Variant = "live"
+    weight: int = 1
+    ingested: bool = False
 
 
 class Layout:
-    """Which columns of a signature go into which block; computed once per version."""
+    """What the log sees of a signature: which columns go into which block; computed once per version.
+
+    Columns are numbered as in the signature. What is dropped is in no block; what is hashed (`hashed`) travels as text.
+    `logged` are the features that become columns of the table, `logged_at` their numbers.
+    """
 
     def __init__(self, signature: Signature) -> None:
-        strings = [feature.dtype == "string" for feature in signature.features]
-        self.columns = len(strings)
-        self.numeric = np.flatnonzero(~np.array(strings, dtype=bool))
-        self.category = np.flatnonzero(np.array(strings, dtype=bool))
+        features = list(enumerate(signature.features))
+        kept = [(at, feature.dtype == "string") for at, feature in features if feature.role == "keep"]
+        self.columns = len(features)
         self.width = signature.width
-        self.known = np.array(
-            [len(signature.features[column].categories) for column in self.category], dtype=np.float64
-        )
+        self.logged = signature.as_logged.features
+        self.logged_at = tuple(at for at, feature in features if feature.is_logged)
+        self.hashed = frozenset(at for at, feature in features if feature.is_hashed)
+        self.numeric = np.array([at for at, is_text in kept if not is_text], dtype=np.intp)
+        self.category = np.array([at for at, is_text in kept if is_text], dtype=np.intp)
         self.numeric_list, self.category_list = self.numeric.tolist(), self.category.tolist()
-        self.known_list = [int(count) for count in self.known]
+        self.known_list = [len(signature.features[column].categories) for column in self.category_list]
+        self.known = np.array(self.known_list, dtype=np.float64)
+        self.one_row = (1, self.columns)
+        self.is_plain = len(self.numeric_list) == self.columns
         self.pack_numeric = struct.Struct(f"<{self.numeric.size}d").pack
         self.pack_category = struct.Struct(f"<{self.category.size}i").pack
         described = msgspec.json.encode((signature.features, signature.width))
         self.schema_id = int.from_bytes(hashlib.sha256(described).digest()[:8], "little")
+
+
+def segment_head(segment: int, schema_id: int, previous: int = 0, previous_records: int = 0) -> bytes:
+    """The first 64 bytes of a segment. `previous` is what the same process wrote before it."""
+    head = SEGMENT_HEAD.pack(SEGMENT_MAGIC, FORMAT, 0, 0, segment, schema_id, previous, previous_records, 0)
+    return head[:-4] + _checksum(head[:-4])
+
+
+def seal(segment: int, records: int) -> bytes:
+    """The last 32 bytes of a segment that its writer closed."""
+    tail = SEAL.pack(SEAL_MAGIC, segment, records, 0, 0)
+    return tail[:-4] + _checksum(tail[:-4])
+
+
+def encode(entry: LogEntry, layout: Layout, segment: int = 0, sequence: int = 0) -> bytes:
+    """One record as bytes; `sequence` is its number within the segment.
+
+    Raises `StoreError` when the entry does not fit the layout or the format.
+    """
+    try:
+        return _encode(entry, layout, segment, sequence)
+    except (struct.error, ValueError, KeyError, OverflowError) as error:
+        raise StoreError(
+            f"a prediction cannot be written down: {error}",
+            where=f"request {entry.request_id[:80]!r}",
+            fix="ids up to 65,535 bytes, times within the years 1 to 9999, the matrix as the signature says",
+        ) from error
+
+
+def readdress(record: bytes, segment: int, sequence: int) -> bytes:
+    """The same record as number `sequence` of another segment."""
+    fields = list(HEADER.unpack_from(record, PREFIX.size))
+    fields[2], fields[9] = segment, sequence
+    header = HEADER.pack(*fields)
+    return PREFIX.pack(MAGIC, google_crc32c.value(header)) + header + record[HEADER_BYTES:]
+
+
+def _encode(entry: LogEntry, layout: Layout, segment: int, sequence: int) -> bytes:
+    event_time, texts = entry.event_time, entry.unseen
+    if not EARLIEST_US <= event_time <= LATEST_US:
+        raise ValueError(f"event time {event_time} is outside the years 1 to 9999")
+    if entry.weight < 1:
+        raise ValueError("an entry weighs at least 1")
+    numeric, outputs, category, rows = _blocks(entry, layout)
+    request_id = entry.request_id.encode("utf-8", "backslashreplace")
+    client_id = _bytes(entry.client_id) if entry.client_id else b""
+    entity_key = _bytes(entry.entity_key) if entry.entity_key else b""
+    error = _bytes(entry.error)[:ERROR_BYTES] if entry.error else b""
+    tail = b"".join(map(_text, texts)) if texts else b""
+    body = b"".join((numeric, outputs, category, request_id, client_id, entity_key, error, tail))
+    body += _PADDING[-len(body) % 8]
+    length = HEADER_BYTES + len(body)
+    if length > MAX_RECORD_BYTES:
+        raise ValueError(f"{length} bytes are more than a record may have")
+    header = HEADER.pack(
+        google_crc32c.value(body),
+        length,
+        segment,
+        layout.schema_id,
+        event_time,
+        entry.arrival_time,
+        entry.latency_ns,
+        rows,
+        len(texts),
+        sequence,
+        entry.weight,
+        entry.status,
+        len(numeric) // (8 * rows),
+        len(category) // (4 * rows),
+        len(outputs) // (8 * rows),
+        len(request_id),
+        len(client_id),
+        len(entity_key),
+        len(error),
+        _VARIANT_CODE[entry.variant],
+        INGESTED if entry.ingested else 0,
+        0,
+        0,
+    )
+    return PREFIX.pack(MAGIC, google_crc32c.value(header)) + header + body
+
+
+def _blocks(entry: LogEntry, layout: Layout) -> tuple[bytes, bytes, bytes, int]:
+    """Numeric, output and category block, and the number of rows (an error without input is one row)."""
+    matrix, outputs = entry.matrix, entry.outputs
+    if matrix is None or outputs is None or entry.unseen or not layout.is_plain or matrix.shape != layout.one_row:
+        return _any_blocks(entry, layout)
+    if matrix.dtype is not _FLOAT64 or outputs.dtype is not _FLOAT64 or outputs.size != layout.width:
+        return _any_blocks(entry, layout)
+    return matrix.tobytes(), outputs.tobytes(), b"", 1
+
+
+def _any_blocks(entry: LogEntry, layout: Layout) -> tuple[bytes, bytes, bytes, int]:
+    matrix, outputs = entry.matrix, entry.outputs
+    rows = 1 if matrix is None and outputs is None else len(matrix if matrix is not None else outputs)  # type: ignore[arg-type]
+    if rows < 1:
+        raise ValueError("a request has at least one row")
+    numeric = category = answer = b""
+    unseen = _check_texts(entry.unseen, rows, layout) if entry.unseen else []
+    if matrix is not None:
+        if matrix.shape != (rows, layout.columns):
+            raise ValueError(f"the matrix is {matrix.shape}, the signature has {layout.columns} columns")
+        if layout.is_plain:
+            numeric = matrix.astype("<f8", copy=False).tobytes()
+        else:
+            numeric, category = (_split_one if rows == 1 else _split)(matrix, unseen, layout)
+    if outputs is not None:
+        if outputs.size != rows * layout.width:
+            raise ValueError(f"the output is {outputs.shape}, the signature says {rows} x {layout.width}")
+        answer = outputs.astype("<f8", copy=False).tobytes()
+    return numeric, answer, category, rows
+
+
+def _check_texts(texts: list[tuple[int, int, str]], rows: int, layout: Layout) -> list[tuple[int, int]]:
+    """(row, column) of the strings without a code. A hashed column takes digests only, whoever made the entry."""
+    unseen = []
+    for row, column, text in texts:
+        if not 0 <= row < rows:
+            raise ValueError(f"a text belongs to row {row} of {rows}")
+        if column in layout.hashed:
+            if not _DIGEST.fullmatch(text):
+                raise ValueError(f"column {column} is to be hashed and holds a text that is no digest")
+        elif column in layout.category_list:
+            unseen.append((row, column))
+        else:
+            raise ValueError(f"column {column} takes no text")
+    return unseen
+
+
+def _split_one(matrix: NDArray[np.float64], unseen: list[tuple[int, int]], layout: Layout) -> tuple[bytes, bytes]:
+    """As `_split`; for the single row that most requests are, a dozen calls into numpy cost three times as much."""
+    values = matrix[0].tolist()
+    codes = [MISSING if values[column] != values[column] else int(values[column]) for column in layout.category_list]
+    for _, column in unseen:
+        codes[layout.category_list.index(column)] = UNSEEN
+    for code, known in zip(codes, layout.known_list, strict=True):
+        if not UNSEEN <= code < known:
+            raise ValueError("a category code is outside the signature's categories")
+    return layout.pack_numeric(*[values[column] for column in layout.numeric_list]), layout.pack_category(*codes)
+
+
+def _split(matrix: NDArray[np.float64], unseen: list[tuple[int, int]], layout: Layout) -> tuple[bytes, bytes]:
+    """The numeric and the category block."""
+    codes = matrix.take(layout.category, axis=1)
+    if not _are_codes(codes, layout):
+        codes[codes != codes] = MISSING
+        if not _are_codes(codes, layout):
+            raise ValueError("a category code is outside the signature's categories")
+    whole = codes.astype("<i4")
+    for row, column in unseen:
+        whole[row, layout.category_list.index(column)] = UNSEEN
+    return matrix.take(layout.numeric, axis=1).astype("<f8", copy=False).tobytes(), whole.tobytes()
+
+
+def _are_codes(codes: NDArray[np.float64], layout: Layout) -> bool:
+    # NaN compares false, so one test finds what is missing and what is no code.
+    return bool(((codes >= UNSEEN) & (codes < layout.known)).all())
+
+
+def _checksum(data: bytes) -> bytes:
+    return int(google_crc32c.value(data)).to_bytes(4, "little")
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _text(item: tuple[int, int, str]) -> bytes:
+    text = _bytes(item[2])[:65_535]
+    return TEXT_HEAD.pack(item[0], item[1], len(text)) + text
+
+
+# What follows moves to scan.py.
 
 
 class Record(msgspec.Struct, gc=False):
@@ -95,6 +299,10 @@ class Record(msgspec.Struct, gc=False):
     unseen: tuple[tuple[int, int, str], ...]
     offset: int
     length: int
+    sequence: int = 0
+    variant: Variant = "live"
+    weight: int = 1
+    ingested: bool = False
 
 
 class Damage(msgspec.Struct, frozen=True):
@@ -112,21 +320,6 @@ class Scan(msgspec.Struct, frozen=True):
     records: list[Record]
     damages: list[Damage]
     end: int
-
-
-def encode(entry: LogEntry, layout: Layout, segment: int = 0) -> bytes:
-    """One record as bytes, ready for a single write.
-
-    Raises `StoreError` when the entry does not fit the layout or the format.
-    """
-    try:
-        return _encode(entry, layout, segment)
-    except (struct.error, ValueError, IndexError, OverflowError) as error:
-        raise StoreError(
-            f"a prediction cannot be written down: {error}",
-            where=f"request {entry.request_id[:80]!r}",
-            fix="ids up to 65,535 bytes, times within the years 1 to 9999, the matrix as the signature says",
-        ) from error
 
 
 def decode(record: Record, layout: Layout) -> LogEntry:
@@ -150,27 +343,30 @@ def decode(record: Record, layout: Layout) -> LogEntry:
         client_id=record.client_id,
         entity_key=record.entity_key,
         error=record.error,
+        variant=record.variant,
+        weight=record.weight,
+        ingested=record.ingested,
     )
 
 
 def matrix_of(rows: int, numeric: bytes, category: bytes, layout: Layout) -> NDArray[np.float64]:
-    """The blocks of one or of many records, one after another, as one float64 matrix in signature order."""
-    matrix = np.empty((rows, layout.columns))
+    """The blocks of one or of many records as one float64 matrix in signature order; NaN where the log holds none."""
+    matrix = np.full((rows, layout.columns), np.nan)
     matrix[:, layout.numeric] = np.frombuffer(numeric, dtype="<f8").reshape(rows, layout.numeric.size)
     matrix[:, layout.category] = np.frombuffer(category, dtype="<i4").reshape(rows, layout.category.size)
     return matrix
 
 
 def scan(data: bytes, *, sealed: bool, segment: int = 0) -> Scan:
-    """Read all records of `data`, a segment or what a segment holds after the end of an earlier scan.
-
-    In a sealed segment whatever is not a record is damage. In a live one an unfinished tail may still be on its way (a
-    reader can see half a write), so the scan stops in front of it.
-    """
+    """Read all records of `data`, a segment or what a segment holds after the end of an earlier scan."""
     records: list[Record] = []
     damages: list[Damage] = []
-    offset = 0
+    offset = SEGMENT_HEAD.size if data.startswith(SEGMENT_MAGIC) else 0
     while offset < len(data):
+        if not any(data[offset : offset + 8]) and not data[offset:].strip(b"\0"):
+            break
+        if data.startswith(SEAL_MAGIC, offset) and len(data) == offset + SEAL.size:
+            return Scan(records, damages, len(data))
         header = _header_at(data, offset, segment)
         if header is not None and offset + header[1] <= len(data):
             found = _record_at(data, offset, header)
@@ -188,96 +384,6 @@ def scan(data: bytes, *, sealed: bool, segment: int = 0) -> Scan:
     return Scan(records, damages, offset)
 
 
-def _encode(entry: LogEntry, layout: Layout, segment: int) -> bytes:
-    if not EARLIEST_US <= entry.event_time <= LATEST_US:
-        raise ValueError(f"event time {entry.event_time} is outside the years 1 to 9999")
-    blocks, rows = _blocks(entry, layout)
-    request_id = entry.request_id.encode("utf-8", "backslashreplace")
-    client_id = entry.client_id.encode("utf-8", "backslashreplace")
-    entity_key = entry.entity_key.encode("utf-8", "backslashreplace")
-    error = entry.error.encode("utf-8", "backslashreplace")[:ERROR_BYTES] if entry.error else b""
-    body = b"".join((*blocks, request_id, client_id, entity_key, error, *map(_unseen, entry.unseen)))
-    length = HEADER_BYTES + len(body)
-    if length > MAX_RECORD_BYTES:
-        raise ValueError(f"{length} bytes are more than a record may have")
-    header = HEADER.pack(
-        google_crc32c.value(body),
-        length,
-        segment,
-        layout.schema_id,
-        entry.event_time,
-        entry.arrival_time,
-        entry.latency_ns,
-        rows,
-        len(entry.unseen),
-        entry.status,
-        len(blocks[0]) // (8 * rows),
-        len(blocks[1]) // (4 * rows),
-        len(blocks[2]) // (8 * rows),
-        len(request_id),
-        len(client_id),
-        len(entity_key),
-        len(error),
-    )
-    return PREFIX.pack(MAGIC, google_crc32c.value(header)) + header + body
-
-
-def _blocks(entry: LogEntry, layout: Layout) -> tuple[tuple[bytes, bytes, bytes], int]:
-    """Numeric, category and output block, and the number of rows (an error without input is one row)."""
-    matrix, outputs = entry.matrix, entry.outputs
-    rows = 1 if matrix is None and outputs is None else len(matrix if matrix is not None else outputs)  # type: ignore[arg-type]
-    if rows < 1:
-        raise ValueError("a request has at least one row")
-    numeric = category = answer = b""
-    if matrix is not None:
-        if matrix.shape != (rows, layout.columns):
-            raise ValueError(f"the matrix is {matrix.shape}, the signature has {layout.columns} columns")
-        if layout.category.size == 0:
-            numeric = matrix.astype("<f8", copy=False).tobytes()
-        else:
-            numeric, category = (_split_one if rows == 1 else _split)(matrix, entry.unseen, layout)
-    if outputs is not None:
-        if outputs.size != rows * layout.width:
-            raise ValueError(f"the output is {outputs.shape}, the signature says {rows} x {layout.width}")
-        answer = outputs.astype("<f8", copy=False).tobytes()
-    return (numeric, category, answer), rows
-
-
-def _split_one(matrix: NDArray[np.float64], unseen: list[tuple[int, int, str]], layout: Layout) -> tuple[bytes, bytes]:
-    """As `_split`; for the single row that most requests are, a dozen calls into numpy cost three times as much."""
-    values = matrix[0].tolist()
-    codes = [MISSING if values[column] != values[column] else int(values[column]) for column in layout.category_list]
-    for _, column, _text in unseen:
-        codes[layout.category_list.index(column)] = UNSEEN
-    for code, known in zip(codes, layout.known_list, strict=True):
-        if not UNSEEN <= code < known:
-            raise ValueError("a category code is outside the signature's categories")
-    return layout.pack_numeric(*[values[column] for column in layout.numeric_list]), layout.pack_category(*codes)
-
-
-def _split(matrix: NDArray[np.float64], unseen: list[tuple[int, int, str]], layout: Layout) -> tuple[bytes, bytes]:
-    """The numeric and the category block."""
-    codes = matrix.take(layout.category, axis=1)
-    if not _are_codes(codes, layout):
-        codes[codes != codes] = MISSING
-        if not _are_codes(codes, layout):
-            raise ValueError("a category code is outside the signature's categories")
-    whole = codes.astype("<i4")
-    for row, column, _text in unseen:
-        whole[row, int(np.searchsorted(layout.category, column))] = UNSEEN
-    return matrix.take(layout.numeric, axis=1).tobytes(), whole.tobytes()
-
-
-def _are_codes(codes: NDArray[np.float64], layout: Layout) -> bool:
-    # NaN compares false, so one test finds what is missing and what is no code.
-    return bool(((codes >= UNSEEN) & (codes < layout.known)).all())
-
-
-def _unseen(item: tuple[int, int, str]) -> bytes:
-    text = item[2].encode("utf-8", "backslashreplace")[:65_535]
-    return UNSEEN_HEAD.pack(item[0], item[1], len(text)) + text
-
-
 def _header_at(data: bytes, offset: int, segment: int) -> tuple[Any, ...] | None:
     """The fields of an intact header that belongs to this segment, else None."""
     after = offset + HEADER_BYTES
@@ -293,13 +399,16 @@ def _header_at(data: bytes, offset: int, segment: int) -> tuple[Any, ...] | None
 
 
 def _record_at(data: bytes, offset: int, header: tuple[Any, ...]) -> Record | None:
-    checksum, length, _, schema_id, event_time, arrival_time, latency_ns, rows, unseen, status, *sizes = header
+    checksum, length, _, schema_id, event_time, arrival_time, latency_ns, rows, texts, sequence, weight, status = (
+        header[:12]
+    )
+    sizes, variant, flags = header[12:19], header[19], header[20]
     body = data[offset + HEADER_BYTES : offset + length]
     if google_crc32c.value(body) != checksum:
         return None
     a = 8 * rows * sizes[0]
-    b = a + 4 * rows * sizes[1]
-    c = b + 8 * rows * sizes[2]
+    b = a + 8 * rows * sizes[2]
+    c = b + 4 * rows * sizes[1]
     d = c + sizes[3]
     e = d + sizes[4]
     f = e + sizes[5]
@@ -316,19 +425,23 @@ def _record_at(data: bytes, offset: int, header: tuple[Any, ...]) -> Record | No
         status=status,
         rows=rows,
         numeric=body[:a],
-        category=body[a:b],
-        outputs=body[b:c],
-        unseen=_read_unseen(body, g, unseen) if unseen else (),
+        category=body[b:c],
+        outputs=body[a:b],
+        unseen=_read_texts(body, g, texts) if texts else (),
         offset=offset,
         length=length,
+        sequence=sequence,
+        variant=VARIANTS[variant],
+        weight=weight,
+        ingested=bool(flags & INGESTED),
     )
 
 
-def _read_unseen(body: bytes, offset: int, count: int) -> tuple[tuple[int, int, str], ...]:
+def _read_texts(body: bytes, offset: int, count: int) -> tuple[tuple[int, int, str], ...]:
     found = []
     for _ in range(count):
-        row, column, size = UNSEEN_HEAD.unpack_from(body, offset)
-        offset += UNSEEN_HEAD.size
+        row, column, size = TEXT_HEAD.unpack_from(body, offset)
+        offset += TEXT_HEAD.size
         found.append((row, column, body[offset : offset + size].decode("utf-8", "replace")))
         offset += size
     return tuple(found)
