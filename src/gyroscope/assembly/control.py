@@ -15,6 +15,7 @@ import uvicorn
 from gyroscope.assembly.house import House
 from gyroscope.assembly.plan import control_port, wanted
 from gyroscope.clock import machine_now, wall_now
+from gyroscope.monitoring.alert_look import Look, Lookout, as_signals
 from gyroscope.monitoring.traffic import Traffic
 from gyroscope.supervisor.wanted import WANTED_FILE, Wanted, read_wanted, write_wanted
 from gyroscope.web.app import create_app
@@ -28,11 +29,14 @@ def run_control(settings_path: Path) -> None:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     house = House(settings_path)
     stop = threading.Event()
+    lookout = Lookout(house.home, house.runtime, is_logging=house.settings.serving.log != "off")
     loops = [
         threading.Thread(target=_repeat, args=(name, step, every_s, stop), daemon=True, name=name)
         for name, step, every_s in (
             ("monitor", lambda: house.monitor.run_once(wall_now()), house.settings.monitoring.every_s),
-            ("watch", _watch(house), SAMPLE_S),
+            ("watch", _watch(house, lookout), SAMPLE_S),
+            # By itself: on a frozen disk the others wait, and this is what must tell.
+            ("lookout", lambda: lookout.look(machine_now(), wall_now()), SAMPLE_S),
         )
     ]
     server = uvicorn.Server(_config(house))
@@ -60,15 +64,20 @@ def _config(house: House) -> uvicorn.Config:
     return config
 
 
-def _watch(house: House) -> Callable[[], None]:
-    """Once a second: sample the traffic, and tell the supervisor when routes or sizes have changed."""
+def _watch(house: House, lookout: Lookout) -> Callable[[], None]:
+    """Once a second: sample the traffic, keep alerts, tell the supervisor when routes or sizes have changed."""
     traffic = Traffic(house.runtime / "pulses")
+    kept = Look("")
 
     def step() -> None:
+        nonlocal kept
         plan = wanted(house)
         if plan != read_wanted(house.run_dir / WANTED_FILE):
             write_wanted(house.run_dir / WANTED_FILE, plan)
         house.signals.put(traffic.sample(_replicas(plan), machine_now(), wall_now()))
+        newest = lookout.newest
+        house.signals.put(as_signals(newest, kept, wall_now()))
+        kept = newest
 
     return step
 

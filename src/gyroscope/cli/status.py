@@ -1,6 +1,6 @@
 """`gyro status`: what runs, what is wanted, and how many labels have come.
 
-Exit code 1 when something that should run does not.
+Exit code 1 when something that should run does not, or an alert stands.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from gyroscope.cli.output import print_json, print_table, routes_text, say
 
 
 def status(settings: SettingsOption = None, as_json: JsonOption = False) -> None:
-    """Show processes, models, routes and labels."""
+    """Show alerts, processes, models, routes and labels."""
     from gyroscope import assembly
 
     path = settings_path(settings)
@@ -22,6 +22,9 @@ def status(settings: SettingsOption = None, as_json: JsonOption = False) -> None
         print_json(found)
     else:
         say(f"{'up' if found.running else 'down'}  {assembly.address(assembly.House(path))}")
+        for known in found.alerts:
+            alert = known.alert
+            say(f"{alert.name} since {known.since[:19]}: {alert.what}\n  where: {alert.where}\n  fix:   {alert.fix}")
         print_table(
             ("process", "kind", "state", "pid", "restarts", "reason"),
             [(one.name, one.kind, one.state, one.pid, one.restarts, one.reason) for one in found.processes],
@@ -38,7 +41,7 @@ def status(settings: SettingsOption = None, as_json: JsonOption = False) -> None
                 for one in found.models
             ],
         )
-    if not is_well:
+    if found.alerts or not is_well:
         raise typer.Exit(1)
 
 

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gyroscope.errors import ProcessError
+from gyroscope.monitoring.alert_look import ALERTS_FILE, read_look
 from gyroscope.records import Signal
 from gyroscope.signals.prometheus import CONTENT_TYPE, Family, Histogram, Labels, Sample, exposition, gauges
 from gyroscope.supervisor.pulse import LATENCY_BOUNDS_S, Pulse
@@ -56,7 +57,7 @@ class Counted(msgspec.Struct, frozen=True):
 def metrics(request: Request) -> Response:
     """One scrape."""
     parts: Parts = request.app.state.parts
-    families = [*_families(read_pulses(parts.runtime / "pulses")), *_replicas(parts), *_signals(parts)]
+    families = [*_families(read_pulses(parts.runtime / "pulses")), *_replicas(parts), *_alerts(parts), *_signals(parts)]
     return Response(exposition(families), media_type=CONTENT_TYPE)
 
 
@@ -95,6 +96,15 @@ def _replicas(parts: Parts) -> Iterable[Family]:
         for state, count in (("ready", model.replicas_ready), ("wanted", model.replicas_wanted))
     ]
     yield Family("gyroscope_replicas", "gauge", "Replicas that are ready, and that are wanted.", tuple(samples))
+
+
+def _alerts(parts: Parts) -> Iterable[Family]:
+    look = read_look(parts.runtime / ALERTS_FILE)
+    samples = [
+        Sample(int(known.is_standing), (("name", known.alert.name), ("model", known.alert.model)))
+        for known in (look.alerts if look else ())
+    ]
+    yield Family("gyroscope_alert", "gauge", "1 while something is wrong that a person should mend.", tuple(samples))
 
 
 def _signals(parts: Parts) -> list[Family]:

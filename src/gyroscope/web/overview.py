@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import msgspec
 
+from gyroscope.clock import SECOND_US, parse_event_time, wall_now
 from gyroscope.errors import ProcessError
+from gyroscope.monitoring.alert_look import ALERTS_FILE, Known, read_look
 from gyroscope.records import Route
 from gyroscope.supervisor import client
 from gyroscope.supervisor.state import RunDir
 from gyroscope.web.parts import Parts
 
 EVENTS_READ_BYTES = 16_384
+# Control looks every second; what it said a minute before it died says nothing about now.
+LOOK_KEPT_US = 60 * SECOND_US
 
 
 class ProcessSeen(msgspec.Struct, frozen=True):
@@ -55,6 +59,7 @@ class Overview(msgspec.Struct, frozen=True):
     problem: str
     processes: tuple[ProcessSeen, ...]
     models: tuple[ModelSeen, ...]
+    alerts: tuple[Known, ...] = ()
 
 
 def overview(parts: Parts) -> Overview:
@@ -65,7 +70,13 @@ def overview(parts: Parts) -> Overview:
         seen = {"problem": error.what}
     processes = tuple(msgspec.convert(one, ProcessSeen) for one in seen.get("processes", ()))
     models = tuple(_model(parts, name, processes) for name in parts.models.models())
-    return Overview(seen.get("running", False), seen.get("problem", ""), processes, models)
+    return Overview(seen.get("running", False), seen.get("problem", ""), processes, models, alerts(parts))
+
+
+def alerts(parts: Parts) -> tuple[Known, ...]:
+    """What stands now; nothing while control does not look, which is a process that does not run."""
+    look = read_look(parts.runtime / ALERTS_FILE)
+    return look.standing if look is not None and wall_now() - parse_event_time(look.at) < LOOK_KEPT_US else ()
 
 
 def last_events(parts: Parts, most: int = 12) -> list[Event]:

@@ -1,0 +1,59 @@
+"""What the recorder says about itself once a second: `<home>/run/recorder.json`, replaced whole.
+
+The recorder writes it; control, `gyro status` and `gyro predictions` read it. Nothing is decided here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from gyroscope.clock import EventTime, parse_event_time
+
+REPORT_FILE = "recorder.json"
+
+
+class RecorderReport(msgspec.Struct, frozen=True):
+    """How recording goes, by model. `lag_s` is the age of the oldest record that is not in the table yet."""
+
+    at: str
+    failures: dict[str, str] = {}
+    rows: int = 0
+    lag_s: dict[str, float] = {}
+    damage: dict[str, int] = {}
+    repeated: dict[str, int] = {}
+    table_bytes: dict[str, int] = {}
+    over_budget: dict[str, str] = {}
+    """Model -> what had to go, or why nothing can, while its log is over its budget."""
+
+    @property
+    def moment(self) -> EventTime:
+        """When it was written."""
+        return parse_event_time(self.at)
+
+
+def write_report(path: Path, report: RecorderReport) -> None:
+    """Replace the file. Raises `OSError` where the disk takes nothing: its age then says so."""
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_bytes(msgspec.json.encode(report))
+    fresh.chmod(0o600)
+    fresh.replace(path)
+
+
+def read_report(path: Path) -> RecorderReport | None:
+    """The newest report; None before the first, or when the file is damaged.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / REPORT_FILE
+    ...     write_report(path, RecorderReport(iso(EventTime(0)), rows=3))
+    ...     read_report(path).rows
+    3
+    """
+    try:
+        report = msgspec.json.decode(path.read_bytes(), type=RecorderReport)
+        parse_event_time(report.at)
+    except (OSError, msgspec.MsgspecError, ValueError):
+        return None
+    return report
