@@ -24,3 +24,10 @@ unit:
 journeys:
 	@scripts/prepare test
 	.venv/bin/pytest -q -s tests/journeys
+
+# Figures: `make bench-log`, `make chaos-log` (root), with QUICK=1 for three minutes' worth and SEED=n for another seed.
+.PHONY: bench-log chaos-log
+
+bench-log chaos-log:
+	@scripts/prepare test
+	.venv/bin/python -m benchmarks.target $@ $(if $(QUICK),--quick) --seed $(or $(SEED),0) $(if $(ONLY),--only $(ONLY))

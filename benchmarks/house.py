@@ -1,0 +1,158 @@
+"""A real house in a temporary folder: door, replicas, recorder, control, started and stopped like a user's.
+
+Chaos rows and those that ask a running house come in through here. The model doubles its first column, exactly.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from gyroscope.assembly import House, down, up
+from gyroscope.clock import wall_now
+from gyroscope.models import Candidate, read_signature
+from gyroscope.records import Route, Size, Version
+from gyroscope.supervisor import client
+from gyroscope.supervisor.processes import marked
+
+MODEL = "probe"
+SIGNATURE = """\
+task: regression
+output: doubled
+features:
+  - {name: number, nullable: false}
+  - {name: share}
+  - {name: kind, dtype: string, categories: [a, b, c]}
+"""
+CODE = """\
+class Model:
+    def predict(self, matrix, columns):
+        return matrix[:, 0] * 2
+"""
+HOOKS = Path(__file__).parent / "chaos" / "hooks"
+
+
+class Running:
+    """A house and what a row does with it. `hooks` (variable -> value) go to every process through the environment."""
+
+    def __init__(self, folder: Path, settings: dict[str, Any], replicas: int, hooks: dict[str, str]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.hooks = hooks
+        self.settings_path = folder / "gyroscope.yaml"
+        plain = {"home": "home", "door": {"port": free_port()}, "models": {MODEL: {"replicas": replicas}}, **settings}
+        self.settings_path.write_text(yaml.safe_dump(plain), encoding="utf-8")
+        self.house = House(self.settings_path)
+        self.house.make_folders()
+        self.version = self._register(replicas)
+        self.key = ""
+
+    def _register(self, replicas: int) -> Version:
+        (self.folder / "signature.yaml").write_text(SIGNATURE, encoding="utf-8")
+        (self.folder / "probe_model.py").write_text(CODE, encoding="utf-8")
+        signature = read_signature(self.folder / "signature.yaml")
+        candidate = Candidate(MODEL, "python", signature, self.folder / "probe_model.py", entry="probe_model:Model")
+        version = self.house.models.add(candidate, wall_now())
+        self.house.routes.set_size(Size(MODEL, replicas), reason="benchmark", now=wall_now())
+        self.house.routes.set_route(Route(MODEL, version.version), reason="benchmark", now=wall_now())
+        return version
+
+    @property
+    def port(self) -> int:
+        return self.house.settings.door.port
+
+    def up(self) -> None:
+        """`gyro up`; what a killed supervisor left running is adopted."""
+        with hooked(self.hooks):
+            report = up(self.settings_path)
+        self.key = Path(report.api_key_path).read_text(encoding="utf-8").strip()
+
+    def down(self) -> None:
+        """`gyro down`; the last records are drained."""
+        down(self.settings_path)
+
+    def pids(self, kind: str) -> list[int]:
+        """The processes that hold a post: replica, recorder, control, door or supervisor."""
+        seen = client.status(self.house.run_dir)
+        if kind == "supervisor":
+            return [seen["pid"]] if seen["pid"] else []
+        return [one["pid"] for one in seen["processes"] if kind in (one["kind"], one["name"]) and one["pid"]]
+
+    def kill_all(self) -> None:
+        """SIGKILL for every process of the house at once."""
+        doomed = [*self.pids("supervisor"), *marked(self.house.run_dir)]
+        for pid in doomed:
+            kill(pid)
+        give_up = time.monotonic() + 20
+        while time.monotonic() < give_up and marked(self.house.run_dir):
+            for pid in marked(self.house.run_dir):
+                kill(pid)
+            time.sleep(0.01)
+
+    def clear(self) -> None:
+        """Stop everything and take the memory back, whatever state it is in."""
+        with contextlib.suppress(Exception):
+            self.down()
+        self.kill_all()
+        shutil.rmtree(self.house.runtime, ignore_errors=True)
+
+
+@contextmanager
+def running(
+    folder: Path, *, replicas: int = 2, hooks: dict[str, str] | None = None, **settings: Any
+) -> Iterator[Running]:
+    """A started house; stopped whatever happens."""
+    made = Running(folder, settings, replicas, hooks or {})
+    try:
+        made.up()
+        yield made
+    finally:
+        made.clear()
+
+
+@contextmanager
+def hooked(hooks: dict[str, str]) -> Iterator[None]:
+    """Processes started inside import `hooks/sitecustomize.py` first, with these variables. Byte code is kept."""
+    before = dict(os.environ)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ.update(hooks)
+    if hooks:
+        os.environ["PYTHONPATH"] = str(HOOKS)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def kill(pid: int, number: int = signal.SIGKILL) -> None:
+    """Signal a process that may already be gone."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(holds: Callable[[], object], patience_s: float, pause_s: float = 0.02) -> float:
+    """Seconds until something holds; infinite when it does not within the patience."""
+    began = time.monotonic()
+    while not holds():
+        if time.monotonic() - began > patience_s:
+            return float("inf")
+        time.sleep(pause_s)
+    return time.monotonic() - began

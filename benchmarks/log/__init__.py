@@ -1,0 +1,1 @@
+"""The rows of `make bench-log`: what the prediction log and the labels cost, keep and find again."""

@@ -1,0 +1,103 @@
+"""A target of the Makefile: runs each of its row files in a process of its own and publishes what they measured.
+
+`python -m benchmarks.target bench-log --quick --seed 0 --only L5`. The files themselves never print a verdict.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.rows import RESULTS, Row, publish, unmeasured
+
+TARGETS = {
+    "bench-log": {
+        "L3": "benchmarks.log.l03_damage",
+        "L5": "benchmarks.log.l05_append",
+        "L6": "benchmarks.log.l06_recorder",
+        "L8": "benchmarks.log.l08_labels",
+        "L9": "benchmarks.log.l09_large",
+        "L10": "benchmarks.log.l10_backup",
+    },
+    "chaos-log": {
+        "L1": "benchmarks.chaos.l01_kills",
+        "L2": "benchmarks.chaos.l02_power",
+        "L4": "benchmarks.chaos.l04_disks",
+        "L7": "benchmarks.chaos.l07_stall",
+    },
+}
+FULL_LIMIT_S, QUICK_LIMIT_S = 3 * 3600.0, 600.0
+
+
+class Options(msgspec.Struct, frozen=True):
+    """What a row file is told: how much to do, the seed, and a folder of its own that is removed afterwards."""
+
+    is_quick: bool
+    seed: int
+    folder: Path
+
+
+def main(argv: list[str]) -> int:
+    """Run a target; its exit code."""
+    asked = _parser().parse_args(argv)
+    if asked.row:
+        return _run_one(asked)
+    files = TARGETS[asked.target]
+    chosen = asked.only.split(",") if asked.only else list(files)
+    began = time.monotonic()
+    rows: list[Row] = []
+    for row_id in chosen:
+        rows += _in_own_process(asked, row_id, files[row_id])
+    minutes = (time.monotonic() - began) / 60
+    load = os.getloadavg()[0]
+    kind = "quick" if asked.quick else "full"
+    print(f"{asked.target} {kind}, seed {asked.seed}: {minutes:.1f} minutes, load average at the end {load:.1f}")
+    return publish(asked.target, rows, chosen, Path(asked.results))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("target", choices=TARGETS)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="", help="ids of rows, with commas")
+    parser.add_argument("--results", default=str(RESULTS))
+    parser.add_argument("--row", default="", help="run this row here")
+    parser.add_argument("--out", default="", help="where a row's process writes its rows")
+    return parser
+
+
+def _in_own_process(asked: argparse.Namespace, row_id: str, module: str) -> list[Row]:
+    print(f"{row_id}: {module}", flush=True)
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix=f"gyroscope-{row_id}-") as folder:
+        out = Path(folder) / "rows.json"
+        argv = [sys.executable, "-m", "benchmarks.target", asked.target, "--row", row_id, "--out", str(out)]
+        argv += ["--seed", str(asked.seed), *(["--quick"] if asked.quick else [])]
+        try:
+            subprocess.run(argv, check=True, timeout=QUICK_LIMIT_S if asked.quick else FULL_LIMIT_S)
+            rows = msgspec.json.decode(out.read_bytes(), type=list[Row])
+        except (OSError, subprocess.SubprocessError, msgspec.DecodeError) as error:
+            rows = [unmeasured(row_id, f"{module} did not finish: {error}")]
+    print(f"{row_id}: {time.monotonic() - began:.0f} s", flush=True)
+    return rows
+
+
+def _run_one(asked: argparse.Namespace) -> int:
+    module = importlib.import_module(TARGETS[asked.target][asked.row])
+    with tempfile.TemporaryDirectory(prefix=f"gyro-{asked.row}-", ignore_cleanup_errors=True) as folder:
+        rows = module.measure(Options(asked.quick, asked.seed, Path(folder)))
+    Path(asked.out).write_bytes(msgspec.json.encode(rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
