@@ -1,4 +1,4 @@
-"""Counting a block of rows on fixed bins, all numeric columns at once.
+"""Counting a block of rows on fixed bins, column by column.
 
 `profile` calls this. Nothing here loops over rows in Python.
 """
@@ -16,7 +16,7 @@ from gyroscope.stats.profiles.column import ColumnCounts, center_of
 from gyroscope.stats.profiles.inputs import Column, as_floats, tally_strings
 from gyroscope.stats.profiles.layout import CategoryBins, NumericBins
 from gyroscope.stats.sparse import SparseCounts
-from gyroscope.stats.sums import exact_sums
+from gyroscope.stats.sums import exact_sum
 
 _GREATEST = float(np.finfo(np.float64).max)
 
@@ -40,17 +40,8 @@ def count_numbers(columns: Mapping[str, Column], layout: Mapping[str, NumericBin
     >>> count_numbers({"x": np.array([0.5, 2.0])}, {"x": NumericBins((0.0, 1.0))}, 2)["x"].counts.tolist()
     [0, 1, 1]
     """
-    ordered = np.empty((len(layout), n))
-    for row, name in enumerate(layout):
-        ordered[row] = as_floats(columns[name]) if name in columns else np.nan
-    # One sort pays for the least and greatest value, the bins and the buckets.
-    ordered.sort(axis=1)
-    centers = np.array([[center_of(bins)] for bins in layout.values()])
-    totals, squares = _sums(ordered, centers)
-    return {
-        name: _count_ordered(ordered[row], bins, totals[row], squares[row])
-        for row, (name, bins) in enumerate(layout.items())
-    }
+    missing = np.full(n, np.nan)
+    return {name: _count(as_floats(columns.get(name, missing)), bins) for name, bins in layout.items()}
 
 
 def count_strings(values: Column, bins: CategoryBins) -> ColumnCounts:
@@ -78,17 +69,9 @@ def count_strings(values: Column, bins: CategoryBins) -> ColumnCounts:
     return ColumnCounts(bins, np.array([*counts, other, sum(tally.values()) - other], np.int64), missing)
 
 
-def _sums(ordered: Floats, centers: Floats) -> tuple[list[int], list[int]]:
-    present = np.isfinite(ordered)
-    values = np.where(present, ordered, 0.0)
-    with np.errstate(over="ignore"):
-        # Beyond 1e154 a square overflows: it is cut to the greatest float, and `sd` refuses such columns.
-        distances = np.minimum(np.where(present, ordered - centers, 0.0) ** 2, _GREATEST)
-    sums = exact_sums(np.concatenate((values, distances)))
-    return sums[: len(centers)], sums[len(centers) :]
-
-
-def _count_ordered(ordered: Floats, bins: NumericBins, total: int, squares: int) -> ColumnCounts:
+def _count(values: Floats, bins: NumericBins) -> ColumnCounts:
+    # One sort pays for the least and greatest value, the bins and the buckets.
+    ordered = np.sort(values)
     cuts = (*bins.edges[:-1], math.nextafter(bins.edges[-1], math.inf)) if bins.edges else ()
     # Places of -inf's end, the bins' starts, +inf's start, NaN's start.
     places = np.searchsorted(ordered, (-_GREATEST, *cuts, np.inf, np.nan))
@@ -103,6 +86,13 @@ def _count_ordered(ordered: Floats, bins: NumericBins, total: int, squares: int)
         # + 0.0 makes -0.0 into 0.0, whose bytes would else depend on the order of merging.
         least=float(finite[0]) + 0.0 if finite.size else np.inf,
         greatest=float(finite[-1]) + 0.0 if finite.size else -np.inf,
-        total=total,
-        squares=squares,
+        total=exact_sum(finite),
+        squares=exact_sum(_squared_distances(finite, center_of(bins))),
     )
+
+
+def _squared_distances(values: Floats, center: float) -> Floats:
+    with np.errstate(over="ignore"):
+        distances = values - center
+        # Beyond 1e154 a square overflows: it is cut to the greatest float, and `sd` refuses such columns.
+        return np.minimum(distances * distances, _GREATEST)
