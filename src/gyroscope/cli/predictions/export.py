@@ -1,0 +1,71 @@
+"""`gyro predictions export`: predictions of some days into one CSV, Parquet or JSON-lines file.
+
+Rows go from file to file and never all through memory; the new file appears whole or not at all.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gyroscope.cli.options import JsonOption, ModelArgument, SettingsOption, settings_path
+from gyroscope.cli.output import print_json, say
+
+if TYPE_CHECKING:
+    from gyroscope.predictions.export import Progress
+
+
+def export(
+    model: ModelArgument,
+    output: Annotated[Path, typer.Option("--output", "-o", help="the file: .csv, .parquet or .jsonl")],
+    first_day: Annotated[str, typer.Option("--first-day", help="leave out earlier days, such as 2026-03-01")] = "",
+    last_day: Annotated[str, typer.Option("--last-day", help="leave out later days")] = "9999-12-31",
+    columns: Annotated[str, typer.Option("--columns", help="names with commas between them; else all")] = "",
+    attempts: Annotated[bool, typer.Option("--attempts", help="earlier tries and shadows too")] = False,
+    force: Annotated[bool, typer.Option("--force", help="replace the file if it is there")] = False,
+    settings: SettingsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write predictions into a file. In CSV a text that a spreadsheet would run begins with an apostrophe."""
+    import duckdb
+
+    from gyroscope.assembly import House
+    from gyroscope.predictions.export import export as write
+    from gyroscope.predictions.query import ANSWER, attempts_sql, check_columns, files_of, quoted
+
+    house = House(settings_path(settings))
+    house.signature_of(model)
+    table = house.table(model)
+    files = files_of(table, first_day, last_day)
+    names = [name.strip() for name in columns.split(",") if name.strip()]
+    check_columns(table, names)
+    chosen = ", ".join(map(quoted, names)) or "*"
+    query = f"SELECT {chosen} FROM ({attempts_sql(table, files, 'true' if attempts else ANSWER)})"  # noqa: S608
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        is_watched = sys.stderr.isatty() and not as_json
+        rows = write(connection, query, output, is_replacing=force, progress=_bar() if is_watched else None)
+    if as_json:
+        print_json({"rows": rows, "file": output})
+    else:
+        say(f"{rows:,} rows in {output}")
+
+
+def _bar() -> Progress:
+    """A bar on stderr that ends with the work."""
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    bar = Bar(console=Console(stderr=True), transient=True)
+    task = bar.add_task("writing", total=1.0)
+    bar.start()
+
+    def show(done: float) -> None:
+        bar.update(task, completed=done)
+        if done >= 1:
+            bar.stop()
+
+    return show
