@@ -14,7 +14,7 @@ from gyroscope.clock import EventTime
 
 Dtype = Literal["float64", "float32", "int64", "bool", "string"]
 Task = Literal["binary", "multiclass", "regression"]
-RunnerName = Literal["onnx", "lightgbm", "python"]
+RunnerName = Literal["onnx", "lightgbm", "python", "external"]
 Role = Literal["keep", "hash", "drop", "pii"]
 
 
@@ -93,7 +93,8 @@ def _digested(feature: Feature) -> Feature:
 class Version(msgspec.Struct, frozen=True):
     """One content-addressed model version; `version` is the first 12 hex digits of the SHA-256 of what it holds.
 
-    `entry` is `module:Class` for the runner `python`, else empty.
+    `entry` is `module:Class` for the runner `python`; for a model served elsewhere, whose runner is `external` and which
+    has no artifact, what it is called there; else empty.
     """
 
     model: str
@@ -123,13 +124,19 @@ class Size(msgspec.Struct, frozen=True):
 
 
 class Label(msgspec.Struct, frozen=True):
-    """An outcome for one row of one request. Order: `version`, else `labeled_at`, ties by the hash of the value."""
+    """An outcome of one row of one request, named by its id or by the entity it was about (then `request_id` is empty).
+
+    Order: `version`, else `labeled_at`, ties by the hash of the value. With an entity key it belongs to the newest
+    prediction of that entity at or before `event_time`, else `labeled_at`, else the moment it is received.
+    """
 
     request_id: str
     value: float | str
     row: int = 0
     version: int | None = None
     labeled_at: EventTime | None = None
+    entity_key: str = ""
+    event_time: EventTime | None = None
 
 
 class LabelState(Enum):

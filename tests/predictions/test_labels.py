@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -213,7 +214,7 @@ def test_a_damaged_file_says_so(tmp_path):  # type: ignore[no-untyped-def]
 def test_an_index_made_again_joins_nothing_twice(predicted, labels):  # type: ignore[no-untyped-def]
     labels.add("flights", [label(number) for number in range(20)], NOW)
     labels.restated("flights", labels.settle("flights", NOW))
-    ids_path(predicted.home, "flights").unlink()
+    shutil.rmtree(ids_path(predicted.home, "flights"))
     predicted.record()
     assert labels.settle("flights", NOW) == set()
     assert labels.counts("flights") == NONE | {"joined": 19, "pending": 1}
@@ -252,7 +253,7 @@ def test_threads_share_one_object(predicted, labels):  # type: ignore[no-untyped
 
 def test_a_call_that_failed_leaves_nothing_and_the_next_one_works(predicted, labels):  # type: ignore[no-untyped-def]
     other = sqlite3.connect(predicted.home / "labels.db")
-    other.execute("CREATE TRIGGER full BEFORE INSERT ON labels BEGIN SELECT RAISE(ABORT, 'disk full'); END")
+    other.execute("CREATE TRIGGER full BEFORE INSERT ON kept BEGIN SELECT RAISE(ABORT, 'disk full'); END")
     with pytest.raises(StoreError, match="disk full"):
         labels.add("flights", [label(1)], NOW)
     other.execute("DROP TRIGGER full")
@@ -274,11 +275,11 @@ def test_rows_that_were_no_labels_are_counted_and_kept(labels):  # type: ignore[
 def test_a_killed_writer_leaves_whole_calls_only(predicted):  # type: ignore[no-untyped-def]
     """Killed inside the transaction: nothing of that call is there, and the file is not locked."""
     code = (
-        "import os, sys\nfrom pathlib import Path\nfrom gyroscope.predictions import labels as room\n"
-        "from gyroscope.records import Label, Signature\n"
-        "made = room.Labels(Path(sys.argv[1]), lambda _: Signature('binary', ()))\n"
+        "import os, sys\nfrom pathlib import Path\nfrom gyroscope.predictions import label_file\n"
+        "from gyroscope.predictions.labels import Labels\nfrom gyroscope.records import Label, Signature\n"
+        "made = Labels(Path(sys.argv[1]), lambda _: Signature('binary', ()))\n"
         "made.add('flights', [Label('r-000001', 1.0)], 0)\n"
-        "room._count = lambda *_: os.kill(os.getpid(), 9)\n"
+        "label_file.mark_days = lambda *_: os.kill(os.getpid(), 9)\n"
         "made.add('flights', [Label('r-000002', 1.0)], 0)\n"
     )
     assert subprocess.run([sys.executable, "-c", code, str(predicted.home)], timeout=60).returncode == -9

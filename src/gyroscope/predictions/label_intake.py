@@ -1,0 +1,176 @@
+"""One batch of labels into the tables, and stored labels to where their predictions lie; inside one transaction.
+
+Most labels are the only one of their row: those go through as columns. Only rows with several labels, and labels of
+entities, are looked at one by one.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gyroscope.clock import EventTime
+from gyroscope.predictions import label_file as file
+from gyroscope.predictions.ids import Found
+from gyroscope.predictions.keys import id_keys
+from gyroscope.predictions.label_columns import Checked
+from gyroscope.predictions.label_groups import (
+    JOINED,
+    PENDING,
+    QUARANTINED,
+    Kept,
+    Target,
+    arrange,
+    waiting_id,
+)
+from gyroscope.predictions.label_index import Hashes, LabelIndex, row_hashes
+from gyroscope.predictions.label_places import Places
+
+
+class Intake:
+    """One transaction's view: the tables, the index of labels, and where predictions lie."""
+
+    def __init__(self, db: sqlite3.Connection, model: int, index: LabelIndex, places: Places, now: EventTime) -> None:
+        self._db, self._model, self._index, self._places, self._now = db, model, index, places, now
+
+    def take(self, labels: Checked) -> Counter[str]:
+        """Keep these labels; the count of what became of them."""
+        ids, is_entity = _targets(labels)
+        keys = id_keys(ids)
+        hashes = row_hashes(keys, labels.rows)
+        is_lonely, others = self._lonely(hashes)
+        is_lonely &= ~is_entity
+        found = self._places.find(keys)
+        first = file.take_arrivals(self._db, len(labels))
+        lonely = np.flatnonzero(is_lonely)
+        states = self._insert(labels, lonely, found, first)
+        counts = Counter({file.STATES[state]: int((states == state).sum()) for state in (JOINED, PENDING)})
+        together = np.flatnonzero(~is_lonely)
+        kept = self._regroup(labels, ids, together, found, first, others) if len(together) else []
+        counts += Counter(file.STATES[one.state] for one in kept)
+        repeated = len(together) - len(kept)
+        file.count_repeats(self._db, self._model, repeated, self._now)
+        counts[file.DUPLICATE] += repeated
+        stored = np.concatenate([lonely, np.array([one.arrival - first for one in kept], dtype=np.int64)])
+        self._index.add(self._db, self._model, hashes[stored], stored + first)
+        return counts
+
+    def _lonely(self, hashes: Hashes) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """Which labels are the only ones of their row, as far as hashes tell, and the arrivals of the others' rows."""
+        order = np.argsort(hashes, kind="stable")
+        sorted_hashes = hashes[order]
+        shared, arrivals = self._index.of_rows(self._db, self._model, sorted_hashes)
+        same = sorted_hashes[1:] == sorted_hashes[:-1]
+        shared[1:] |= same
+        shared[:-1] |= same
+        is_lonely = np.empty(len(hashes), dtype=bool)
+        is_lonely[order] = ~shared
+        return is_lonely, np.unique(arrivals)
+
+    def _insert(self, labels: Checked, lonely: NDArray[np.int64], found: Found, first: int) -> NDArray[np.int64]:
+        """Write labels without company; their states."""
+        is_joined = found.is_found[lonely] & (labels.rows[lonely] < found.rows[lonely])
+        states = np.where(is_joined, JOINED, PENDING)
+        days: list[int | None] = found.day[lonely].astype(object).tolist()
+        if not is_joined.all():
+            days = [day if joined else None for day, joined in zip(days, is_joined.tolist(), strict=True)]
+        file.insert_plain(self._db, self._model, labels, lonely, first, states, days, self._now)
+        joined = int(is_joined.sum())
+        change = {file.STATES[JOINED]: joined, file.STATES[PENDING]: len(lonely) - joined}
+        file.count(self._db, self._model, Counter(change))
+        file.mark_days(self._db, self._model, np.unique(found.day[lonely][is_joined]).tolist())
+        return states
+
+    def _regroup(
+        self,
+        labels: Checked,
+        ids: list[str],
+        together: NDArray[np.int64],
+        found: Found,
+        first: int,
+        others: NDArray[np.int64],
+    ) -> list[Kept]:
+        """Put labels among those of their rows; the new ones that are no duplicates."""
+        known = file.read_kept(self._db, others.tolist())
+        identities = {kept.identity() for kept in known}
+        groups: dict[Target, list[Kept]] = {}
+        for kept in known:
+            groups.setdefault(kept.target, []).append(kept)
+        new: list[Kept] = []
+        days: dict[Target, int | None] = {}
+        for place in together.tolist():
+            kept = _new(labels, place, ids[place], first + place, self._now)
+            identity = kept.identity()
+            if identity not in identities:
+                identities.add(identity)
+                groups.setdefault(kept.target, []).append(kept)
+                new.append(kept)
+                is_joined = found.is_found[place] and kept.row < found.rows[place]
+                days[kept.target] = int(found.day[place]) if is_joined else None
+        touched: list[Kept] = []
+        for target, day in days.items():
+            arrange(groups[target], day, self._now)
+            touched += groups[target]
+        file.write_kept(self._db, self._model, touched)
+        file.seek(self._db, self._model, [kept.arrival for kept in new if kept.entity_key is not None])
+        return new
+
+
+def move_to_places(db: sqlite3.Connection, model: int, arrivals: Iterable[int], places: Places, now: EventTime) -> None:
+    """Labels of these arrivals to where their predictions now lie; those without one stay as they are."""
+    labels = file.read_places(db, arrivals)
+    if not labels:
+        return
+    ids = [label.request_id for label in labels]
+    found = places.find(id_keys(ids))
+    change: Counter[str] = Counter()
+    days: set[int] = set()
+    moved: list[tuple[int, int, int, int]] = []
+    where = zip(labels, found.is_found.tolist(), found.day.tolist(), found.rows.tolist(), strict=True)
+    for label, is_found, day, rows in where:
+        if not is_found or label.row >= rows or (label.day == day and label.state not in (PENDING, QUARANTINED)):
+            continue
+        state = JOINED if label.state in (PENDING, QUARANTINED) else label.state
+        if state == JOINED:
+            days |= {day} if label.day is None else {day, label.day}
+        if state != label.state:
+            change[file.STATES[label.state]] -= 1
+            change[file.STATES[state]] += 1
+        moved.append((state, day, now, label.arrival))
+    file.move(db, moved)
+    file.count(db, model, change)
+    file.mark_days(db, model, days)
+
+
+def _targets(labels: Checked) -> tuple[list[str], NDArray[np.bool_]]:
+    """The request each label belongs to as far as is known, and which are labels of entities."""
+    if labels.entity_keys is None:
+        return labels.request_ids, np.zeros(len(labels), dtype=bool)
+    times = labels.event_times or [None] * len(labels)
+    ids = [
+        waiting_id(entity, time) if entity else request_id
+        for request_id, entity, time in zip(labels.request_ids, labels.entity_keys, times, strict=True)
+    ]
+    return ids, np.array([bool(entity) for entity in labels.entity_keys], dtype=bool)
+
+
+def _new(labels: Checked, place: int, request_id: str, arrival: int, now: EventTime) -> Kept:
+    kept = Kept(
+        arrival,
+        labels.values[place],
+        None if labels.versions is None else labels.versions[place],
+        None if labels.labeled_at is None else labels.labeled_at[place],
+        request_id,
+        int(labels.rows[place]),
+        received_at=now,
+    )
+    if labels.entity_keys is not None and labels.entity_keys[place]:
+        kept.entity_key = labels.entity_keys[place]
+        kept.said_at = None if labels.event_times is None else labels.event_times[place]
+        default = now if kept.labeled_at is None else kept.labeled_at
+        kept.at = default if kept.said_at is None else kept.said_at
+    return kept
