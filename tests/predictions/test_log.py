@@ -5,15 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gyroscope.errors import StoreError
-from gyroscope.predictions import log
+from gyroscope.predictions import cap, segment_file
 from gyroscope.predictions.log import PredictionLog
+from gyroscope.predictions.segment_file import SegmentFile
 from gyroscope.predictions.segments import read_pieces
+from gyroscope.predictions.wal import Layout, scan, seal, segment_head
+
+MIB = 1024 * 1024
+ROWS_OF_A_MIB = 29_000
 
 
 def ids(folder: Path) -> list[str]:
@@ -26,7 +32,7 @@ def small_tmpfs(tmp_path: Path):  # type: ignore[no-untyped-def]
     place.mkdir()
     if os.getuid() != 0 or shutil.which("mount") is None:
         pytest.skip("mounting a tmpfs needs root and mount")
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", place], capture_output=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "none", place], capture_output=True)
     if mounted.returncode:
         pytest.skip(f"this machine mounts no tmpfs: {mounted.stderr.decode().strip()}")
     yield place
@@ -53,9 +59,9 @@ def test_a_restarted_replica_begins_a_new_segment(house, entry):  # type: ignore
 
 
 def test_segments_rotate_and_only_the_current_one_is_live(house, entry):  # type: ignore[no-untyped-def]
-    writer = house.log(cap_bytes=4_000)
+    writer = house.log(cap_bytes=16 * MIB)
     for number in range(10):
-        assert writer.append(entry(number)) == "os"
+        assert writer.append(entry(number, rows=ROWS_OF_A_MIB)) == "os"
     pieces = read_pieces(house.folder, {})
     assert len(pieces) > 1
     assert [piece.done for piece in pieces] == [True] * (len(pieces) - 1) + [False]
@@ -64,25 +70,70 @@ def test_segments_rotate_and_only_the_current_one_is_live(house, entry):  # type
     assert all(piece.done for piece in read_pieces(house.folder, {}))
 
 
+def test_head_numbers_and_seal_say_what_must_be_there(house, entry):  # type: ignore[no-untyped-def]
+    writer = house.log(cap_bytes=12 * MIB)
+    for number in range(7):
+        writer.append(entry(number, rows=ROWS_OF_A_MIB))
+    paths = sorted(house.folder.glob("*.seg"), key=lambda path: path.stem.rpartition("-")[2])
+    schema = Layout(house.versions["0a1b2c3d4e5f"].signature).schema_id
+    before = (0, 0)
+    for path in paths:
+        data, number = path.read_bytes(), int(path.stem.rpartition("-")[2], 16)
+        assert data.startswith(segment_head(number, schema, *before))
+        records = scan(data, sealed=True, segment=number).records
+        assert [record.sequence for record in records] == list(range(len(records)))
+        before = (number, len(records))
+        if path is paths[-1]:
+            assert (len(data) % MIB, data[records[-1].offset + records[-1].length :].strip(b"\0")) == (0, b"")
+        else:
+            assert data.endswith(seal(number, len(records)))
+    assert len(paths) > 1
+
+
+def test_a_request_larger_than_a_segment_is_written_whole(house, entry):  # type: ignore[no-untyped-def]
+    writer = house.log(cap_bytes=8 * MIB)
+    big = entry(1, rows=4 * ROWS_OF_A_MIB)
+    assert [writer.append(some) for some in (entry(0), big, entry(2))] == ["os"] * 3
+    assert ids(house.folder) == ["r-000000", "r-000001", "r-000002"]
+
+
+def test_many_threads_write_whole_records(house, entry):  # type: ignore[no-untyped-def]
+    writer = house.log()
+    threads = [threading.Thread(target=_append_some, args=(writer, entry, first)) for first in range(0, 4_000, 1_000)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    pieces = read_pieces(house.folder, {})
+    assert [damage for piece in pieces for damage in piece.damages] == []
+    assert sorted(ids(house.folder)) == [f"r-{number:06d}" for number in range(4_000)]
+    assert writer.logged == 4_000
+
+
+def _append_some(writer, entry, first):  # type: ignore[no-untyped-def]
+    for number in range(first, first + 1_000):
+        writer.append(entry(number))
+
+
 def test_at_the_cap_it_serves_unlogged_and_counts(house, entry, monkeypatch):  # type: ignore[no-untyped-def]
-    monkeypatch.setattr(log, "LOOK_AGAIN_NS", 0)
-    writer = house.log(cap_bytes=2_000)
-    said = [writer.append(entry(number)) for number in range(30)]
+    monkeypatch.setattr(cap, "LOOK_AGAIN_NS", 0)
+    writer = house.log(cap_bytes=4 * MIB)
+    said = [writer.append(entry(number, rows=ROWS_OF_A_MIB // 2)) for number in range(15)]
     assert set(said) == {"os", "no"}
     assert (writer.logged, writer.failed) == (said.count("os"), said.count("no"))
-    assert "cap of 2000 bytes" in writer.failure
-    assert sum(path.stat().st_size for path in house.segments()) <= 2_000
+    assert "cap of 4194304 bytes" in writer.failure
+    assert sum(path.stat().st_size for path in house.segments()) <= 4 * MIB
     assert len(ids(house.folder)) == said.count("os")
     house.record()
     assert writer.append(entry(99)) == "os"
 
 
 def test_the_cap_holds_over_restarts(house, entry):  # type: ignore[no-untyped-def]
-    first = house.log(cap_bytes=2_000)
-    while first.append(entry(1)) == "os":
+    first = house.log(cap_bytes=4 * MIB)
+    while first.append(entry(1, rows=ROWS_OF_A_MIB)) == "os":
         pass
     first.close()
-    assert house.log(cap_bytes=2_000).append(entry(2)) == "no"
+    assert house.log(cap_bytes=4 * MIB).append(entry(2, rows=ROWS_OF_A_MIB)) == "no"
 
 
 def test_fail_closed_raises(house, entry):  # type: ignore[no-untyped-def]
@@ -110,38 +161,62 @@ def test_a_folder_that_cannot_be_made_is_a_failure_not_a_crash(tmp_path, house, 
         PredictionLog(tmp_path / "file", "r-0", version, on_failure="fail_closed").append(entry(1))
 
 
-@pytest.mark.parametrize("can_truncate", [True, False])
-def test_a_short_write_leaves_no_half_record_behind(house, entry, monkeypatch, can_truncate):  # type: ignore[no-untyped-def]
-    writer = house.log()
-    writer.append(entry(1))
-    whole = os.write
-    monkeypatch.setattr(log.os, "write", lambda fd, data: whole(fd, data[:-7]))
-    if not can_truncate:
-        monkeypatch.setattr(log.os, "ftruncate", lambda *_: (_ for _ in ()).throw(OSError("no")))
-    assert writer.append(entry(2)) == "no"
-    monkeypatch.undo()
-    assert writer.append(entry(3)) == "os"
-    writer.close()
-    pieces = read_pieces(house.folder, {})
-    assert [record.request_id for piece in pieces for record in piece.records] == ["r-000001", "r-000003"]
-    torn = [damage.reason for piece in pieces for damage in piece.damages]
-    assert torn == ([] if can_truncate else ["torn tail"])
-
-
 def test_a_full_tmpfs_is_said_and_survived(small_tmpfs, house, entry):  # type: ignore[no-untyped-def]
-    version = house.versions["0a1b2c3d4e5f"]
-    writer = PredictionLog(small_tmpfs / "s", "flights-0a1b2c3d4e5f-0", version)
-    said = [writer.append(entry(number, rows=20)) for number in range(200)]
-    assert "no" in said
-    assert said.index("no") > 5
+    """Full at the first segment, at the next chunk of one, and at the next segment; each heals by itself."""
+    writer = PredictionLog(small_tmpfs / "s", "flights-0a1b2c3d4e5f-0", house.versions["0a1b2c3d4e5f"])
+    hog = small_tmpfs / "hog"
+    hog.write_bytes(bytes(5 * MIB // 2))
+    assert writer.append(entry(0)) == "no"
+    assert list((small_tmpfs / "s").iterdir()) == []
+    hog.write_bytes(bytes(3 * MIB // 2))
+    said = [writer.append(entry(number, rows=ROWS_OF_A_MIB // 4)) for number in range(1, 12)]
+    assert (said[:3], said[4:]) == (["os"] * 3, ["no"] * 7)
+    assert "No space left" in writer.failure
+    assert writer.append(entry(12)) == "os", "what still fits into the reserved room is written"
+    hog.unlink()
+    assert writer.append(entry(13, rows=ROWS_OF_A_MIB // 2)) == "os"
     writer.close()
     pieces = read_pieces(small_tmpfs / "s", {})
     assert [damage for piece in pieces for damage in piece.damages] == []
-    assert sum(len(piece.records) for piece in pieces) == said.count("os") == writer.logged
-    for path in (small_tmpfs / "s").iterdir():
-        path.unlink()
-    assert writer.append(entry(1)) == "os"
+    assert sum(len(piece.records) for piece in pieces) == writer.logged == said.count("os") + 2
+
+
+def test_without_inodes_nothing_is_written(small_tmpfs, house, entry):  # type: ignore[no-untyped-def]
+    subprocess.run(["mount", "-o", "remount,nr_inodes=3", small_tmpfs], check=True)
+    (small_tmpfs / "s").mkdir()
+    (small_tmpfs / "other").touch()
+    writer = PredictionLog(small_tmpfs / "s", "flights-0a1b2c3d4e5f-0", house.versions["0a1b2c3d4e5f"])
+    assert writer.append(entry(1)) == "no"
+    (small_tmpfs / "other").unlink()
+    assert writer.append(entry(2)) == "os"
     writer.close()
+
+
+def test_a_segment_that_cannot_be_mapped_is_given_up(house, entry, monkeypatch):  # type: ignore[no-untyped-def]
+    writer = house.log()
+
+    def no_window(_):  # type: ignore[no-untyped-def]
+        raise OSError("no memory")
+
+    monkeypatch.setattr(SegmentFile, "window", no_window)
+    assert writer.append(entry(1)) == "no"
+    monkeypatch.undo()
+    assert writer.append(entry(2)) == "os"
+    assert [(len(piece.records), piece.damages) for piece in read_pieces(house.folder, {})] == [(0, []), (1, [])]
+
+
+def test_a_broken_disk_costs_the_seal_and_no_record(house, entry, monkeypatch):  # type: ignore[no-untyped-def]
+    writer = house.log()
+    writer.append(entry(1))
+
+    def broken(*_):  # type: ignore[no-untyped-def]
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(segment_file.os, "pwrite", broken)
+    writer.close()
+    monkeypatch.undo()
+    assert ids(house.folder) == ["r-000001"]
+    assert house.segments()[0].stat().st_size == MIB
 
 
 def test_leftovers_of_a_writer_that_died_at_birth_are_removed(house, entry):  # type: ignore[no-untyped-def]
