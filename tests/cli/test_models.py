@@ -174,3 +174,38 @@ def test_what_is_not_there_gets_a_near_name(gyro, shop, words):
     ended = gyro("models", *words)
     assert ended.code == 2
     assert "known:" in ended.err
+
+
+def test_a_model_served_elsewhere_has_a_signature_and_no_artifact(gyro, shop):
+    words = ("models", "add", "scores", "--external", "--signature", "signature.yaml", "--version", "2026-05")
+    ended = gyro(*words, "--json")
+    assert ended.code == 0, ended.err
+    version = ended.json["version"]
+    assert (version["runner"], version["entry"], ended.json["served"]) == ("external", "2026-05", False)
+    assert gyro(*words, "--json").json["version"] == version
+    assert "gyro predictions add" in gyro(*words).out
+    assert "2026-05" in gyro("models", "show", "scores").out
+    refused = gyro("models", "serve", "scores")
+    assert (refused.code, "served elsewhere" in refused.err) == (2, True)
+
+
+def test_the_reference_of_a_model_served_elsewhere_brings_its_scores(gyro, shop):
+    words = ("models", "add", "scores", "--external", "--signature", "signature.yaml", *OUTCOMES, "--held-out")
+    missing = gyro(*words, "--reference", "held_out.parquet")
+    assert (missing.code, "--score-column" in missing.err) == (2, True)
+    ended = gyro(*words, "--reference", "held_out.parquet", "--score-column", "score")
+    assert ended.code == 0, ended.err
+    assert "300 rows, 300 with an outcome" in gyro("models", "show", "scores").out
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("churn.py:Churn", "--external"), "has no artifact"),
+        (("churn.py:Churn", "--version", "2026-05"), "named by its content"),
+        ((), "which artifact?"),
+    ],
+)
+def test_an_artifact_or_elsewhere_is_one_of_the_two(gyro, shop, words, complaint):
+    ended = gyro("models", "add", "churn", *words, "--signature", "signature.yaml")
+    assert (ended.code, complaint in ended.err) == (2, True)

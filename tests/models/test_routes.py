@@ -108,3 +108,10 @@ def test_a_damaged_database_is_a_store_error(tmp_path):
     (tmp_path / "state.db").write_bytes(b"this is no database, it is a text" * 100)
     with pytest.raises(StoreError, match="cannot be used"):
         Routes(tmp_path / "state.db").routes("flights")
+
+
+def test_what_is_served_elsewhere_gets_no_traffic_here(routes, tmp_path):
+    elsewhere = ModelStore(tmp_path).add(Candidate("flights", "external", Signature("binary", (Feature("x"),))), 1)
+    with pytest.raises(ModelError, match="served elsewhere"):
+        routes.set_route(Route("flights", elsewhere.version), reason="why not", now=1)
+    assert routes.routes("flights") == []

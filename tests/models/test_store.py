@@ -235,3 +235,17 @@ def test_the_record_is_readable_by_anybody(store, trees):
     assert msgspec.json.decode(text, type=Version) == version
     assert b"\n" in text
     assert Path(version.artifact).name == version.artifact
+
+
+def test_a_version_served_elsewhere_is_its_signature_and_its_name_there(store):
+    candidate = Candidate("flights", "external", SIGNATURE, entry="2026-05")
+    version = store.add(candidate, 1)
+    assert store.add(candidate, 2) == version
+    assert store.get("flights", version.version) == version
+    assert (version.entry, version.artifact, store.artifact(version).content) == ("2026-05", "", b"")
+    others = [
+        store.add(msgspec.structs.replace(candidate, entry="2026-06"), 3),
+        store.add(msgspec.structs.replace(candidate, signature=Signature("binary", (Feature("y"),))), 4),
+    ]
+    assert len({version.version, *(other.version for other in others)}) == 3
+    assert store.versions("flights") == [version, *others]

@@ -107,7 +107,7 @@ def _replica(house: House, model: str, version: str, slot: int) -> ProcessSpec:
 
 def _door(house: House, binary: str) -> DoorSpec:
     settings = house.settings
-    models = house.models.models()
+    models = [name for name in house.models.models() if _is_served_here(house, name)]
     return DoorSpec(
         host=settings.door.host,
         port=settings.door.port,
@@ -122,6 +122,10 @@ def _door(house: House, binary: str) -> DoorSpec:
         binary=binary,
         log=str(house.logs / "door.log"),
     )
+
+
+def _is_served_here(house: House, model: str) -> bool:
+    return any(version.runner != "external" for version in house.models.versions(model))
 
 
 def check_room(house: House) -> None:

@@ -16,7 +16,7 @@ from gyroscope.clock import EventTime
 from gyroscope.database import Database, transaction
 from gyroscope.errors import ModelError, StoreError, did_you_mean
 from gyroscope.models.store import ModelStore
-from gyroscope.records import NotEnoughData, Route, Size
+from gyroscope.records import NotEnoughData, Route, Size, Version
 from gyroscope.settings import ModelPolicy, Settings
 
 SHARE_TOLERANCE = 1e-9
@@ -140,7 +140,7 @@ class Routes:
             if route.version in seen:
                 raise ModelError(f"version {route.version} has two routes", where=where, fix="add their shares up")
             seen.add(route.version)
-            self._store.get(model, route.version)
+            _check_servable(self._store.get(model, route.version))
         total = sum(route.share for route in routes)
         if abs(total - 1) > SHARE_TOLERANCE or any(not 0 <= route.share <= 1 for route in routes):
             raise ModelError(
@@ -187,6 +187,15 @@ class _Why(msgspec.Struct, frozen=True):
     reason: str
     now: EventTime
     expected: int | None
+
+
+def _check_servable(version: Version) -> None:
+    if version.runner == "external":
+        raise ModelError(
+            f"version {version.version} of {version.model!r} is served elsewhere; there is nothing here to serve",
+            where=version.entry or version.version,
+            fix="gyro models add with its artifact, or gyro predictions add with what it answered",
+        )
 
 
 def _decode(kind: Kind, value: str) -> tuple[Route, ...] | Size:

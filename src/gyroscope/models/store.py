@@ -35,13 +35,14 @@ Check = Callable[[Version, Artifact], None]
 
 class Candidate(msgspec.Struct, frozen=True):
     """What someone wants to add. `artifact` is a file, or for the runner `python` a file or folder of code
-    whose class is named by `entry` as `module:Class`.
+    whose class is named by `entry` as `module:Class`. A model served elsewhere (`external`) has no artifact; `entry` is
+    what this version is called there.
     """
 
     model: str
     runner: RunnerName
     signature: Signature
-    artifact: Path
+    artifact: Path = Path()
     entry: str = ""
     notes: tuple[str, ...] = ()
 
@@ -204,6 +205,8 @@ def check_model_name(model: str) -> None:
 
 
 def _check_entry(candidate: Candidate) -> None:
+    if candidate.runner == "external":
+        return
     if candidate.runner != "python":
         if candidate.artifact.is_dir():
             raise ModelError(
@@ -223,13 +226,9 @@ def _check_entry(candidate: Candidate) -> None:
 
 def _write(candidate: Candidate, fresh: Path, now: EventTime) -> tuple[Version, Artifact]:
     """Copy everything into a folder nobody looks at, and hash what was copied."""
-    name = CODE_FOLDER if candidate.runner == "python" else f"model{candidate.artifact.suffix}"
-    target = fresh / name
-    inner = (
-        target / candidate.artifact.name if candidate.runner == "python" and candidate.artifact.is_file() else target
-    )
     fresh.mkdir(mode=0o700)
-    copy_in(candidate.artifact, inner)
+    name = _copy(candidate, fresh)
+    target = fresh / name
     sha256, content = digest(candidate.signature, candidate.runner, candidate.entry, target)
     version = Version(
         model=candidate.model,
@@ -244,6 +243,16 @@ def _write(candidate: Candidate, fresh: Path, now: EventTime) -> tuple[Version, 
     )
     write_synced(fresh / RECORD, msgspec.json.format(msgspec.json.encode(version), indent=2))
     return version, Artifact(path=target, content=content, entry=candidate.entry)
+
+
+def _copy(candidate: Candidate, fresh: Path) -> str:
+    """Copy the artifact in; its name there, empty where there is none."""
+    if candidate.runner == "external":
+        return ""
+    name = CODE_FOLDER if candidate.runner == "python" else f"model{candidate.artifact.suffix}"
+    is_one_file = candidate.runner == "python" and candidate.artifact.is_file()
+    copy_in(candidate.artifact, fresh / name / candidate.artifact.name if is_one_file else fresh / name)
+    return name
 
 
 def _publish(fresh: Path, final: Path, version: Version) -> Version:

@@ -39,6 +39,8 @@ def digest(signature: Signature, runner: RunnerName, entry: str, path: Path) -> 
     Raises `ModelError` when something cannot be read, is a link, or is a pickle.
     """
     seal = hashlib.sha256(msgspec.json.encode((runner, entry, _described(signature))))
+    if runner == "external":
+        return seal.hexdigest(), b""
     if not path.is_dir():
         content = read_artifact(path)
         refuse_pickle(path, content)

@@ -99,5 +99,7 @@ def last_events(parts: Parts, most: int = 12) -> list[Event]:
 
 def _model(parts: Parts, name: str, processes: tuple[ProcessSeen, ...]) -> ModelSeen:
     ready = sum(one.kind == "replica" and one.model == name and one.state == "ready" for one in processes)
-    wanted = parts.routes.replicas(name, parts.settings)
-    return ModelSeen(name, tuple(parts.routes.routes(name)), ready, wanted, parts.labels.counts(name))
+    routes = tuple(parts.routes.routes(name))
+    # A model that is served elsewhere has no route here, and wants no replica.
+    wanted = parts.routes.replicas(name, parts.settings) if routes else 0
+    return ModelSeen(name, routes, ready, wanted, parts.labels.counts(name))

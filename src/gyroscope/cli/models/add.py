@@ -16,7 +16,8 @@ from gyroscope.clock import wall_now
 
 if TYPE_CHECKING:
     from gyroscope.assembly import House
-    from gyroscope.cli.models.held_out import Judged
+    from gyroscope.cli.models.held_out import HeldOut, Judged
+    from gyroscope.models import Candidate
     from gyroscope.records import Version
 
 FIRST = "the first version of its model"
@@ -24,8 +25,15 @@ FIRST = "the first version of its model"
 
 def add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="the model's name: a-z, 0-9, - and _")],
-    artifact: Annotated[str, typer.Argument(metavar="ARTIFACT", help="an ONNX or LightGBM file, or churn.py:Class")],
     signature: Annotated[Path, typer.Option("--signature", help="YAML or JSON file of inputs and output")],
+    artifact: Annotated[
+        str,
+        typer.Argument(metavar="[ARTIFACT]", help="an ONNX or LightGBM file, or churn.py:Class", show_default=False),
+    ] = "",
+    external: Annotated[
+        bool, typer.Option("--external", help="it is served elsewhere: there is no artifact, and nothing is started")
+    ] = False,
+    called: Annotated[str, typer.Option("--version", help="what this version is called there, for --external")] = "",
     runner: Annotated[str, typer.Option("--runner", help="onnx, lightgbm or python; else judged by the content")] = "",
     code: Annotated[
         Path | None, typer.Option("--code", help="the folder that holds the module of module:Class")
@@ -50,26 +58,33 @@ def add(
 ) -> None:
     """Add a version of a model. Exit code 1: the reference looks wrong, and nothing was added."""
     from gyroscope.assembly import House
-    from gyroscope.cli.models.candidates import read_candidate
-    from gyroscope.cli.models.held_out import HeldOut, judge
-    from gyroscope.models import Blocks
+    from gyroscope.cli.models.candidates import Given, read_candidate
+    from gyroscope.cli.models.held_out import HeldOut
     from gyroscope.models.runners import rehearse
 
     house = House(settings_path(settings))
-    candidate = read_candidate(name, artifact, signature, runner, code)
+    candidate = read_candidate(Given(name, artifact, signature, runner, code, external, called))
     judged = None
     if reference is not None:
         words = HeldOut(reference, tuple(score_column or ()), label_column, time_column, training_rows, held_out)
-        monitoring = house.settings.monitoring
-        judged = judge(candidate, words, Blocks(zone=monitoring.timezone, length=monitoring.window))
-        _complain(judged, is_promised=held_out, as_json=as_json)
-    version = house.models.add(candidate, wall_now(), check=rehearse)
+        judged = _judge(house, candidate, words, as_json=as_json)
+    version = house.models.add(candidate, wall_now(), check=None if external else rehearse)
     is_served = _register(house, version, judged)
-    if as_json:
-        complaints = judged.complaints if judged else ()
-        print_json({"added": True, "version": version, "served": is_served, "complaints": complaints})
-    else:
+    if not as_json:
         _tell(house, version, is_served=is_served, has_reference=judged is not None)
+        return
+    complaints = judged.complaints if judged else ()
+    print_json({"added": True, "version": version, "served": is_served, "complaints": complaints})
+
+
+def _judge(house: House, candidate: Candidate, words: HeldOut, *, as_json: bool) -> Judged:
+    from gyroscope.cli.models.held_out import judge
+    from gyroscope.models import Blocks
+
+    monitoring = house.settings.monitoring
+    judged = judge(candidate, words, Blocks(zone=monitoring.timezone, length=monitoring.window))
+    _complain(judged, is_promised=words.is_promised, as_json=as_json)
+    return judged
 
 
 def _complain(judged: Judged, *, is_promised: bool, as_json: bool) -> None:
@@ -89,6 +104,8 @@ def _register(house: House, version: Version, judged: Judged | None) -> bool:
 
     if judged is not None:
         house.models.put_reference(version, judged.reference)
+    if version.runner == "external":
+        return False
     routes = house.routes.routes(version.model)
     if not routes:
         house.routes.set_route(Route(version.model, version.version), reason=FIRST, now=wall_now())
@@ -102,5 +119,7 @@ def _tell(house: House, version: Version, *, is_served: bool, has_reference: boo
         first = house.settings.monitoring.reference
         amount = f"first {first.first_rows} rows" if first.first_rows else f"first {first.first_days} days"
         say(f"no reference was given: the {amount} of its predictions become the reference")
-    if not is_served:
+    if version.runner == "external":
+        say(f"send what it answered: gyro predictions add FILE --model {version.model}, or POST /v1/predictions")
+    elif not is_served:
         say(f"another version is served; to change over: gyro models serve {version.model} {version.version}")

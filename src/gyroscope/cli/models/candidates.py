@@ -8,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from gyroscope.errors import ModelError, did_you_mean
 
 if TYPE_CHECKING:
@@ -15,16 +17,52 @@ if TYPE_CHECKING:
     from gyroscope.records import RunnerName
 
 
-def read_candidate(model: str, artifact: str, signature: Path, runner: str, code: Path | None) -> Candidate:
+class Given(msgspec.Struct, frozen=True):
+    """The words of the command line; `called` is what an external version is called where it is served."""
+
+    model: str
+    artifact: str
+    signature: Path
+    runner: str
+    code: Path | None
+    is_external: bool = False
+    called: str = ""
+
+
+def read_candidate(given: Given) -> Candidate:
     """A candidate from the words of the command line.
 
     Raises `ModelError` when the file is missing, no runner fits it, or it is a pickle.
     """
     from gyroscope.models import Candidate, read_signature
 
-    path, entry = _place_of(artifact, code)
-    chosen = _runner_of(path, entry, runner)
-    return Candidate(model=model, runner=chosen, signature=read_signature(signature), artifact=path, entry=entry)
+    _check_words(given)
+    signature = read_signature(given.signature)
+    if given.is_external:
+        return Candidate(model=given.model, runner="external", signature=signature, entry=given.called)
+    path, entry = _place_of(given.artifact, given.code)
+    chosen = _runner_of(path, entry, given.runner)
+    return Candidate(model=given.model, runner=chosen, signature=signature, artifact=path, entry=entry)
+
+
+def _check_words(given: Given) -> None:
+    """An artifact, or that it is served elsewhere: one of the two."""
+    if given.is_external and (given.artifact or given.runner or given.code):
+        raise ModelError(
+            "a model that is served elsewhere has no artifact, runner or code here",
+            where="--external",
+            fix="leave one of the two away",
+        )
+    if given.called and not given.is_external:
+        raise ModelError(
+            "a version is named by its content", where="--version", fix="a name of your own goes with --external"
+        )
+    if not given.artifact and not given.is_external:
+        raise ModelError(
+            "which artifact?",
+            where=given.model,
+            fix="name an ONNX or LightGBM file or churn.py:Class, or add --external",
+        )
 
 
 def _place_of(artifact: str, code: Path | None) -> tuple[Path, str]:

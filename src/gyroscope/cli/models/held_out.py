@@ -54,9 +54,8 @@ def judge(candidate: Candidate, held_out: HeldOut, blocks: Blocks) -> Judged:
             raise ModelError(f"there is no column {name!r}", where=str(held_out.path), fix=did_you_mean(name, columns))
     features = {name: columns[name] for name in candidate.signature.names if name in columns}
     times = event_times(columns[held_out.time_column], held_out) if held_out.time_column else None
-    own = _own_outputs(candidate, features)
-    outputs = np.stack([columns[name] for name in held_out.score_columns], axis=1) if held_out.score_columns else own
-    outputs = outputs.astype(np.float64).reshape(own.shape) if outputs.size == own.size else outputs
+    own = None if candidate.runner == "external" else _own_outputs(candidate, features)
+    outputs = _given_outputs(candidate, columns, held_out) if held_out.score_columns or own is None else own
     labels = columns[held_out.label_column] if held_out.label_column else None
     reference = build_reference(candidate.signature, features, outputs, labels, times, blocks)
     training = read_columns(held_out.training_rows) if held_out.training_rows else None
@@ -64,6 +63,17 @@ def judge(candidate: Candidate, held_out: HeldOut, blocks: Blocks) -> Judged:
         features, outputs, times, own_outputs=own, training=training, is_promised=held_out.is_promised
     )
     return Judged(reference, tuple(complaints))
+
+
+def _given_outputs(candidate: Candidate, columns: dict[str, NDArray[Any]], held_out: HeldOut) -> NDArray[np.float64]:
+    if not held_out.score_columns:
+        raise ModelError(
+            "a model that is served elsewhere cannot score the reference here",
+            where=str(held_out.path),
+            fix="name the column with what it said: --score-column",
+        )
+    outputs = np.stack([columns[name] for name in held_out.score_columns], axis=1).astype(np.float64)
+    return outputs if candidate.signature.task == "multiclass" or outputs.shape[1] != 1 else outputs[:, 0]
 
 
 def _own_outputs(candidate: Candidate, features: dict[str, NDArray[Any]]) -> NDArray[np.float64]:
