@@ -74,6 +74,17 @@ class Serving(Section, frozen=True):
     ] = 256
 
 
+class LogKeeping(Section, frozen=True):
+    """How long recorded predictions are kept, and the disk they may take; whole days go, the oldest first."""
+
+    retention_days: Annotated[
+        int, Meta(ge=0, le=36_500, description="days of event time the log is kept; 0: for ever")
+    ] = 0
+    budget_gib: Annotated[
+        float, Meta(ge=0, le=1_000_000, description="disk all tables together may take, GiB; 0: no limit")
+    ] = 20.0
+
+
 class Thresholds(Section, frozen=True):
     """Plain limits; crossing one is a reading, drawn and listed, that pages nobody."""
 
@@ -110,6 +121,12 @@ class ModelPolicy(Section, frozen=True):
     """What one model gets; the key in the file is its name."""
 
     replicas: Annotated[int, Meta(ge=1, le=256, description="processes that answer for this model")] = 1
+    retention_days: Annotated[
+        int, Meta(ge=-1, le=36_500, description="days its log is kept; 0: for ever, -1: as log.retention_days")
+    ] = -1
+    budget_gib: Annotated[
+        float, Meta(ge=0, le=1_000_000, description="disk its own log may take, GiB; 0: its part of log.budget_gib")
+    ] = 0.0
 
 
 class Settings(Section, frozen=True):
@@ -123,6 +140,7 @@ class Settings(Section, frozen=True):
     ] = ""
     door: Door = Door()
     serving: Serving = Serving()
+    log: LogKeeping = LogKeeping()
     monitoring: Monitoring = Monitoring()
     models: dict[str, ModelPolicy] = {}
 

@@ -29,7 +29,7 @@ def test_every_setting_is_in_the_file_with_its_meaning():
 def test_every_live_line_can_be_read_alone_as_yaml():
     plain = yaml.safe_load(settings_text())
     assert plain["door"]["port"] == Settings().door.port
-    assert set(plain) == {"home", "runtime_dir", "door", "serving", "monitoring", "models"}
+    assert set(plain) == {"home", "runtime_dir", "door", "serving", "log", "monitoring", "models"}
 
 
 def test_the_example_of_a_model_is_right_once_uncommented():

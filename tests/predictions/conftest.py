@@ -55,7 +55,7 @@ class House:
         assert [made.append(entry) for entry in entries] == ["os"] * len(entries)
         made.close()
 
-    def recorder(self, **options: float) -> Recorder:
+    def recorder(self, **options: object) -> Recorder:
         recorder = Recorder(
             self.home, self.runtime, lambda _, version: self.versions[version], lambda _: self.zone, **options
         )

@@ -21,10 +21,13 @@ from gyroscope.settings import Settings, read_settings
 if TYPE_CHECKING:
     from gyroscope.monitoring.loop import Monitor
     from gyroscope.predictions.labels import Labels
+    from gyroscope.predictions.retention import Keeping
     from gyroscope.predictions.table import Table
     from gyroscope.signals.store import Signals
     from gyroscope.web.keys import Keys
     from gyroscope.web.parts import Parts
+
+GIB = 1_024**3
 
 
 class House:
@@ -102,6 +105,19 @@ class House:
                 f"no model is called {model!r}", where=str(self.home), fix=did_you_mean(model, self.models.models())
             )
         return versions[-1].signature
+
+    @property
+    def keeping(self) -> Keeping:
+        """How long and how much of the log is kept."""
+        from gyroscope.predictions.retention import Keeping
+
+        log, models = self.settings.log, self.settings.models
+        return Keeping(
+            days={name: policy.retention_days for name, policy in models.items() if policy.retention_days >= 0},
+            own_bytes={name: int(policy.budget_gib * GIB) for name, policy in models.items() if policy.budget_gib},
+            shared_bytes=int(log.budget_gib * GIB),
+            default_days=log.retention_days,
+        )
 
     def zone_of(self, model: str) -> str:
         return self.settings.monitoring.timezone

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from gyroscope.assembly.house import House
 from gyroscope.predictions.recorder import Recorder
+from gyroscope.predictions.upkeep import Upkeep
 
 
 def run_recorder(settings_path: Path) -> None:
@@ -18,7 +19,9 @@ def run_recorder(settings_path: Path) -> None:
     house = House(settings_path)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    recorder = Recorder(house.home, house.runtime, house.models.get, house.zone_of)
+    upkeep = Upkeep(house.home, house.keeping, house.zone_of)
+    recorder = Recorder(house.home, house.runtime, house.models.get, house.zone_of, upkeep=upkeep)
     recorder.run_forever(stop)
     recorder.drain()
     recorder.close()
+    upkeep.close()

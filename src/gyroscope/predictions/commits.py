@@ -29,6 +29,11 @@ class Commits:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.reopen()
+
+    def reopen(self) -> None:
+        """Read the newest version, whoever made it."""
+        path = self._path
         try:
             self._table: DeltaTable | None = DeltaTable(str(path))
         except TableNotFoundError:

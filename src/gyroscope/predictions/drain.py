@@ -41,6 +41,11 @@ class Drain:
     def close(self) -> None:
         self._ids.close()
 
+    def reread(self) -> None:
+        """Go on from a table that upkeep has changed: other files, perhaps fewer days, no new attempt."""
+        self._commits.reopen()
+        self._ids.take_in(self._commits.identity, [], [])
+
     def run_once(self) -> tuple[int, int]:
         """(rows written, commits made)."""
         pieces = self._readable(read_pieces(self._segments, self._offsets))

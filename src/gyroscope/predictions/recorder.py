@@ -20,6 +20,7 @@ from gyroscope.predictions.drain import Drain
 from gyroscope.predictions.ids import ids_path
 from gyroscope.predictions.segments import remove_leftovers
 from gyroscope.predictions.table import table_path
+from gyroscope.predictions.upkeep import Upkeep
 from gyroscope.records import Version
 
 LOG = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ class Recorder:
         zone_of: Callable[[str], str],
         *,
         commit_every_s: float = 1.0,
+        upkeep: Upkeep | None = None,
     ) -> None:
         """`version_of(model, version)` and `zone_of(model)` say what a segment's columns are and where its days begin.
 
@@ -50,6 +52,7 @@ class Recorder:
         self._version_of = version_of
         self._zone_of = zone_of
         self._commit_every_ns = int(commit_every_s * SECOND_NS)
+        self._upkeep = upkeep
         self._drains: dict[str, Drain] = {}
         self._due_ns: dict[str, int] = {}
         self.failures: dict[str, str] = {}
@@ -78,7 +81,17 @@ class Recorder:
         """Cycle until `stop` is set."""
         while not stop.is_set():
             if self.run_once() == 0:
+                self.keep_up()
                 stop.wait(PAUSE_S)
+
+    def keep_up(self) -> None:
+        """One bounded step of upkeep, in this thread: nobody else writes the tables meanwhile."""
+        changed = self._upkeep.run_once() if self._upkeep is not None else ""
+        if changed in self._drains:
+            try:
+                self._drains[changed].reread()
+            except (GyroscopeError, DatabaseError, OSError) as error:
+                self._failed(changed, error)
 
     def drain(self) -> int:
         """Write all that is left, at once: for a recorder that was told to stop. The number of rows written."""
