@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -43,10 +44,34 @@ def test_no_rows_are_neutral(task: Task, rows: Rows) -> None:
 
 
 @LAW
-@given(TASKS, ROWS)
-def test_bytes_bring_outcomes_back(task: Task, rows: Rows) -> None:
-    some = outcomes_of(task, rows)
+@given(TASKS, ROWS, ROWS, st.integers(1, 5))
+def test_scaled_outcomes_are_those_of_rows_that_were_there_so_often(task: Task, a: Rows, b: Rows, weight: int) -> None:
+    """The squares of the weights apart: one row that counts five times is not five rows."""
+    some, repeated = outcomes_of(task, a).scaled(weight), outcomes_of(task, a * weight)
+    assert msgspec.structs.replace(some, squares=repeated.squares) == repeated
+    assert some.squares == weight * repeated.squares
+    both = some.merge(outcomes_of(task, b))
+    assert both.squares == weight**2 * outcomes_of(task, a).n + outcomes_of(task, b).n
+    assert both == outcomes_of(task, b).merge(some)
+
+
+@LAW
+@given(TASKS, ROWS, st.integers(1, 5))
+def test_bytes_bring_outcomes_back(task: Task, rows: Rows, weight: int) -> None:
+    some = outcomes_of(task, rows).scaled(weight)
     assert Outcomes.from_bytes(some.to_bytes()) == some
+
+
+def test_bytes_of_outcomes_without_weights_are_those_of_version_1() -> None:
+    """What was kept before there were weights stays readable, and is written as it was."""
+    kept = (
+        "9bb26779726f73636f70652e6f7574636f6d657301aa72656772657373696f6ecb000000000000000000020000c40a048000"
+        "ffff0480ff0100c4030101018aa165c403860006a56162735f65c40386000aa26532c403860011a26534c40485004040a365"
+        "3279c403860012a465327932c403860014a179c40386000ca27932c403860014a27933c403860024a27934c403860044"
+    )
+    some = tally("regression", np.array([3.0, 1.5]), np.array([1.0, 2.0]))
+    assert some.to_bytes().hex() == kept
+    assert Outcomes.from_bytes(bytes.fromhex(kept)) == some
 
 
 @LAW

@@ -61,6 +61,12 @@ def test_the_order_of_rows_does_not_matter(layout: Layout, rows: Rows, random: o
 
 
 @LAW
+@given(layouts(), ROWS, st.integers(1, 5))
+def test_a_scaled_profile_is_that_of_rows_that_were_there_so_often(layout: Layout, rows: Rows, weight: int) -> None:
+    assert profile(columns(rows), layout).scaled(weight) == profile(columns(rows * weight), layout)
+
+
+@LAW
 @given(layouts(), ROWS)
 def test_bytes_bring_a_profile_back(layout: Layout, rows: Rows) -> None:
     counted = profile(columns(rows), layout)

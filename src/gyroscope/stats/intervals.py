@@ -31,7 +31,7 @@ class Estimate(msgspec.Struct, frozen=True):
     n: int
 
 
-def share_estimate(hits: int, n: int, what: str = "rows") -> Estimate | NotEnoughData:
+def share_estimate(hits: int, n: int, what: str = "rows", *, support: float = 1.0) -> Estimate | NotEnoughData:
     """The share hits / n with the score interval.
 
     Parameters
@@ -40,11 +40,13 @@ def share_estimate(hits: int, n: int, what: str = "rows") -> Estimate | NotEnoug
         0 <= hits <= n.
     what : str
         What is counted, for the reason when there is nothing.
+    support : float
+        Rows behind one that is counted, above 0: 1 / k where each stands for k.
 
     Returns
     -------
     Estimate or NotEnoughData
-        `NotEnoughData` when n is 0. The interval never leaves [0, 1] and is never empty.
+        `NotEnoughData` when n is 0. The interval never leaves [0, 1] and is never empty. `n` is the effective one.
 
     Notes
     -----
@@ -60,8 +62,8 @@ def share_estimate(hits: int, n: int, what: str = "rows") -> Estimate | NotEnoug
     """
     if n == 0:
         return NotEnoughData(f"no {what}")
-    low, high = wilson(hits / n, n)
-    return Estimate(hits / n, low, high, n)
+    low, high = wilson(hits / n, n * support)
+    return Estimate(hits / n, low, high, round(n * support))
 
 
 def wilson(share: float, n: float) -> tuple[float, float]:
@@ -97,15 +99,15 @@ def wilson(share: float, n: float) -> tuple[float, float]:
     return low, high
 
 
-def mean_estimate(mean: float, variance: float, n: int) -> Estimate:
+def mean_estimate(mean: float, variance: float, n: float) -> Estimate:
     """A mean of n independent values with its normal interval, mean +- 1.96 sqrt(variance / n).
 
     Parameters
     ----------
     mean, variance : float
         Of the values; the variance in their unit squared.
-    n : int
-        At least 2.
+    n : float
+        At least 2; fractional where rows are weighted.
 
     Returns
     -------
@@ -122,18 +124,18 @@ def mean_estimate(mean: float, variance: float, n: int) -> Estimate:
     (9.61, 10.39)
     """
     half = Z_95 * math.sqrt(max(variance, 0.0) / n)
-    return Estimate(mean, mean - half, mean + half, n)
+    return Estimate(mean, mean - half, mean + half, round(n))
 
 
-def bounded_mean_estimate(mean: float, variance: float, n: int) -> Estimate:
+def bounded_mean_estimate(mean: float, variance: float, n: float) -> Estimate:
     """A mean of n independent values in [0, 1], with an interval that stays in [0, 1] and is never empty.
 
     Parameters
     ----------
     mean, variance : float
         Of the values; the variance with divisor n.
-    n : int
-        At least 1.
+    n : float
+        At least 1; fractional where rows are weighted.
 
     Returns
     -------
@@ -153,6 +155,6 @@ def bounded_mean_estimate(mean: float, variance: float, n: int) -> Estimate:
     True
     """
     if n < 2 or variance <= 0:
-        return Estimate(mean, *wilson(mean, n), n)
+        return Estimate(mean, *wilson(mean, n), round(n))
     normal = mean_estimate(mean, variance, n)
-    return Estimate(mean, max(normal.low, 0.0), min(normal.high, 1.0), n)
+    return Estimate(mean, max(normal.low, 0.0), min(normal.high, 1.0), normal.n)

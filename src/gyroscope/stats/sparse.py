@@ -67,6 +67,10 @@ class SparseCounts(msgspec.Struct, frozen=True, eq=False):
         counts[place[self.keys.size :]] += other.counts
         return SparseCounts(keys, counts)
 
+    def scaled(self, weight: int) -> SparseCounts:
+        """Every key as if it had occurred `weight` times as often; `weight` is at least 1."""
+        return SparseCounts(self.keys, self.counts * weight)
+
     def to_wire(self) -> tuple[bytes, bytes]:
         """The first key and the steps to the next ones (they are small), and the counts, packed."""
         return pack_ints(self.keys[:1]) + pack_ints(np.diff(self.keys)), pack_ints(self.counts)

@@ -75,7 +75,12 @@ class DriftEffect(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def drift(
-    reference: ColumnCounts, current: ColumnCounts, icc: float = 0.0, *, reference_windows: int = 1
+    reference: ColumnCounts,
+    current: ColumnCounts,
+    icc: float = 0.0,
+    *,
+    reference_windows: int = 1,
+    support: float = 1.0,
 ) -> DriftEffect | NotEnoughData:
     """Compare a column with its reference.
 
@@ -87,6 +92,8 @@ def drift(
         Intraclass correlation of rows of one window, 0 to 1: rows then count as n / (1 + (n - 1) icc).
     reference_windows : int
         How many windows the reference rows come from; with icc > 0 each counts for itself.
+    support : float
+        Rows behind one current row that is counted: 1 / k where a sampled log keeps one row in k.
 
     Returns
     -------
@@ -119,7 +126,7 @@ def drift(
     _check(reference, current, icc)
     windows = max(reference_windows, 1)
     rows_p = windows * effective_rows(reference.n / windows, icc)
-    rows_q = effective_rows(current.n, icc)
+    rows_q = effective_rows(current.n * support, icc)
     if min(rows_p, rows_q) < 2:
         return NotEnoughData(f"{rows_p:.1f} effective reference rows and {rows_q:.1f} current ones; each needs 2")
     p, q = reference.cells / reference.n, current.cells / current.n

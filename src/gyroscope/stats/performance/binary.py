@@ -30,7 +30,7 @@ def binary_metrics(outcomes: Outcomes) -> dict[str, Estimate | NotEnoughData]:
     -------
     dict of str to Estimate or NotEnoughData
         `n` of each estimate is the denominator: rows, predicted positives, positives, rows that are not true
-        negatives.
+        negatives; where rows are weighted, the effective number of them.
 
     Notes
     -----
@@ -49,15 +49,16 @@ def binary_metrics(outcomes: Outcomes) -> dict[str, Estimate | NotEnoughData]:
             ("accuracy", "precision", "recall", "f1", "auc", "brier", "log_loss", "positives"), _NO_ROW
         )
     tp, fp, fn, tn = _confusion(outcomes)
+    support = outcomes.support
     return {
-        "accuracy": share_estimate(tp + tn, outcomes.n),
-        "precision": share_estimate(tp, tp + fp, "row was predicted positive"),
-        "recall": share_estimate(tp, tp + fn, "row is labelled positive"),
-        "f1": _f1(tp, fp + fn),
-        "auc": _auc(*_by_score(outcomes)),
+        "accuracy": share_estimate(tp + tn, outcomes.n, support=support),
+        "precision": share_estimate(tp, tp + fp, "row was predicted positive", support=support),
+        "recall": share_estimate(tp, tp + fn, "row is labelled positive", support=support),
+        "f1": _f1(tp, fp + fn, support),
+        "auc": _auc(*_by_score(outcomes), support),
         "brier": _brier(outcomes),
         "log_loss": log_loss(outcomes),
-        "positives": share_estimate(tp + fn, outcomes.n),
+        "positives": share_estimate(tp + fn, outcomes.n, support=support),
     }
 
 
@@ -107,10 +108,12 @@ def log_loss(outcomes: Outcomes) -> Estimate | NotEnoughData:
     >>> round(log_loss(tally("binary", np.array([0.5, 0.5]), np.array([0, 1]))).value, 4)
     0.6931
     """
-    if outcomes.n < 2:
-        return NotEnoughData(f"{outcomes.n} labelled rows; a mean with an interval needs 2") if outcomes.n else _NO_ROW
+    rows = outcomes.n * outcomes.support
+    if rows < 2:
+        return NotEnoughData(f"{rows:g} labelled rows; a mean with an interval needs 2") if rows else _NO_ROW
     total, squares = outcomes.sums["log_loss"], outcomes.sums["log_loss_squares"]
-    estimate = mean_estimate(as_float(total, outcomes.n), variance_of(total, squares, outcomes.n), outcomes.n)
+    variance = variance_of(total, squares, outcomes.n)
+    estimate = mean_estimate(as_float(total, outcomes.n), variance, rows)
     return Estimate(estimate.value, max(estimate.low, 0.0), estimate.high, estimate.n)
 
 
@@ -129,21 +132,21 @@ def _by_score(outcomes: Outcomes) -> tuple[Ints, Ints]:
     return table[1], table[0]
 
 
-def _f1(tp: int, errors: int) -> Estimate | NotEnoughData:
+def _f1(tp: int, errors: int, support: float) -> Estimate | NotEnoughData:
     n = tp + errors
     if not n:
         return NotEnoughData("no row is positive, neither labelled nor predicted")
-    low, high = wilson(tp / n, n)
-    return Estimate(2 * tp / (n + tp), 2 * low / (1 + low), 2 * high / (1 + high), n)
+    low, high = wilson(tp / n, n * support)
+    return Estimate(2 * tp / (n + tp), 2 * low / (1 + low), 2 * high / (1 + high), round(n * support))
 
 
 def _brier(outcomes: Outcomes) -> Estimate:
     total, squares = outcomes.sums["brier"], outcomes.sums["brier_squares"]
     variance = variance_of(total, squares, outcomes.n)
-    return bounded_mean_estimate(as_float(total, outcomes.n), variance, outcomes.n)
+    return bounded_mean_estimate(as_float(total, outcomes.n), variance, outcomes.n * outcomes.support)
 
 
-def _auc(positive: Ints, negative: Ints) -> Estimate | NotEnoughData:
+def _auc(positive: Ints, negative: Ints, support: float) -> Estimate | NotEnoughData:
     """The Mann-Whitney AUC of binned scores, ties one half; DeLong variance on the logit scale.
 
     DeLong, DeLong & Clarke-Pearson 1988, Biometrics 44, 837; logit as in Qin & Hotilovac 2008. Where all pairs are in
@@ -156,18 +159,22 @@ def _auc(positive: Ints, negative: Ints) -> Estimate | NotEnoughData:
     won = 2 * np.cumsum(negative) - negative
     lost = 2 * (p - np.cumsum(positive)) + positive
     auc = int((positive * won).sum()) / (2 * p * n)
-    variance = _placement_variance(positive, won / (2 * n), p) + _placement_variance(negative, lost / (2 * p), n)
+    variance = _placement_variance(positive, won / (2 * n), support) + _placement_variance(
+        negative, lost / (2 * p), support
+    )
+    rows = round((p + n) * support)
     if variance <= 0 or not 0 < auc < 1:
-        return Estimate(auc, *wilson(auc, min(p, n)), p + n)
+        return Estimate(auc, *wilson(auc, min(p, n) * support), rows)
     logit, half = math.log(auc / (1 - auc)), Z_95 * math.sqrt(variance) / (auc * (1 - auc))
-    return Estimate(auc, _expit(logit - half), _expit(logit + half), p + n)
+    return Estimate(auc, _expit(logit - half), _expit(logit + half), rows)
 
 
-def _placement_variance(counts: Ints, placements: np.ndarray, n: int) -> float:
-    if n < 2:
+def _placement_variance(counts: Ints, placements: np.ndarray, support: float) -> float:
+    n = int(counts.sum())
+    if n * support < 2:
         return 0.25  # one row of a class: the variance of its placement is unknown, at most that of 0 or 1
     mean = float((counts * placements).sum()) / n
-    return float((counts * (placements - mean) ** 2).sum()) / (n - 1) / n
+    return float((counts * (placements - mean) ** 2).sum()) / (n * support - 1) / n
 
 
 def _expit(x: float) -> float:

@@ -45,7 +45,7 @@ def multiclass_metrics(outcomes: Outcomes) -> dict[str, Estimate | NotEnoughData
         return dict.fromkeys(names, NotEnoughData("no labelled row"))
     table = _Table(outcomes)
     return {
-        "accuracy": share_estimate(int(table.hits.sum()), outcomes.n),
+        "accuracy": share_estimate(int(table.hits.sum()), outcomes.n, support=outcomes.support),
         "precision_macro": table.macro(table.hits, table.chosen, (table.predicted,)),
         "recall_macro": table.macro(table.hits, table.labelled, (table.label,)),
         "f1_macro": table.macro(2 * table.hits, table.labelled + table.chosen, (table.label, table.predicted)),
@@ -89,6 +89,7 @@ class _Table:
         self.label, self.predicted = np.divmod(outcomes.cells.keys, outcomes.classes)
         self.is_hit = (self.label == self.predicted).astype(np.float64)
         self.classes = outcomes.classes
+        self.support = outcomes.support
         self.labelled = self._per_class(self.label, self.counts)
         self.chosen = self._per_class(self.predicted, self.counts)
         self.hits = self._per_class(self.label, self.counts * self.is_hit)
@@ -108,7 +109,7 @@ class _Table:
         influence *= n / int(seen.sum())
         # The influences average to 0 over the rows: their mean square is the variance of one row's.
         variance = float((self.counts * influence**2).sum()) / n
-        return bounded_mean_estimate(float(share[seen].mean()), variance, n)
+        return bounded_mean_estimate(float(share[seen].mean()), variance, n * self.support)
 
     def _per_class(self, classes: Ints, weights: Ints | Floats) -> Floats:
         return np.bincount(classes, weights=weights, minlength=self.classes).astype(np.float64)

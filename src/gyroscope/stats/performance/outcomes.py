@@ -13,7 +13,7 @@ from gyroscope.stats.arrays import pack_int, unpack_int
 from gyroscope.stats.sparse import SparseCounts
 
 _FORM = "gyroscope.outcomes"
-_NUMBER = 1
+_NUMBERS = (1, 2)  # 1 has no weights
 
 
 class Outcomes(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +36,8 @@ class Outcomes(msgspec.Struct, frozen=True, kw_only=True):
         Binary: 2 * score key + label. Multiclass: label * classes + predicted. Regression: buckets of errors.
     sums : dict of str to int
         Exact sums of losses, in units of 2**-1074.
+    squares : int
+        Sum of the squared weights of the rows in `n`; `n` itself where every row counts once.
 
     Examples
     --------
@@ -57,6 +59,27 @@ class Outcomes(msgspec.Struct, frozen=True, kw_only=True):
     huge: int
     cells: SparseCounts
     sums: dict[str, int]
+    squares: int
+
+    @property
+    def support(self) -> float:
+        """Rows behind one counted row: 1, or 1 / k where a sampled log keeps one row in k.
+
+        n * support is the effective number of rows, (sum w)**2 / sum w**2 (Kish 1965, Survey Sampling).
+        """
+        return self.n / self.squares if self.squares else 1.0
+
+    def scaled(self, weight: int) -> Outcomes:
+        """The outcomes as if every row had been there `weight` times, exactly; `weight` is at least 1."""
+        return msgspec.structs.replace(
+            self,
+            n=self.n * weight,
+            unusable=self.unusable * weight,
+            huge=self.huge * weight,
+            cells=self.cells.scaled(weight),
+            sums={name: total * weight for name, total in self.sums.items()},
+            squares=self.squares * weight * weight,
+        )
 
     def merge(self, other: Outcomes) -> Outcomes:
         """The outcomes of the rows of both, exactly.
@@ -82,14 +105,17 @@ class Outcomes(msgspec.Struct, frozen=True, kw_only=True):
             huge=self.huge + other.huge,
             cells=self.cells.merge(other.cells),
             sums={name: total + other.sums[name] for name, total in self.sums.items()},
+            squares=self.squares + other.squares,
         )
 
     def to_bytes(self) -> bytes:
-        """The frozen form, version 1: equal outcomes have equal bytes."""
+        """The frozen form: equal outcomes have equal bytes. Version 1 without weights, else version 2."""
         cells = self.cells.to_wire()
         sums = {name: pack_int(total) for name, total in self.sums.items()}
         head = (self.task, self.threshold, self.classes, self.n, self.unusable, self.huge)
-        return msgspec.msgpack.encode(_Wire(_FORM, _NUMBER, *head, *cells, sums))
+        if self.squares == self.n:
+            return msgspec.msgpack.encode(_Wire(_FORM, 1, *head, *cells, sums))
+        return msgspec.msgpack.encode(_WeightedWire(_FORM, 2, *head, *cells, sums, self.squares))
 
     @staticmethod
     def from_bytes(packed: bytes) -> Outcomes:
@@ -102,8 +128,9 @@ class Outcomes(msgspec.Struct, frozen=True, kw_only=True):
         """
         try:
             wire = msgspec.msgpack.decode(packed, type=_Wire)
-            if (wire.form, wire.number) != (_FORM, _NUMBER):
+            if wire.form != _FORM or wire.number not in _NUMBERS:
                 raise ValueError(f"it says {wire.form!r} number {wire.number}")
+            squares = msgspec.msgpack.decode(packed, type=_WeightedWire).squares if wire.number == 2 else wire.n
             return Outcomes(
                 task=wire.task,
                 threshold=wire.threshold,
@@ -113,10 +140,11 @@ class Outcomes(msgspec.Struct, frozen=True, kw_only=True):
                 huge=wire.huge,
                 cells=SparseCounts.from_wire(wire.cell_steps, wire.cell_counts),
                 sums={name: unpack_int(total) for name, total in wire.sums.items()},
+                squares=squares,
             )
         except (msgspec.DecodeError, ValueError) as damage:
             raise StoreError(
-                f"these are no outcomes of form {_NUMBER}: {damage}",
+                f"these are no outcomes of form 1 or 2: {damage}",
                 where=f"{len(packed)} bytes",
                 fix="tally the rows again",
             ) from damage
@@ -134,3 +162,7 @@ class _Wire(msgspec.Struct, array_like=True):
     cell_steps: bytes
     cell_counts: bytes
     sums: dict[str, bytes]
+
+
+class _WeightedWire(_Wire, array_like=True):
+    squares: int

@@ -45,14 +45,15 @@ def regression_metrics(outcomes: Outcomes) -> dict[str, Estimate | NotEnoughData
     >>> round(known["mae"].value, 4), round(known["bias"].value, 4), known["r2"].value
     (0.6667, 0.6667, -1.0)
     """
-    if outcomes.n < 2 or outcomes.huge:
+    n = outcomes.n * outcomes.support
+    if n < 2 or outcomes.huge:
         return dict.fromkeys(_NAMES, _why_not(outcomes))
     mean = {name: Fraction(total, outcomes.n << UNIT_BITS) for name, total in outcomes.sums.items()}
     return {
-        "mae": _mean(mean["abs_e"], mean["e2"], outcomes.n),
-        "rmse": _rmse(mean["e2"], mean["e4"], outcomes.n),
-        "bias": _mean(mean["e"], mean["e2"], outcomes.n),
-        "r2": _r2(mean, outcomes.n),
+        "mae": _mean(mean["abs_e"], mean["e2"], n),
+        "rmse": _rmse(mean["e2"], mean["e4"], n),
+        "bias": _mean(mean["e"], mean["e2"], n),
+        "r2": _r2(mean, n),
     }
 
 
@@ -62,20 +63,20 @@ def _why_not(outcomes: Outcomes) -> NotEnoughData:
     return NotEnoughData("1 labelled row; an interval needs 2" if outcomes.n else "no labelled row")
 
 
-def _mean(first: Fraction, second: Fraction, n: int) -> Estimate:
+def _mean(first: Fraction, second: Fraction, n: float) -> Estimate:
     return mean_estimate(float(first), float(second - first * first), n)
 
 
-def _rmse(e2: Fraction, e4: Fraction, n: int) -> Estimate:
+def _rmse(e2: Fraction, e4: Fraction, n: float) -> Estimate:
     if not e2:
-        return Estimate(0.0, 0.0, 0.0, n)
+        return Estimate(0.0, 0.0, 0.0, round(n))
     value = math.sqrt(e2)
     # e2 is the square of the value: its logarithm moves twice as far as that of the value, hence the half.
     half = Z_95 * math.sqrt(max(float(e4 / (e2 * e2)) - 1, 0.0) / n) / 2
-    return Estimate(value, value * math.exp(-half), value * math.exp(min(half, 700.0)), n)
+    return Estimate(value, value * math.exp(-half), value * math.exp(min(half, 700.0)), round(n))
 
 
-def _r2(mean: dict[str, Fraction], n: int) -> Estimate | NotEnoughData:
+def _r2(mean: dict[str, Fraction], n: float) -> Estimate | NotEnoughData:
     a, m = mean["e2"], mean["y"]
     b = mean["y2"] - m * m
     if b <= 0 or m * m > _LEVEL_TO_SPREAD**2 * b:

@@ -117,7 +117,8 @@ def _tally_regression(values: Floats, labels: Floats) -> Outcomes:
     cells = SparseCounts.of(bucket_keys(e))
     outcomes = _outcomes("regression", labels.size, cells, _named_sums(powers))
     huge = int(usable.sum()) - y.size
-    return msgspec.structs.replace(outcomes, n=outcomes.n + huge, unusable=outcomes.unusable - huge, huge=huge)
+    n = outcomes.n + huge
+    return msgspec.structs.replace(outcomes, n=n, squares=n, unusable=outcomes.unusable - huge, huge=huge)
 
 
 def _outcomes(
@@ -131,7 +132,15 @@ def _outcomes(
 ) -> Outcomes:
     n = cells.total
     return Outcomes(
-        task=task, threshold=threshold, classes=classes, n=n, unusable=rows - n, huge=0, cells=cells, sums=sums
+        task=task,
+        threshold=threshold,
+        classes=classes,
+        n=n,
+        unusable=rows - n,
+        huge=0,
+        cells=cells,
+        sums=sums,
+        squares=n,
     )
 
 

@@ -141,6 +141,20 @@ class ColumnCounts(msgspec.Struct, frozen=True, eq=False):
             squares=self.squares + other.squares,
         )
 
+    def scaled(self, weight: int) -> ColumnCounts:
+        """The counts as if every row had been there `weight` times; `weight` is at least 1."""
+        return ColumnCounts(
+            bins=self.bins,
+            counts=self.counts * weight,
+            missing=self.missing * weight,
+            nan_or_inf=self.nan_or_inf * weight,
+            buckets=self.buckets.scaled(weight),
+            least=self.least,
+            greatest=self.greatest,
+            total=self.total * weight,
+            squares=self.squares * weight,
+        )
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ColumnCounts):
             return NotImplemented

@@ -73,6 +73,14 @@ class Profile(msgspec.Struct, frozen=True):
         columns = {name: column.merge(other.columns[name]) for name, column in self.columns.items()}
         return Profile(self.n + other.n, columns)
 
+    def scaled(self, weight: int) -> Profile:
+        """The profile as if every row had been there `weight` times, exactly; `weight` is at least 1.
+
+        For a log that keeps one row in `weight`: shares, means and quantiles stay, counts are of all rows.
+        """
+        columns = {name: column.scaled(weight) for name, column in self.columns.items()}
+        return Profile(self.n * weight, columns)
+
     def to_bytes(self) -> bytes:
         """The frozen form, version 1: equal profiles have equal bytes."""
         return codec.encode(self.n, self.columns)
