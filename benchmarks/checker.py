@@ -37,9 +37,10 @@ class Verdict(msgspec.Struct):
         return not (self.lost or self.wrong or self.phantom or self.answered_twice or self.unindexed)
 
 
-def settle(house: Running, ledger: Path, patience_s: float = 30.0) -> Verdict:
-    """Wait until every acknowledged request of the ledger is in the table, then judge everything in it."""
+def settle(house: Running, ledger: Path, patience_s: float = 30.0, since_ns: int = 0) -> Verdict:
+    """Wait until every acknowledged request that was due since then is in the table, then judge all that is in it."""
     book = acknowledged(read(ledger))
+    book = book[book["due_ns"] >= since_ns]
     give_up = time.monotonic() + patience_s
     while True:
         rows = table_rows(house)

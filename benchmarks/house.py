@@ -26,14 +26,17 @@ from gyroscope.supervisor import client
 from gyroscope.supervisor.processes import marked
 
 MODEL = "probe"
-SIGNATURE = """\
-task: regression
-output: doubled
-features:
-  - {name: number, nullable: false}
-  - {name: share}
-  - {name: kind, dtype: string, categories: [a, b, c]}
-"""
+NUMBERS = tuple(f"x{at:02d}" for at in range(18))
+SIGNATURE = "\n".join(
+    (
+        "task: regression",
+        "output: doubled",
+        "features:",
+        "  - {name: number, nullable: false}",
+        "  - {name: kind, dtype: string, categories: [a, b, c]}",
+        *(f"  - {{name: {name}}}" for name in NUMBERS),
+    )
+)
 CODE = """\
 class Model:
     def predict(self, matrix, columns):
@@ -127,7 +130,7 @@ def hooked(hooks: dict[str, str]) -> Iterator[None]:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ.update(hooks)
     if hooks:
-        os.environ["PYTHONPATH"] = str(HOOKS)
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(HOOKS), before.get("PYTHONPATH"))))
     try:
         yield
     finally:

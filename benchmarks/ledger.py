@@ -21,7 +21,7 @@ RECORD = np.dtype(
         ("spare", "<i4"),
     ]
 )
-LOGGED = ("", "no", "os", "full", "sampled")
+LOGGED = ("", "no", "os", "full", "sampled", "off")
 """What the header X-Logged may say, by its code in the ledger; `kept` are those that promise a row."""
 KEPT = (LOGGED.index("os"), LOGGED.index("full"))
 

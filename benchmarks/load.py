@@ -21,12 +21,15 @@ import numpy as np
 import orjson
 import uvloop
 
-from benchmarks.house import MODEL, Running
+from benchmarks.house import MODEL, NUMBERS, Running
 from benchmarks.ledger import LOGGED, RECORD, read, request_id
 from gyroscope.demo.wire import Connection
 
 CODES = {name: code for code, name in enumerate(LOGGED)}
 PATIENCE_S = 5.0
+_COLUMNS = orjson.dumps(["number", "kind", *NUMBERS])
+_HEAD = b'{"dataframe_split":{"columns":' + _COLUMNS + b',"data":[['
+_TAILS = [b",".join(b"0.%03d" % (at * 53 % 997 + column) for column in range(len(NUMBERS))) for at in range(100)]
 FLUSH_S = 0.02
 
 
@@ -69,13 +72,8 @@ def load(house: Running, ledger: Path, rate: float, workers: int = 32) -> Iterat
 
 
 def body(n: int) -> bytes:
-    """The n-th request: its first column is n, so the answer is 2 n."""
-    kind = "abc"[n % 3]
-    return b'{"dataframe_split":{"columns":["number","share","kind"],"data":[[%d,0.%02d,"%s"]]}}' % (
-        n,
-        n % 100,
-        kind.encode(),
-    )
+    """The n-th request, 20 columns: its first one is n, so the answer is 2 n."""
+    return _HEAD + b'%d,"%c",%s]]}}' % (n, b"abc"[n % 3], _TAILS[n % len(_TAILS)])
 
 
 class _Generator:

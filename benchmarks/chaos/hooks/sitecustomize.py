@@ -46,6 +46,8 @@ def patch_log(module):
     log = module.PredictionLog
     if SABOTAGE == "ack_first":
         acknowledge_first(log)
+    if SABOTAGE == "lie":
+        lie(log)
     if POINTS:
         around(log, "append", before="write", after="reply")
 
@@ -59,6 +61,17 @@ def acknowledge_first(log):
         self.held = entry
         if held is not None:
             real(self, held)
+        return "os"
+
+    log.append = append
+
+
+def lie(log):
+    """Say "os" for what could not be written."""
+    real = log.append
+
+    def append(self, entry):
+        real(self, entry)
         return "os"
 
     log.append = append
