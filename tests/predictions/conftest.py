@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +16,7 @@ import pytest
 from gyroscope.clock import EventTime
 from gyroscope.predictions.log import PredictionLog, segment_folder
 from gyroscope.predictions.recorder import Recorder
+from gyroscope.predictions.segments import read_pieces
 from gyroscope.predictions.table import Table, table_path
 from gyroscope.predictions.wal import LogEntry
 from gyroscope.records import Feature, Signature, Version
@@ -86,6 +90,22 @@ class House:
     def segments(self) -> list[Path]:
         return sorted(self.folder.glob("*")) if self.folder.is_dir() else []
 
+    def ids(self) -> list[str]:
+        """The request ids of all records in the segments, in their order."""
+        return [record.request_id for piece in read_pieces(self.folder, {}) for record in piece.records]
+
+    def weights(self) -> list[int]:
+        """How many requests each record stands for, in their order."""
+        return [record.weight for piece in read_pieces(self.folder, {}) for record in piece.records]
+
+    def damages(self) -> list[str]:
+        """What is wrong with the segments."""
+        return [damage.reason for piece in read_pieces(self.folder, {}) for damage in piece.damages]
+
+    def sealed(self) -> list[bool]:
+        """Of each segment in its order: whether nobody will write to it any more."""
+        return [piece.done for piece in read_pieces(self.folder, {})]
+
     def close(self) -> None:
         for log in self._logs:
             log.close()
@@ -100,6 +120,20 @@ def house(tmp_path: Path) -> Iterator[House]:
         made = House(tmp_path / "home", Path(runtime))
         yield made
         made.close()
+
+
+@pytest.fixture
+def small_tmpfs(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 3 MiB."""
+    place = tmp_path / "small"
+    place.mkdir()
+    if os.getuid() != 0 or shutil.which("mount") is None:
+        pytest.skip("mounting a tmpfs needs root and mount")
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "none", place], capture_output=True)
+    if mounted.returncode:
+        pytest.skip(f"this machine mounts no tmpfs: {mounted.stderr.decode().strip()}")
+    yield place
+    subprocess.run(["umount", place], check=True)
 
 
 @pytest.fixture

@@ -2,54 +2,58 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
+from xxhash import xxh3_64_intdigest
 
 from gyroscope.errors import StoreError
 from gyroscope.predictions import cap, segment_file
 from gyroscope.predictions.log import PredictionLog
 from gyroscope.predictions.segment_file import SegmentFile
-from gyroscope.predictions.segments import read_pieces
-from gyroscope.predictions.wal import Layout, scan, seal, segment_head
+from gyroscope.predictions.wal import HEADER, MAGIC, PREFIX, SEGMENT_HEAD, Layout, seal, segment_head
 
 MIB = 1024 * 1024
 ROWS_OF_A_MIB = 29_000
 
 
-def ids(folder: Path) -> list[str]:
-    return [record.request_id for piece in read_pieces(folder, {}) for record in piece.records]
-
-
-@pytest.fixture
-def small_tmpfs(tmp_path: Path):  # type: ignore[no-untyped-def]
-    place = tmp_path / "small"
-    place.mkdir()
-    if os.getuid() != 0 or shutil.which("mount") is None:
-        pytest.skip("mounting a tmpfs needs root and mount")
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "none", place], capture_output=True)
-    if mounted.returncode:
-        pytest.skip(f"this machine mounts no tmpfs: {mounted.stderr.decode().strip()}")
-    yield place
-    subprocess.run(["umount", place], check=True)
-
-
 def test_an_entry_is_in_the_file_when_append_returns(house, entry):  # type: ignore[no-untyped-def]
     writer = house.log()
     assert [writer.append(entry(number)) for number in range(3)] == ["os"] * 3
-    assert ids(house.folder) == ["r-000000", "r-000001", "r-000002"]
+    assert house.ids() == ["r-000000", "r-000001", "r-000002"]
     assert (writer.logged, writer.failed) == (3, 0)
 
 
 def test_off_writes_nothing_and_is_no_failure(house, entry):  # type: ignore[no-untyped-def]
     writer = house.log(mode="off")
-    assert writer.append(entry(1)) == "no"
+    assert writer.append(entry(1)) == "off"
     assert (writer.failed, house.segments()) == (0, [])
+
+
+@pytest.mark.parametrize("mode", ["os", "full"])
+def test_sampling_keeps_every_error_and_weighs_what_it_keeps(house, entry, mode):  # type: ignore[no-untyped-def]
+    writer = house.log(mode=mode, keep_one_in=4)
+    answers = writer.append_all([entry(number) for number in range(400)])
+    errors = writer.append_all([entry(number, status=422) for number in range(400, 420)])
+    kept = [f"r-{n:06d}" for n in range(400) if xxh3_64_intdigest(b"r-%06d" % n) % 4 == 0]
+    assert (answers.count(mode), answers.count("sampled"), errors) == (len(kept), 400 - len(kept), [mode] * 20)
+    assert house.ids() == [*kept, *(f"r-{n:06d}" for n in range(400, 420))]
+    assert house.weights() == [4] * len(kept) + [1] * 20
+    assert (writer.logged, writer.failed) == (len(kept) + 20, 0)
+    assert 60 < len(kept) < 140
+
+
+def test_every_attempt_at_a_request_meets_the_same_verdict(house, entry):  # type: ignore[no-untyped-def]
+    first, second = house.log(0, keep_one_in=3), house.log(1, keep_one_in=3)
+    assert [first.append(entry(n)) for n in range(50)] == [second.append(entry(n)) for n in range(50)]
+
+
+def test_what_stood_for_many_before_stands_for_more(house, entry):  # type: ignore[no-untyped-def]
+    number = next(n for n in range(100) if xxh3_64_intdigest(b"r-%06d" % n) % 5 == 0)
+    assert house.log(keep_one_in=5).append(entry(number, weight=3)) == "os"
+    assert house.weights() == [15]
 
 
 def test_a_restarted_replica_begins_a_new_segment(house, entry):  # type: ignore[no-untyped-def]
@@ -62,12 +66,11 @@ def test_segments_rotate_and_only_the_current_one_is_live(house, entry):  # type
     writer = house.log(cap_bytes=16 * MIB)
     for number in range(10):
         assert writer.append(entry(number, rows=ROWS_OF_A_MIB)) == "os"
-    pieces = read_pieces(house.folder, {})
-    assert len(pieces) > 1
-    assert [piece.done for piece in pieces] == [True] * (len(pieces) - 1) + [False]
-    assert [record.request_id for piece in pieces for record in piece.records] == [f"r-{n:06d}" for n in range(10)]
+    assert len(house.sealed()) > 1
+    assert house.sealed() == [True] * (len(house.sealed()) - 1) + [False]
+    assert house.ids() == [f"r-{n:06d}" for n in range(10)]
     writer.close()
-    assert all(piece.done for piece in read_pieces(house.folder, {}))
+    assert all(house.sealed())
 
 
 def test_head_numbers_and_seal_say_what_must_be_there(house, entry):  # type: ignore[no-untyped-def]
@@ -80,21 +83,24 @@ def test_head_numbers_and_seal_say_what_must_be_there(house, entry):  # type: ig
     for path in paths:
         data, number = path.read_bytes(), int(path.stem.rpartition("-")[2], 16)
         assert data.startswith(segment_head(number, schema, *before))
-        records = scan(data, sealed=True, segment=number).records
-        assert [record.sequence for record in records] == list(range(len(records)))
-        before = (number, len(records))
+        at, records = SEGMENT_HEAD.size, 0
+        while data.startswith(MAGIC, at):
+            fields = HEADER.unpack_from(data, at + PREFIX.size)
+            assert (fields[2], fields[9]) == (number, records)
+            at, records = at + fields[1], records + 1
+        before = (number, records)
         if path is paths[-1]:
-            assert (len(data) % MIB, data[records[-1].offset + records[-1].length :].strip(b"\0")) == (0, b"")
+            assert (len(data) % MIB, data[at:].strip(b"\0"), records) == (0, b"", 3)
         else:
-            assert data.endswith(seal(number, len(records)))
-    assert len(paths) > 1
+            assert (data[at:], records) == (seal(number, records), 4)
+    assert len(paths) == 2
 
 
 def test_a_request_larger_than_a_segment_is_written_whole(house, entry):  # type: ignore[no-untyped-def]
     writer = house.log(cap_bytes=8 * MIB)
     big = entry(1, rows=4 * ROWS_OF_A_MIB)
     assert [writer.append(some) for some in (entry(0), big, entry(2))] == ["os"] * 3
-    assert ids(house.folder) == ["r-000000", "r-000001", "r-000002"]
+    assert house.ids() == ["r-000000", "r-000001", "r-000002"]
 
 
 def test_many_threads_write_whole_records(house, entry):  # type: ignore[no-untyped-def]
@@ -104,9 +110,8 @@ def test_many_threads_write_whole_records(house, entry):  # type: ignore[no-unty
         thread.start()
     for thread in threads:
         thread.join()
-    pieces = read_pieces(house.folder, {})
-    assert [damage for piece in pieces for damage in piece.damages] == []
-    assert sorted(ids(house.folder)) == [f"r-{number:06d}" for number in range(4_000)]
+    assert house.damages() == []
+    assert sorted(house.ids()) == [f"r-{number:06d}" for number in range(4_000)]
     assert writer.logged == 4_000
 
 
@@ -123,7 +128,7 @@ def test_at_the_cap_it_serves_unlogged_and_counts(house, entry, monkeypatch):  #
     assert (writer.logged, writer.failed) == (said.count("os"), said.count("no"))
     assert "cap of 4194304 bytes" in writer.failure
     assert sum(path.stat().st_size for path in house.segments()) <= 4 * MIB
-    assert len(ids(house.folder)) == said.count("os")
+    assert len(house.ids()) == said.count("os")
     house.record()
     assert writer.append(entry(99)) == "os"
 
@@ -163,11 +168,12 @@ def test_a_folder_that_cannot_be_made_is_a_failure_not_a_crash(tmp_path, house, 
 
 def test_a_full_tmpfs_is_said_and_survived(small_tmpfs, house, entry):  # type: ignore[no-untyped-def]
     """Full at the first segment, at the next chunk of one, and at the next segment; each heals by itself."""
-    writer = PredictionLog(small_tmpfs / "s", "flights-0a1b2c3d4e5f-0", house.versions["0a1b2c3d4e5f"])
+    house.folder = small_tmpfs / "s"
+    writer = house.log()
     hog = small_tmpfs / "hog"
     hog.write_bytes(bytes(5 * MIB // 2))
     assert writer.append(entry(0)) == "no"
-    assert list((small_tmpfs / "s").iterdir()) == []
+    assert house.segments() == []
     hog.write_bytes(bytes(3 * MIB // 2))
     said = [writer.append(entry(number, rows=ROWS_OF_A_MIB // 4)) for number in range(1, 12)]
     assert (said[:3], said[4:]) == (["os"] * 3, ["no"] * 7)
@@ -176,9 +182,8 @@ def test_a_full_tmpfs_is_said_and_survived(small_tmpfs, house, entry):  # type: 
     hog.unlink()
     assert writer.append(entry(13, rows=ROWS_OF_A_MIB // 2)) == "os"
     writer.close()
-    pieces = read_pieces(small_tmpfs / "s", {})
-    assert [damage for piece in pieces for damage in piece.damages] == []
-    assert sum(len(piece.records) for piece in pieces) == writer.logged == said.count("os") + 2
+    assert house.damages() == []
+    assert len(house.ids()) == writer.logged == said.count("os") + 2
 
 
 def test_without_inodes_nothing_is_written(small_tmpfs, house, entry):  # type: ignore[no-untyped-def]
@@ -202,7 +207,7 @@ def test_a_segment_that_cannot_be_mapped_is_given_up(house, entry, monkeypatch):
     assert writer.append(entry(1)) == "no"
     monkeypatch.undo()
     assert writer.append(entry(2)) == "os"
-    assert [(len(piece.records), piece.damages) for piece in read_pieces(house.folder, {})] == [(0, []), (1, [])]
+    assert (len(house.sealed()), house.ids(), house.damages()) == (2, ["r-000002"], [])
 
 
 def test_a_broken_disk_costs_the_seal_and_no_record(house, entry, monkeypatch):  # type: ignore[no-untyped-def]
@@ -215,7 +220,7 @@ def test_a_broken_disk_costs_the_seal_and_no_record(house, entry, monkeypatch): 
     monkeypatch.setattr(segment_file.os, "pwrite", broken)
     writer.close()
     monkeypatch.undo()
-    assert ids(house.folder) == ["r-000001"]
+    assert house.ids() == ["r-000001"]
     assert house.segments()[0].stat().st_size == MIB
 
 

@@ -8,28 +8,40 @@ from __future__ import annotations
 
 import mmap
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from xxhash import xxh3_64_intdigest
+
 from gyroscope.errors import StoreError
 from gyroscope.predictions.cap import Cap
+from gyroscope.predictions.full import GroupCommit, Waiting
+from gyroscope.predictions.privacy import Privacy, Protect, has_private
 from gyroscope.predictions.segment_file import NEW_SUFFIX, SUFFIX, SegmentFile, reserved_for, segment_folder
-from gyroscope.predictions.wal import MAGIC, MISFITS, PREFIX, SEAL, Layout, LogEntry, misfit, pack
+from gyroscope.predictions.wal import MAGIC, MISFITS, PREFIX, SEAL, Layout, LogEntry, encode, misfit, pack
 from gyroscope.records import Version
 
 __all__ = ["NEW_SUFFIX", "SUFFIX", "Logged", "PredictionLog", "segment_folder"]
 
-Logged = Literal["os", "no"]
+Mode = Literal["os", "full", "off"]
+Logged = Literal["os", "full", "sampled", "off", "no"]
+"""Safe from killed processes; safe from a power cut; left out by sampling; not asked for; lost."""
 
 SEGMENT_BYTES = 8 * 1024 * 1024
+# How long `append` waits for a disk; a replica waits until its request's deadline instead.
+PATIENCE_S = 1.0
+
 _put_prefix = PREFIX.pack_into
 
 
 class PredictionLog:
     """One replica's log. `append` says how durable the entry is before the reply leaves.
 
-    `mode` "off" writes nothing. When a write fails or `cap_bytes` of undrained segments are reached, `on_failure`
-    decides: "serve_unlogged" answers "no" and counts it in `failed`, "fail_closed" counts it and raises `StoreError`.
+    `mode` "off" writes nothing; `keep_one_in` k > 1 keeps every error and one of k answers, by the hash of their ids,
+    with weight k; `privacy` hashes what the signature says. When a write fails or `cap_bytes` of undrained segments are
+    reached, `on_failure` decides: "serve_unlogged" answers "no" and counts it in `failed`, "fail_closed" counts it and
+    raises `StoreError`. Any thread may call; entries of one thread keep their order.
     """
 
     def __init__(
@@ -38,22 +50,31 @@ class PredictionLog:
         replica: str,
         version: Version,
         *,
-        mode: Literal["os", "off"] = "os",
+        mode: Mode = "os",
         on_failure: Literal["serve_unlogged", "fail_closed"] = "serve_unlogged",
         cap_bytes: int = 256 * 1024 * 1024,
+        keep_one_in: int = 1,
+        privacy: Privacy | None = None,
     ) -> None:
-        self.logged = 0
         self.failed = 0
         self.failure = ""
+        self._written = 0
         self._folder = folder
         self._replica = replica
         self._layout = Layout(version.signature)
-        self._mode = mode
         self._on_failure = on_failure
         self._cap = Cap(folder, replica, cap_bytes)
         # A quarter of the cap at most, so that draining one sealed segment always makes room for the next.
         self._segment_bytes = max(1, min(SEGMENT_BYTES, cap_bytes // 4))
         self._lock = threading.Lock()
+        self._mode = mode
+        self._keep_one_in = keep_one_in
+        self._protect = Protect(version.signature, privacy) if has_private(version.signature) else None
+        self._is_plain = mode == "os" and keep_one_in == 1 and self._protect is None
+        keeps_late = on_failure == "serve_unlogged"
+        self._disk = GroupCommit(
+            folder, replica, self._layout.schema_id, self._cap, self._segment_bytes, keeps_late=keeps_late
+        )
         self._file: SegmentFile | None = None
         self._before = (0, 0)
         # The window of memory onto the segment: where in the file it begins, where in it the next record goes, where it
@@ -63,12 +84,17 @@ class PredictionLog:
         self._number = self._sequence = 0
 
     def append(self, entry: LogEntry) -> Logged:
-        """Write one entry: "os" when the kernel has all of it, "no" when it was not written.
+        """Write one entry: "os" when the kernel has all of it, "full" when the disk has, "no" when it was not written.
 
         Raises `StoreError` when it was not written and the policy is "fail_closed".
         """
-        if self._mode == "off":
-            return "no"
+        if not self._is_plain:
+            said = self._prepare(entry)
+            if not isinstance(said, LogEntry):
+                return said
+            if self._mode == "full":
+                return self._wait(self._hand_over(said), PATIENCE_S)
+            entry = said
         self._lock.acquire()  # not `with`, which takes twice as long
         try:
             if self._place >= self._enough:
@@ -83,7 +109,7 @@ class PredictionLog:
             _put_prefix(self._window, place, MAGIC, checksum)
             self._place = after
             self._sequence += 1
-            self.logged += 1
+            self._written += 1
             return "os"
         except (OSError, StoreError) as error:
             return self._not_written(error)
@@ -92,10 +118,71 @@ class PredictionLog:
         finally:
             self._lock.release()
 
+    def submit(self, entry: LogEntry) -> Logged | Waiting:
+        """As `append`, but does not wait for a disk: who gets a `Waiting` says `settled` once they know.
+
+        Raises `StoreError` as `append` does.
+        """
+        if self._mode != "full":
+            return self.append(entry)
+        said = self._prepare(entry)
+        return self._hand_over(said) if isinstance(said, LogEntry) else said
+
+    def settled(self, waiting: Waiting) -> Logged:
+        """What became of a submitted entry; one whose outcome is not known yet is given up.
+
+        Raises `StoreError` when it was not written and the policy is "fail_closed".
+        """
+        waiting.settle("no")
+        if waiting.outcome == "full":
+            return "full"
+        why = self._disk.failure or "the disk does not answer"
+        return self._not_written(StoreError(why, where=str(self._folder)))
+
+    def append_all(self, entries: Sequence[LogEntry]) -> list[Logged]:
+        """As `append` for each; with `full` they share their commits.
+
+        Raises `StoreError` as `append` does; then some of them may have been written.
+        """
+        said = [self.submit(entry) for entry in entries]
+        return [self._wait(one, PATIENCE_S) for one in said]
+
+    @property
+    def logged(self) -> int:
+        """Entries of which the log said that they are written."""
+        return self._written + self._disk.written
+
     def close(self) -> None:
         """Seal the current segment; the log may be used again and then begins a new one."""
+        self._disk.close()
         with self._lock:
             self._seal()
+
+    def _prepare(self, entry: LogEntry) -> LogEntry | Logged:
+        """The entry as it may be written, or why it is not."""
+        if self._mode == "off":
+            return "off"
+        if self._keep_one_in > 1 and entry.status < 400:
+            if xxh3_64_intdigest(entry.request_id.encode("utf-8", "backslashreplace")) % self._keep_one_in:
+                return "sampled"
+            entry.weight *= self._keep_one_in
+        return self._protect(entry) if self._protect is not None else entry
+
+    def _hand_over(self, entry: LogEntry) -> Logged | Waiting:
+        disk = self._disk
+        try:
+            if disk.is_stalled and self._on_failure == "fail_closed":
+                raise StoreError("the disk does not answer", where=str(self._folder))
+            waiting = disk.submit(encode(entry, self._layout))
+        except StoreError as error:
+            return self._not_written(error)
+        return self.settled(waiting) if disk.is_stalled else waiting
+
+    def _wait(self, said: Logged | Waiting, timeout_s: float) -> Logged:
+        if not isinstance(said, Waiting):
+            return said
+        said.wait(timeout_s)
+        return self.settled(said)
 
     def _begin(self) -> None:
         self._seal()

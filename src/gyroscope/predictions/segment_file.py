@@ -85,11 +85,16 @@ class SegmentFile:
         begin = self.at - self.at % mmap.ALLOCATIONGRANULARITY
         return mmap.mmap(self.fd, self.reserved - begin, offset=begin), self.at - begin
 
-    def seal(self) -> None:
-        """Say that it is whole and let go of it. Its room was reserved, so only a broken disk is in the way: then the
-        reader finds it without a seal, as after a crash."""
+    def seal(self, *, is_durable: bool = False) -> None:
+        """Say that it is whole and let go of it.
+
+        Its room was reserved, so only a broken disk is in the way: then the reader finds it without a seal, as after a
+        crash. It is cut to its size last: a cut file without a seal has lost something.
+        """
         with contextlib.suppress(OSError):
             os.pwrite(self.fd, seal(self.number, self.records), self.at)
+            if is_durable:
+                os.fdatasync(self.fd)
             os.ftruncate(self.fd, self.at + SEAL.size)
         self.abandon()
 

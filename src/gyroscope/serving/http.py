@@ -27,7 +27,8 @@ _CLOSE = (b"connection", b"close")
 # one, or one of unknown size, ends the connection.
 _DISCARDED_BYTES = 64 * 1024 * 1024
 _MEDIA = (b"", b"application/json", b"application/json; charset=utf-8", b"application/json;charset=utf-8")
-_LOGGED = {"os": (b"x-logged", b"os"), "no": (b"x-logged", b"no")}
+_LOGGED = {said: (b"x-logged", said.encode()) for said in ("os", "full", "sampled", "no")}
+_LOGGED["off"] = _LOGGED["no"]
 
 
 class Http:
