@@ -5,8 +5,8 @@ Pure. `labels.py` calls it for every batch; files and the API bring columns, pro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -16,7 +16,6 @@ from gyroscope.errors import LabelError
 from gyroscope.predictions.label_order import ID_CHARACTERS, read_value
 from gyroscope.records import Label, Signature
 
-ValueT = TypeVar("ValueT")
 Refusal = tuple[int, str]
 """Position in the call, and the reason."""
 
@@ -62,16 +61,19 @@ class Checked(msgspec.Struct, frozen=True):
 
     def part(self, start: int, end: int) -> Checked:
         """Some that follow one another."""
-        return Checked(
-            self.positions[start:end],
-            self.request_ids[start:end],
-            self.rows[start:end],
-            self.values[start:end],
-            _between(self.versions, start, end),
-            _between(self.labeled_at, start, end),
-            _between(self.entity_keys, start, end),
-            _between(self.event_times, start, end),
+        return self._each(lambda column: column[start:end])
+
+    def some(self, places: NDArray[np.int64]) -> Checked:
+        """Those at some places."""
+        every = places.tolist()
+        return self._each(
+            lambda column: column[places] if isinstance(column, np.ndarray) else [column[at] for at in every]
         )
+
+    def _each(self, chosen: Callable[[Any], Any]) -> Checked:
+        columns: list[Any] = [getattr(self, name) for name in self.__struct_fields__]
+        some: list[Any] = [None if column is None else chosen(column) for column in columns]
+        return Checked(*some)
 
 
 def columns_of(labels: Sequence[Label]) -> LabelColumns:
@@ -145,10 +147,6 @@ def _fine_names(names: Sequence[str], count: int) -> NDArray[np.bool_]:
     if not every.isascii():
         every.encode()  # half a character raises: then each is looked at
     return (lengths > 0) & (lengths <= ID_CHARACTERS)
-
-
-def _between(column: list[ValueT] | None, start: int, end: int) -> list[ValueT] | None:
-    return None if column is None else column[start:end]
 
 
 def _chosen(column: Any, some: list[int] | None) -> list[Any]:

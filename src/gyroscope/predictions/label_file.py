@@ -65,6 +65,25 @@ IN_LIST = "arrival IN (SELECT value FROM json_each(?))"
 REFUSED_CHARACTERS = 2_000
 
 
+class Lonely(NamedTuple):
+    """Labels that are the only ones of their rows, and where each of them belongs."""
+
+    given: Checked
+    arrivals: NDArray[np.int64]
+    states: NDArray[np.int64]
+    days: list[int | None]
+
+
+class Lying(NamedTuple):
+    """What has to be known of a label to move it to its prediction."""
+
+    arrival: int
+    request_id: str
+    row: int
+    state: int
+    day: int | None
+
+
 def number_of(db: sqlite3.Connection, model: str) -> int:
     """The number that stands for a model here, given at its first label; for transactions."""
     db.execute("INSERT OR IGNORE INTO models(name) VALUES(?)", (model,))
@@ -85,40 +104,21 @@ def take_arrivals(db: sqlite3.Connection, count: int) -> int:
     return last + 1
 
 
-def insert_plain(
-    db: sqlite3.Connection,
-    model: int,
-    labels: Checked,
-    some: NDArray[np.int64],
-    first: int,
-    states: NDArray[np.int64],
-    days: list[int | None],
-    now: EventTime,
-) -> None:
-    """Write labels that are the only ones of their rows; `states` and `days` are theirs alone."""
-    every = len(some) == len(labels)
-    places = some.tolist()
-
-    def chosen(column: list[Any] | None) -> Iterable[Any]:
-        if column is None:
-            return repeat(None)
-        return column if every else [column[place] for place in places]
-
+def insert_lonely(db: sqlite3.Connection, model: int, labels: Lonely, now: EventTime) -> None:
+    """Write labels that have no company; what they share is part of the statement, so that less is bound to it."""
+    given = labels.given
     db.executemany(
         "INSERT INTO kept(arrival, model, request_id, row, value, version, labeled_at, state, received_at, day,"
-        " joined_at) VALUES(?,?,?,?,?,?,?,?,?,?,?)",
+        f" joined_at) VALUES(?, {model:d}, ?, ?, ?, ?, ?, ?, {now:d}, ?8, iif(?8 IS NULL, NULL, {now:d}))",  # numbers
         zip(
-            (some + first).tolist(),
-            repeat(model),
-            chosen(labels.request_ids),
-            labels.rows[some].tolist(),
-            chosen(labels.values),
-            chosen(labels.versions),
-            chosen(labels.labeled_at),
-            states.tolist(),
-            repeat(now),
-            days,
-            [None if day is None else now for day in days],
+            labels.arrivals.tolist(),
+            given.request_ids,
+            given.rows.tolist(),
+            given.values,
+            repeat(None) if given.versions is None else given.versions,
+            repeat(None) if given.labeled_at is None else given.labeled_at,
+            labels.states.tolist(),
+            labels.days,
             strict=False,
         ),
     )
@@ -150,7 +150,7 @@ def kept_of(row: Sequence[Any]) -> Kept:
         said_at,
         at,
         found_at,
-        (state, day),
+        (state, day, request_id),
     )
 
 
@@ -178,16 +178,6 @@ def write_kept(db: sqlite3.Connection, model: int, labels: Sequence[Kept]) -> No
     mark_days(db, model, set[int]().union(*map(restated_days, labels)))
 
 
-class Lying(NamedTuple):
-    """What has to be known of a label to move it to its prediction."""
-
-    arrival: int
-    request_id: str
-    row: int
-    state: int
-    day: int | None
-
-
 def read_places(db: sqlite3.Connection, arrivals: Iterable[int]) -> list[Lying]:
     """Where labels lie now; those of entities whose prediction is not known have none."""
     wanted = json.dumps(list(arrivals))
@@ -203,6 +193,11 @@ def move(db: sqlite3.Connection, moved: Iterable[tuple[int, int, int, int]]) -> 
 def seek(db: sqlite3.Connection, model: int, arrivals: Iterable[int]) -> None:
     """The predictions of these labels of entities are yet to be looked for."""
     db.executemany("INSERT OR REPLACE INTO unsought VALUES(?,?)", [(arrival, model) for arrival in arrivals])
+
+
+def sought(db: sqlite3.Connection, arrivals: Iterable[int]) -> None:
+    """These labels of entities have been looked for in all files."""
+    db.execute(f"DELETE FROM unsought WHERE {IN_LIST}", (json.dumps(list(arrivals)),))  # noqa: S608  # fixed text
 
 
 def count(db: sqlite3.Connection, model: int, change: Counter[str]) -> None:

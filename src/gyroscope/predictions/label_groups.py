@@ -18,7 +18,7 @@ Target = tuple[str, int]
 
 
 class Kept(Statement):
-    """One label as it is stored, and as it was when it was read: `before` is empty for a new one.
+    """One label as it is stored, and as it was when it was read: `before` is None for a new one.
 
     `request_id` is where it belongs now; a label of an entity belongs to `waiting_id` until its prediction is found.
     """
@@ -36,7 +36,8 @@ class Kept(Statement):
     """The event time that is looked for: what was sent, else its default."""
     found_at: int | None = None
     """The event time of the prediction it belongs to."""
-    before: tuple[int, int | None] | None = None
+    before: tuple[int, int | None, str] | None = None
+    """State, day and request as they were read."""
 
     @property
     def target(self) -> Target:
@@ -74,7 +75,8 @@ def arrange(group: Sequence[Kept], day: int | None, now: int) -> None:
 
 def restated_days(kept: Kept) -> set[int]:
     """The days whose joined labels change when this one goes from what it was to what it is."""
-    after = (kept.state, kept.day)
+    after = (kept.state, kept.day, kept.request_id)
     if kept.before == after:
         return set()
-    return {day for state, day in (kept.before or (PENDING, None), after) if state == JOINED and day is not None}
+    every = (after,) if kept.before is None else (after, kept.before)
+    return {day for state, day, _ in every if state == JOINED and day is not None}

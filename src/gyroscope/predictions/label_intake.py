@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from gyroscope.predictions import label_file as file
 from gyroscope.predictions.ids import Found
 from gyroscope.predictions.keys import id_keys
 from gyroscope.predictions.label_columns import Checked
+from gyroscope.predictions.label_entities import Move
 from gyroscope.predictions.label_groups import (
     JOINED,
     PENDING,
@@ -59,6 +60,43 @@ class Intake:
         self._index.add(self._db, self._model, hashes[stored], stored + first)
         return counts
 
+    def transfer(self, moves: Sequence[Move]) -> None:
+        """Labels of entities go from the rows they belonged to, to others; both rows are judged again."""
+        where = {move.arrival: move for move in moves}
+        moved = [kept for kept in file.read_kept(self._db, where) if kept.entity_key is not None]
+        left = [kept.target for kept in moved]
+        for kept in moved:
+            move = where[kept.arrival]
+            kept.request_id = move.request_id or waiting_id(str(kept.entity_key), kept.said_at)
+            kept.found_at, kept.day, kept.joined_at = move.found_at, None, None
+        keys, rows = (
+            id_keys([kept.request_id for kept in moved]),
+            np.array([kept.row for kept in moved], dtype=np.int64),
+        )
+        arrivals = np.array([kept.arrival for kept in moved], dtype=np.int64)
+        targets = list({*left, *(kept.target for kept in moved)})
+        every = {kept.arrival: kept for kept in self._of_targets(targets)} | {kept.arrival: kept for kept in moved}
+        self._index.add(self._db, self._model, row_hashes(keys, rows), arrivals)
+        self._arrange(list(every.values()), targets)
+        file.sought(self._db, [kept.arrival for kept in moved])
+
+    def _of_targets(self, targets: Sequence[Target]) -> list[Kept]:
+        """All labels that have to do with these rows, and perhaps others of the same hash."""
+        keys = id_keys([request_id for request_id, _ in targets])
+        hashes = np.sort(row_hashes(keys, np.array([row for _, row in targets], dtype=np.int64)))
+        return file.read_kept(self._db, np.unique(self._index.of_rows(self._db, self._model, hashes)[1]).tolist())
+
+    def _arrange(self, every: Sequence[Kept], targets: Sequence[Target]) -> None:
+        """Judge these rows anew, all of whose labels are among these, and write what comes of it."""
+        groups: dict[Target, list[Kept]] = {target: [] for target in targets}
+        for kept in every:
+            if kept.target in groups:
+                groups[kept.target].append(kept)
+        found = self._places.find(id_keys([request_id for request_id, _ in targets]))
+        for (target, group), is_found, day, rows in zip(groups.items(), *map(list, found), strict=True):
+            arrange(group, int(day) if is_found and target[1] < rows else None, self._now)
+        file.write_kept(self._db, self._model, [kept for group in groups.values() for kept in group])
+
     def _lonely(self, hashes: Hashes) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
         """Which labels are the only ones of their row, as far as hashes tell, and the arrivals of the others' rows."""
         order = np.argsort(hashes, kind="stable")
@@ -78,7 +116,8 @@ class Intake:
         days: list[int | None] = found.day[lonely].astype(object).tolist()
         if not is_joined.all():
             days = [day if joined else None for day, joined in zip(days, is_joined.tolist(), strict=True)]
-        file.insert_plain(self._db, self._model, labels, lonely, first, states, days, self._now)
+        given = labels if len(lonely) == len(labels) else labels.some(lonely)
+        file.insert_lonely(self._db, self._model, file.Lonely(given, lonely + first, states, days), self._now)
         joined = int(is_joined.sum())
         change = {file.STATES[JOINED]: joined, file.STATES[PENDING]: len(lonely) - joined}
         file.count(self._db, self._model, Counter(change))

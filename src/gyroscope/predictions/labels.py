@@ -24,7 +24,19 @@ from gyroscope.predictions import label_file as file
 from gyroscope.predictions.ids import day_number, day_text
 from gyroscope.predictions.keys import Keys
 from gyroscope.predictions.label_columns import LabelColumns, check, columns_of
+from gyroscope.predictions.label_entities import (
+    AT_ONCE,
+    Entities,
+    Move,
+    Seeker,
+    has_entities,
+    looked_into,
+    new_files,
+    seekers_of,
+    unsought,
+)
 from gyroscope.predictions.label_groups import JOINED, PENDING, QUARANTINED
+from gyroscope.predictions.label_history import counts_then, values_then
 from gyroscope.predictions.label_index import LabelIndex
 from gyroscope.predictions.label_intake import Intake, move_to_places
 from gyroscope.predictions.label_places import Places
@@ -112,6 +124,7 @@ class Labels:
         with contextlib.closing(Places(self._home, model)) as places:
             while places.epoch and self._meet(model, places, now):
                 pass
+            self._seek(model, places, now)
         while self._set_aside(model, now):
             pass
         with self._transaction(model) as (db, number):
@@ -126,22 +139,29 @@ class Labels:
                 [(number, day_number(day)) for day in days],
             )
 
-    def counts(self, model: str) -> dict[str, int]:
-        """How many labels are in each state; the sum is how many were ever received."""
+    def counts(self, model: str, as_of: EventTime | None = None) -> dict[str, int]:
+        """How many labels are in each state, or were at an earlier moment; the sum is how many had been received."""
         with self._reading(model) as (db, number):
-            found = dict(db.execute("SELECT state, count FROM counts WHERE model = ?", (number,)).fetchall())
-        return {state.value: found.get(state.value, 0) for state in LabelState}
+            if as_of is None:
+                rows = db.execute("SELECT state, count FROM counts WHERE model = ?", (number,)).fetchall()
+                found = Counter(dict(rows))
+            else:
+                found = counts_then(db, number, as_of, self._wait_us)
+        return {state.value: found[state.value] for state in LabelState}
 
-    def of_day(self, model: str, day: str) -> tuple[NDArray[np.object_], NDArray[np.int64], NDArray[np.float64]]:
-        """(request ids, rows, values) of the labels joined to predictions of one day.
+    def of_day(
+        self, model: str, day: str, as_of: EventTime | None = None
+    ) -> tuple[NDArray[np.object_], NDArray[np.int64], NDArray[np.float64]]:
+        """(request ids, rows, values) of the labels joined to predictions of one day, or believed to be at a moment.
 
         Values are 0/1, numbers, or the index in the signature's classes; a class that it has lost is left out.
         """
         with self._reading(model) as (db, number):
-            found = db.execute(
-                "SELECT request_id, row, value FROM kept WHERE model = ? AND day = ? AND state = ?",
-                (number, day_number(day), JOINED),
-            ).fetchall()
+            if as_of is None:
+                query = "SELECT request_id, row, value FROM kept WHERE model = ? AND day = ? AND state = ?"
+                found = db.execute(query, (number, day_number(day), JOINED)).fetchall()
+            else:
+                found = values_then(db, number, day_number(day), as_of)
         code = {name: index for index, name in enumerate(self._signature_of(model).classes)}
         if code:
             found = [(request_id, row, code[value]) for request_id, row, value in found if value in code]
@@ -194,6 +214,37 @@ class Labels:
         for start in range(0, len(arrivals), A_TRANSACTION):
             with self._transaction(model) as (db, number):
                 move_to_places(db, number, arrivals[start : start + A_TRANSACTION].tolist(), places, now)
+
+    def _seek(self, model: str, places: Places, now: EventTime) -> None:
+        """Find the predictions of labels of entities: in new files for all of them, in all files for new ones."""
+        with self._reading(model) as (db, number):
+            if not has_entities(db, number):
+                return
+        entities = Entities(self._home, model, self._horizon_us)
+        files = entities.files()
+        with self._reading(model) as (db, number):
+            new = new_files(db, number, files)
+        named = entities.entities(new)
+        with self._reading(model) as (db, number):
+            seekers = seekers_of(db, number, named)
+        again = entities.changed(seekers, new)
+        self._transfer(model, entities.nearer(seekers, new), places, now)
+        with self._transaction(model) as (db, number):
+            file.seek(db, number, again)
+            looked_into(db, number, files)
+        while seekers := self._unsought(model):
+            self._transfer(model, entities.anew(seekers, files), places, now)
+            with self._transaction(model) as (db, _):
+                file.sought(db, [seeker.arrival for seeker in seekers])
+
+    def _unsought(self, model: str) -> list[Seeker]:
+        with self._reading(model) as (db, number):
+            return unsought(db, number)
+
+    def _transfer(self, model: str, moves: Sequence[Move], places: Places, now: EventTime) -> None:
+        for start in range(0, len(moves), AT_ONCE):
+            with self._transaction(model) as (db, number):
+                Intake(db, number, self._index, places, now).transfer(moves[start : start + AT_ONCE])
 
     def _set_aside(self, model: str, now: EventTime) -> bool:
         """Quarantine some that waited too long; False when there are none left."""
