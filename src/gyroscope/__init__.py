@@ -14,14 +14,18 @@ _HOMES = {
     "profile": "gyroscope.notebook",
     "compare": "gyroscope.notebook",
     "Comparison": "gyroscope.notebook",
+    "log": "gyroscope.library",
     "NotEnoughData": "gyroscope.records",
     "GyroscopeError": "gyroscope.errors",
 }
 
-__all__ = ["Comparison", "GyroscopeError", "NotEnoughData", "__version__", "compare", "profile"]
+__all__ = ["Comparison", "GyroscopeError", "NotEnoughData", "__version__", "compare", "log", "predictions", "profile"]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "predictions":
+        # The room of this name can be called: it reads the log of a model.
+        return importlib.import_module("gyroscope.predictions")
     if name not in _HOMES:
         raise AttributeError(f"module 'gyroscope' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)

@@ -16,6 +16,7 @@ from gyroscope.cli.labels import add as labels_add
 from gyroscope.cli.models import add, convert, serve, show
 from gyroscope.cli.models import list as listing
 from gyroscope.cli.open import open_page
+from gyroscope.cli.predictions import add as predictions_add
 from gyroscope.cli.predictions import export as predictions_export
 from gyroscope.cli.predictions import query as predictions_query
 from gyroscope.cli.predictions import tail as predictions_tail
@@ -57,6 +58,7 @@ def _predictions() -> typer.Typer:
     noun.command("tail")(predictions_tail.tail)
     noun.command("query")(predictions_query.query)
     noun.command("export")(predictions_export.export)
+    noun.command("add")(predictions_add.add)
     return noun
 
 

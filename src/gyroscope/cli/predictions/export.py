@@ -5,17 +5,14 @@ Rows go from file to file and never all through memory; the new file appears who
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from gyroscope.cli.options import JsonOption, ModelArgument, SettingsOption, settings_path
 from gyroscope.cli.output import print_json, say
-
-if TYPE_CHECKING:
-    from gyroscope.predictions.export import Progress
+from gyroscope.cli.predictions.bar import bar
 
 
 def export(
@@ -46,26 +43,9 @@ def export(
     query = f"SELECT {chosen} FROM ({attempts_sql(table, files, 'true' if attempts else ANSWER)})"  # noqa: S608
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        is_watched = sys.stderr.isatty() and not as_json
-        rows = write(connection, query, output, is_replacing=force, progress=_bar() if is_watched else None)
+        with bar("writing", is_wanted=not as_json) as progress:
+            rows = write(connection, query, output, is_replacing=force, progress=progress)
     if as_json:
         print_json({"rows": rows, "file": output})
     else:
         say(f"{rows:,} rows in {output}")
-
-
-def _bar() -> Progress:
-    """A bar on stderr that ends with the work."""
-    from rich.console import Console
-    from rich.progress import Progress as Bar
-
-    bar = Bar(console=Console(stderr=True), transient=True)
-    task = bar.add_task("writing", total=1.0)
-    bar.start()
-
-    def show(done: float) -> None:
-        bar.update(task, completed=done)
-        if done >= 1:
-            bar.stop()
-
-    return show
