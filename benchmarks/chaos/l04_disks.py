@@ -101,11 +101,15 @@ def suffer(scene: Scene, fault: Fault, seconds: float) -> Found:
         known = alerts(house)
         began_ns = time.monotonic_ns()
         fault.inject()
-        alert_s = wait_for(lambda: alerts(house) - known, ALERT_S + 5, 0.1)
-        time.sleep(max(0.0, seconds - (time.monotonic_ns() - began_ns) / 1e9))
-        ended_ns = time.monotonic_ns()
-        fault.lift()
+        try:
+            alert_s = wait_for(lambda: alerts(house) - known, ALERT_S + 5, 0.1)
+            time.sleep(max(0.0, seconds - (time.monotonic_ns() - began_ns) / 1e9))
+            ended_ns = time.monotonic_ns()
+        finally:
+            fault.lift()
         heal_s = wait_for(lambda: _is_kept(ledger) and not alerts(house) - HISTORY, HEAL_S, 0.1)
+        if heal_s == float("inf"):
+            print(f"L4 {fault.name}: still {alerts(house)}")
         after = _undisturbed(fault, seconds)
     verdict = settle(house, ledger, 30.0, before[0])
     if not verdict.is_clean:
