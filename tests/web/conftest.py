@@ -128,7 +128,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 def make_parts(home: Path) -> Parts:
     """Real stores with ninety days of made-up measurements."""
-    settings = Settings(home=str(home), monitoring=Monitoring(timezone="America/New_York"))
+    runtime = str(home / "runtime")
+    settings = Settings(home=str(home), runtime_dir=runtime, monitoring=Monitoring(timezone="America/New_York"))
     models = ModelStore(home)
     code = home / "model.py"
     code.write_text("class Model:\n    pass\n")
