@@ -82,6 +82,7 @@ class House:
         self.signals = Signals(self.home / "state.db")
         self.monitor = self.new_monitor()
         self._clock = int(FAR_FUTURE)
+        self._calls = 0
 
     def add_version(self, *instead: Feature) -> Version:
         """Another version; features `instead` take the place of those of their name."""
@@ -122,10 +123,12 @@ class House:
     ) -> None:
         """Log rows as a replica would, and record all that was logged."""
         version = version or self.version
+        self._calls += 1
         log = PredictionLog(segment_folder(self.runtime, "flights"), f"flights-{version.version}-0", version)
         for k in places if places is not None else range(len(rows)):
             at = int(rows.times[k])
-            entry = LogEntry(rows.ids[k], at, at, 1_000_000, status)
+            # A repeated request arrives later than the first: the same record twice would be one.
+            entry = LogEntry(rows.ids[k], at, at + self._calls, 1_000_000, status)
             if status == 200:
                 entry.matrix, entry.outputs = rows.matrix[k : k + 1], np.atleast_2d(rows.outputs[k])
             log.append(entry)

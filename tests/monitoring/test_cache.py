@@ -54,7 +54,7 @@ def test_what_is_half_done_is_not_there(tmp_path):
     with pytest.raises(KeyboardInterrupt), cache.transaction():
         cache.add_file("m", "a", CELL.day, {CELL: fold(0.5)})
         raise KeyboardInterrupt
-    assert (cache.files("m"), cache.dirty("m")) == (set(), {})
+    assert (cache.files("m"), cache.dirty("m")) == ({}, {})
 
 
 def test_another_format_is_thrown_away_and_the_journal_kept(tmp_path):
@@ -67,7 +67,7 @@ def test_another_format_is_thrown_away_and_the_journal_kept(tmp_path):
         db.execute("PRAGMA user_version = 0")
     db.close()
     again = Cache(path)
-    assert (again.files("m"), again.journal("m")) == (set(), [entry])
+    assert (again.files("m"), again.journal("m")) == ({}, [entry])
 
 
 def test_a_damaged_file_says_that_it_may_be_deleted(tmp_path):

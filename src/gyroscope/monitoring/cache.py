@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +19,20 @@ import msgspec
 from gyroscope.clock import EventTime
 from gyroscope.database import Database, transaction
 from gyroscope.monitoring.fold import Cell, Fold
+from gyroscope.monitoring.tally import Tally
 from gyroscope.records import Window
-from gyroscope.stats.performance import Outcomes
+from gyroscope.stats.performance import Arrivals, Outcomes
 from gyroscope.stats.profiles import Profile
 
 # Part of the meaning of every row here: a change of what a fold counts throws the cache away.
-FORMAT = 1
+FORMAT = 2
 
-_FOLD = "answered INTEGER, errors INTEGER, scored INTEGER, positives INTEGER, newest INTEGER, profile BLOB"
+_COUNTS = ("answered", "errors", "scored", "shadow", "positives", "answered_squares", "scored_squares", "newest")
+_FOLD = f"{', '.join(f'{name} INTEGER' for name in _COUNTS)}, profile BLOB"
 _SCHEMA = f"""
-CREATE TABLE IF NOT EXISTS files (model TEXT, path TEXT, day TEXT, PRIMARY KEY (model, path)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS files (
+    model TEXT, path TEXT, day TEXT, is_let_go INTEGER DEFAULT 0, PRIMARY KEY (model, path)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS folds (
     model TEXT, version TEXT, start INTEGER, day TEXT, path TEXT, {_FOLD}, PRIMARY KEY (model, version, start, path)
 );
@@ -37,7 +42,7 @@ CREATE TABLE IF NOT EXISTS cells (
 );
 CREATE INDEX IF NOT EXISTS cells_of_day ON cells (model, day);
 CREATE TABLE IF NOT EXISTS tallies (
-    model TEXT, version TEXT, start INTEGER, outcomes BLOB, PRIMARY KEY (model, version, start)
+    model TEXT, version TEXT, start INTEGER, outcomes BLOB, arrivals BLOB, PRIMARY KEY (model, version, start)
 );
 CREATE TABLE IF NOT EXISTS dirty (
     model TEXT, version TEXT, start INTEGER, day TEXT, has_new_rows INTEGER, PRIMARY KEY (model, version, start)
@@ -88,39 +93,60 @@ class Cache:
         with self._database.errors_named(), self._lock, transaction(self._db):
             yield
 
-    def files(self, model: str) -> set[str]:
-        """The paths of all files that are folded."""
-        return {path for (path,) in self._rows("SELECT path FROM files WHERE model = ?", model)}
+    def files(self, model: str) -> dict[str, str]:
+        """The paths of all files that are folded and not let go, each with its day."""
+        return dict(self._rows("SELECT path, day FROM files WHERE model = ? AND NOT is_let_go", model))
 
     def add_file(self, model: str, path: str, day: str, folds: Mapping[Cell, Fold]) -> None:
         """Keep a file's folds and merge them into their cells; one that is there already is replaced, not doubled."""
-        if self._rows("SELECT 1 FROM files WHERE model = ? AND path = ?", model, path):
-            self.drop_file(model, path)
-        self._many("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", [(model, path, day)])
-        for cell, fold in folds.items():
-            key = (model, cell.version, cell.start, cell.day)
-            self._many("INSERT OR REPLACE INTO folds VALUES (?,?,?,?,?,?,?,?,?,?,?)", [(*key, path, *_packed(fold))])
-            known = self.cells(model, cell.version, Window(cell.start, EventTime(cell.start + 1)))
-            self._put_cell(model, cell, [*known, fold])
-        self.mark_dirty(model, folds, has_new_rows=True)
+        self.replace(model, (), [(path, day, folds)])
 
     def drop_file(self, model: str, path: str) -> None:
         """A file that is no longer part of the table: its cells are merged anew from the others."""
-        gone = self._rows("SELECT version, start, day FROM folds WHERE model = ? AND path = ?", model, path)
-        self._many("DELETE FROM folds WHERE model = ? AND path = ?", [(model, path)])
-        self._many("DELETE FROM files WHERE model = ? AND path = ?", [(model, path)])
-        cells = [Cell(*row) for row in gone]
-        for cell in cells:
-            left = self._rows(
-                f"{_SELECT} folds WHERE model=? AND version=? AND start=?", model, cell.version, cell.start
-            )
-            self._put_cell(model, cell, [_unpacked(row) for row in left])
-        self.mark_dirty(model, cells, has_new_rows=True)
+        self.replace(model, (path,), ())
+
+    def replace(self, model: str, gone: Iterable[str], new: Sequence[tuple[str, str, Mapping[Cell, Fold]]]) -> None:
+        """Files (path, day, folds) come in the place of others; cells that are the same as before stay clean."""
+        known = [path for path, _, _ in new if self._rows("SELECT 1 FROM files WHERE model=? AND path=?", model, path)]
+        left = self._forget(model, [*gone, *known])
+        touched = {*left, *(cell for _, _, folds in new for cell in folds)}
+        before = {cell: self._cell(model, cell) for cell in touched}
+        for path, day, folds in new:
+            self._many("INSERT INTO files(model, path, day) VALUES (?, ?, ?)", [(model, path, day)])
+            rows = [(model, cell.version, cell.start, cell.day, path, *_packed(fold)) for cell, fold in folds.items()]
+            self._many(_PUT_FOLD, rows)
+        for cell, row in before.items():
+            if cell in left:
+                self._put_cell(model, cell, self._folds(model, cell))
+            else:
+                stayed = [_unpacked(row)] if row else []
+                self._put_cell(model, cell, [*stayed, *(folds[cell] for _, _, folds in new if cell in folds)])
+        changed = [cell for cell, row in before.items() if self._cell(model, cell) != row]
+        self.mark_dirty(model, changed, has_new_rows=True)
+
+    def let_go(self, model: str, paths: Iterable[str]) -> None:
+        """These files were deleted on purpose, whole days of them: what was folded and measured stays."""
+        self._many("UPDATE files SET is_let_go = 1 WHERE model = ? AND path = ?", [(model, path) for path in paths])
+
+    def days_let_go(self, model: str) -> set[str]:
+        """The days that have lost rows on purpose: their labels can no longer be tallied from the table."""
+        return {day for (day,) in self._rows("SELECT DISTINCT day FROM files WHERE model = ? AND is_let_go", model)}
 
     def drop_version(self, model: str, version: str) -> None:
-        """Drop every file with rows of a version: its bins have changed, so all of them are folded anew."""
-        for (path,) in self._rows("SELECT DISTINCT path FROM folds WHERE model = ? AND version = ?", model, version):
-            self.drop_file(model, path)
+        """Drop every file with rows of a version: its bins have changed, so all of them are folded anew.
+
+        What cannot be folded anew, because its day was deleted, keeps its signals and loses its cells.
+        """
+        found = self._rows(
+            "SELECT DISTINCT path, is_let_go FROM folds JOIN files USING (model, path) WHERE model = ? AND version = ?",
+            *(model, version),
+        )
+        self.replace(model, [path for path, is_let_go in found if not is_let_go], ())
+        keys = [(model, version, path) for path, is_let_go in found if is_let_go]
+        for key in keys:
+            cells = self._rows("SELECT start FROM folds WHERE model = ? AND version = ? AND path = ?", *key)
+            self._many("DELETE FROM cells WHERE model=? AND version=? AND start=?", [(*key[:2], s) for (s,) in cells])
+        self._many("DELETE FROM folds WHERE model = ? AND version = ? AND path = ?", keys)
 
     def cells(self, model: str, version: str, window: Window) -> list[Fold]:
         """The cells of a version that start inside a window, oldest first."""
@@ -144,9 +170,12 @@ class Cache:
         """The latest event time of any row, 0 when there is none."""
         return EventTime(self._rows("SELECT coalesce(max(newest), 0) FROM cells WHERE model = ?", model)[0][0])
 
-    def put_tallies(self, model: str, tallies: Mapping[Cell, Outcomes]) -> None:
-        rows = [(model, cell.version, cell.start, outcomes.to_bytes()) for cell, outcomes in tallies.items()]
-        self._many("INSERT OR REPLACE INTO tallies VALUES (?, ?, ?, ?)", rows)
+    def put_tallies(self, model: str, tallies: Mapping[Cell, Tally]) -> None:
+        rows = [
+            (model, cell.version, cell.start, known.outcomes.to_bytes(), known.arrivals.to_bytes())
+            for cell, known in tallies.items()
+        ]
+        self._many("INSERT OR REPLACE INTO tallies VALUES (?, ?, ?, ?, ?)", rows)
 
     def drop_tallies(self, model: str, cells: Iterable[Cell]) -> None:
         rows = [(model, cell.version, cell.start) for cell in cells]
@@ -159,6 +188,14 @@ class Cache:
             *(model, version, window.start, window.end),
         )
         return [Outcomes.from_bytes(packed) for (packed,) in rows]
+
+    def arrivals(self, model: str, version: str, window: Window) -> dict[EventTime, Arrivals]:
+        """When the labels of each cell of a version that starts inside a window came."""
+        rows = self._rows(
+            "SELECT start, arrivals FROM tallies WHERE model = ? AND version = ? AND start >= ? AND start < ?",
+            *(model, version, window.start, window.end),
+        )
+        return {EventTime(start): Arrivals.from_bytes(packed) for start, packed in rows}
 
     def mark_dirty(self, model: str, cells: Iterable[Cell], *, has_new_rows: bool) -> None:
         """These cells are to be measured again: everything, or only what labels change."""
@@ -197,15 +234,32 @@ class Cache:
         with self._lock:
             self._db.close()
 
+    def _forget(self, model: str, paths: Sequence[str]) -> dict[Cell, None]:
+        """Delete files and their folds; the cells that these were part of."""
+        cells: dict[Cell, None] = {}
+        for path in paths:
+            found = self._rows("SELECT version, start, day FROM folds WHERE model = ? AND path = ?", model, path)
+            cells |= dict.fromkeys(Cell(*row) for row in found)
+        keys = [(model, path) for path in paths]
+        self._many("DELETE FROM folds WHERE model = ? AND path = ?", keys)
+        self._many("DELETE FROM files WHERE model = ? AND path = ?", keys)
+        return cells
+
+    def _cell(self, model: str, cell: Cell) -> tuple[Any, ...] | None:
+        found = self._rows(f"{_SELECT} cells WHERE {_OF_CELL}", model, cell.version, cell.start)
+        return found[0] if found else None
+
+    def _folds(self, model: str, cell: Cell) -> list[Fold]:
+        rows = self._rows(f"{_SELECT} folds WHERE {_OF_CELL}", model, cell.version, cell.start)
+        return [_unpacked(row) for row in rows]
+
     def _put_cell(self, model: str, cell: Cell, folds: list[Fold]) -> None:
         key = (model, cell.version, cell.start)
         if not folds:
             self._many("DELETE FROM cells WHERE model = ? AND version = ? AND start = ?", [key])
             return
-        whole = folds[0]
-        for fold in folds[1:]:
-            whole = whole.merge(fold)
-        self._many("INSERT OR REPLACE INTO cells VALUES (?,?,?,?,?,?,?,?,?,?)", [(*key, cell.day, *_packed(whole))])
+        whole = _packed(reduce(Fold.merge, folds))
+        self._many(_PUT_CELL, [(*key, cell.day, *whole)])
 
     def _many(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
         with self._database.errors_named(), self._lock:
@@ -216,20 +270,16 @@ class Cache:
             return self._db.execute(sql, values).fetchall()
 
 
-_SELECT = "SELECT answered, errors, scored, positives, newest, profile FROM"
+_WIDTH = len(_COUNTS) + 1
+_SELECT = f"SELECT {', '.join(_COUNTS)}, profile FROM"  # fixed names
+_OF_CELL = "model = ? AND version = ? AND start = ?"
+_PUT_FOLD = f"INSERT INTO folds VALUES ({', '.join('?' * (5 + _WIDTH))})"  # noqa: S608  # nothing but marks
+_PUT_CELL = f"INSERT OR REPLACE INTO cells VALUES ({', '.join('?' * (4 + _WIDTH))})"  # noqa: S608  # as above
 
 
-def _packed(fold: Fold) -> tuple[int, int, int, int, int, bytes]:
-    return (fold.answered, fold.errors, fold.scored, fold.positives, fold.newest, fold.profile.to_bytes())
+def _packed(fold: Fold) -> tuple[int | bytes, ...]:
+    return (*(getattr(fold, name) for name in _COUNTS), fold.profile.to_bytes())
 
 
 def _unpacked(row: tuple[Any, ...]) -> Fold:
-    answered, errors, scored, positives, newest, packed = row
-    return Fold(
-        profile=Profile.from_bytes(packed),
-        answered=answered,
-        errors=errors,
-        scored=scored,
-        positives=positives,
-        newest=newest,
-    )
+    return Fold(profile=Profile.from_bytes(row[-1]), **dict(zip(_COUNTS, row[:-1], strict=True)))

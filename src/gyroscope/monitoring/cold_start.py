@@ -17,11 +17,13 @@ from gyroscope.clock import EventTime, iso
 from gyroscope.models.blocks import Blocks
 from gyroscope.models.reference import ReferenceProfile, build_reference
 from gyroscope.monitoring.cache import Entry
-from gyroscope.monitoring.fold import Cell, Columns, features, outputs_of, scored_places
-from gyroscope.monitoring.tally import Values
+from gyroscope.monitoring.fold import STATUS_OK, Cell, Columns, features, outputs_of
 from gyroscope.monitoring.windows import closes_at, window_of
 from gyroscope.records import NotEnoughData, Version, Window
 from gyroscope.settings import Reference
+
+Values = Mapping[tuple[str, int], float]
+"""Label by request id and row: 0 or 1, index of the class, or the value."""
 
 LEAST_ROWS = 30
 """Days with fewer rows than this all together are followed by further ones: nothing could be compared with them."""
@@ -53,14 +55,14 @@ def first_span(scored: Mapping[Cell, int], wanted: Reference, blocks: Blocks, no
     return Span(Window(start, end), wanted.first_rows)
 
 
-def build(version: Version, files: Iterable[tuple[Columns, Values]], span: Span, blocks: Blocks) -> ReferenceProfile:
-    """The reference of a span, from the files of its days, each with the labels of its day."""
-    parts = [_part(rows, values, version, span) for rows, values in files]
-    times = np.concatenate([part.event_time for part in parts])
+def build(version: Version, parts: Iterable[tuple[Columns, Values]], span: Span, blocks: Blocks) -> ReferenceProfile:
+    """The reference of a span, from the rows of its days, each part with the labels of its day."""
+    chosen = [_part(rows, values, version, span) for rows, values in parts]
+    times = np.concatenate([part.event_time for part in chosen])
     kept = np.argsort(times, kind="stable")[: span.rows or None]
-    columns = {name: np.concatenate([part.columns[name] for part in parts])[kept] for name in version.signature.names}
-    outputs = np.concatenate([part.outputs for part in parts])[kept]
-    labels = np.concatenate([part.labels for part in parts])[kept]
+    columns = {name: np.concatenate([part.columns[name] for part in chosen])[kept] for name in _known(version, chosen)}
+    outputs = np.concatenate([part.outputs for part in chosen])[kept]
+    labels = np.concatenate([part.labels for part in chosen])[kept]
     return build_reference(version.signature, columns, outputs, labels, times[kept], blocks)
 
 
@@ -86,8 +88,8 @@ class _Part(msgspec.Struct, frozen=True):
 
 def _part(rows: Columns, values: Values, version: Version, span: Span) -> _Part:
     times = rows["event_time"]
-    inside = (rows["version"] == version.version) & (times >= span.window.start) & (times < span.window.end)
-    good = scored_places(rows, np.flatnonzero(inside))
+    inside = (times >= span.window.start) & (times < span.window.end)
+    good = np.flatnonzero(inside & (rows["status"] == STATUS_OK) & ~rows["id_conflict"])
     keys = zip(rows["request_id"][good].tolist(), rows["row"][good].tolist(), strict=True)
     return _Part(
         columns=features(rows, good, version.signature),
@@ -95,6 +97,11 @@ def _part(rows: Columns, values: Values, version: Version, span: Span) -> _Part:
         labels=np.array([values.get(key, np.nan) for key in keys], np.float64),
         event_time=times[good],
     )
+
+
+def _known(version: Version, parts: list[_Part]) -> list[str]:
+    """The features that the table has; others may not be written down."""
+    return [name for name in version.signature.names if all(name in part.columns for part in parts)]
 
 
 def _days_later(start: EventTime, days: int, blocks: Blocks) -> EventTime:

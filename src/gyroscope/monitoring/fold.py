@@ -1,12 +1,12 @@
-"""One file of predictions to a fold per version and cell: counts and a profile, which merge to a window's.
+"""Rows of predictions to a fold per version and cell: counts and a profile, which merge to a window's.
 
-The loop reads each file once and folds it here; the scored rows stay in memory for a while, for their labels to join.
+The loop reads each file once, part by part, and folds it here. Rows of a sampled log count as often as they stand for.
 Pure: arrays in, records out. It never reads the table and never judges.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -22,7 +22,7 @@ from gyroscope.stats.profiles import CategoryBins, Layout, NumericBins, Profile,
 
 Columns = Mapping[str, NDArray[Any]]
 
-WHO = ("request_id", "row", "version", "event_time", "status", "answered", "id_conflict")
+WHO = ("version", "event_time", "status", "id_conflict", "weight", "is_shadow")
 STATUS_OK = 200
 
 # A client may claim any time; what lies before the computer or beyond the calendar belongs to no window.
@@ -41,15 +41,19 @@ class Fold(msgspec.Struct, frozen=True, kw_only=True):
     """The rows of one version in one cell: of one file, or of several merged.
 
     `answered` rows include those answered with an error; `scored` ones have status 200 and no conflict of ids, and
-    only they are in the profile. `positives` are scored rows at or above the threshold of a binary model; `newest` is
-    the latest event time, 0 without rows.
+    only they are in the profile. `shadow` ones are scored and were shown to nobody. `positives` are scored rows at or
+    above the threshold of a binary model. All five count a row as often as its weight says; `answered_squares` and
+    `scored_squares` are sums of squared weights. `newest` is the latest event time, 0 without rows.
     """
 
     profile: Profile
     answered: int = 0
     errors: int = 0
     scored: int = 0
+    shadow: int = 0
     positives: int = 0
+    answered_squares: int = 0
+    scored_squares: int = 0
     newest: int = 0
 
     def merge(self, other: Fold) -> Fold:
@@ -59,17 +63,22 @@ class Fold(msgspec.Struct, frozen=True, kw_only=True):
             answered=self.answered + other.answered,
             errors=self.errors + other.errors,
             scored=self.scored + other.scored,
+            shadow=self.shadow + other.shadow,
             positives=self.positives + other.positives,
+            answered_squares=self.answered_squares + other.answered_squares,
+            scored_squares=self.scored_squares + other.scored_squares,
             newest=max(self.newest, other.newest),
         )
 
+    @property
+    def support(self) -> float:
+        """Rows in the table behind one scored row: 1, or 1 / k where the log keeps one in k."""
+        return self.scored / self.scored_squares if self.scored_squares else 1.0
 
-class Scored(msgspec.Struct, frozen=True):
-    """Scored rows of one cell: who they are (request id, row), when, and what was said, (n,) or (n, classes)."""
-
-    keys: list[tuple[str, int]]
-    event_time: NDArray[np.int64]
-    outputs: NDArray[np.float64]
+    @property
+    def answered_support(self) -> float:
+        """The same of answered rows."""
+        return self.answered / self.answered_squares if self.answered_squares else 1.0
 
 
 class Lens(msgspec.Struct, frozen=True):
@@ -102,87 +111,128 @@ def wanted_columns(signatures: Iterable[Signature]) -> list[str]:
         for feature in signature.features
         for column in (f"feature_{feature.name}", own_column(feature))
     )
-    width = max((signature.width for signature in known), default=0)
-    return [*WHO, *features, *(f"output_{k}" for k in range(width))]
+    return [*WHO, *features, *output_names(known)]
 
 
-def fold_rows(
-    rows: Columns, day: str, lenses: Mapping[str, Lens], blocks: Blocks
-) -> tuple[dict[Cell, Fold], dict[Cell, Scored]]:
-    """The folds of one file, and its scored rows. Rows of versions without a lens are left out."""
-    folds: dict[Cell, Fold] = {}
-    scored: dict[Cell, Scored] = {}
-    for cell, places in _cells(rows, day, lenses, blocks):
-        lens = lenses[cell.version]
-        answered = rows["answered"][places].astype(bool)
-        fine = answered & (rows["status"][places] == STATUS_OK)
-        good = scored_places(rows, places)
-        outputs = outputs_of(rows, good, lens.signature)
-        counted = profile(
-            {**features(rows, good, lens.signature), **output_columns(lens.signature, outputs)}, lens.layout
-        )
-        folds[cell] = Fold(
-            profile=counted,
-            answered=int(answered.sum()),
-            errors=int(answered.sum() - fine.sum()),
-            scored=len(good),
-            positives=_positives(outputs, lens.signature),
-            newest=int(rows["event_time"][places].max()),
-        )
-        keys = list(zip(rows["request_id"][good].tolist(), rows["row"][good].tolist(), strict=True))
-        scored[cell] = Scored(keys, rows["event_time"][good], outputs)
-    return folds, scored
+def output_names(signatures: Iterable[Signature]) -> list[str]:
+    """The columns of the table that hold what was said, for any of a model's versions."""
+    width = max((signature.width for signature in signatures), default=0)
+    return [f"output_{k}" for k in range(width)]
 
 
-def scored_places(rows: Columns, places: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Those of some rows that were answered with status 200 and whose request id is nobody else's."""
-    fine = rows["answered"][places].astype(bool) & (rows["status"][places] == STATUS_OK)
-    good: NDArray[np.intp] = places[fine & ~rows["id_conflict"][places].astype(bool)]
-    return good
+def fold_rows(rows: Columns, day: str, lenses: Mapping[str, Lens], blocks: Blocks) -> dict[Cell, Fold]:
+    """The folds of some answered rows of one day; `version` is the place in `lenses`."""
+    return {
+        cell: _fold(rows, places, lenses[cell.version]) for cell, places in cells_of(rows, day, list(lenses), blocks)
+    }
 
 
-def outputs_of(rows: Columns, places: NDArray[np.intp], signature: Signature) -> NDArray[np.float64]:
+def merge_folds(parts: Iterable[Mapping[Cell, Fold]]) -> dict[Cell, Fold]:
+    """The folds of all parts, added up."""
+    whole: dict[Cell, Fold] = {}
+    for part in parts:
+        for cell, fold in part.items():
+            whole[cell] = whole[cell].merge(fold) if cell in whole else fold
+    return whole
+
+
+def cells_of(
+    rows: Columns, day: str, versions: Sequence[str], blocks: Blocks
+) -> Iterator[tuple[Cell, NDArray[np.intp] | slice]]:
+    """Each cell that some rows belong to, with their places; `version` is the place in `versions`."""
+    times, codes = rows["event_time"], rows["version"]
+    usable = (times >= FIRST) & (times < LAST)
+    if not usable.all():
+        places = np.flatnonzero(usable)
+        for cell, some in cells_of({"event_time": times[places], "version": codes[places]}, day, versions, blocks):
+            yield cell, places[some]
+        return
+    if not len(times):
+        return
+    starts = block_starts(times, blocks)
+    for start in _distinct(starts):
+        in_cell = starts == start
+        for code in np.flatnonzero(np.bincount(codes[in_cell])).tolist():
+            chosen = in_cell & (codes == code)
+            yield Cell(versions[code], EventTime(start), day), _shortest(np.flatnonzero(chosen), len(times))
+
+
+def _distinct(values: NDArray[np.int64]) -> list[int]:
+    least, greatest = int(values.min()), int(values.max())
+    return [least] if least == greatest else np.unique(values).tolist()
+
+
+def among(places: NDArray[np.intp] | slice, chosen: NDArray[np.bool_]) -> NDArray[np.intp] | slice:
+    """Those of some places for which `chosen` is true; all of them cost no copy."""
+    if chosen.all():
+        return places
+    within = np.flatnonzero(chosen)
+    return within if isinstance(places, slice) else places[within]
+
+
+def features(rows: Columns, places: Any, signature: Signature) -> dict[str, NDArray[Any]]:
+    """The columns of a signature under their own names; those that the rows do not have are left out."""
+    found = {feature.name: _feature(rows, places, feature) for feature in signature.features}
+    return {name: values for name, values in found.items() if values is not None}
+
+
+def outputs_of(rows: Columns, places: Any, signature: Signature) -> NDArray[np.float64]:
     """What was said, (n,) or (n, classes)."""
     if signature.width == 1:
         return np.asarray(rows["output_0"][places], np.float64)
     return np.column_stack([rows[f"output_{k}"][places] for k in range(signature.width)]).astype(np.float64)
 
 
-def features(rows: Columns, places: NDArray[np.intp], signature: Signature) -> dict[str, NDArray[Any]]:
-    """The columns of a signature under their own names."""
-    return {feature.name: _feature(rows, places, feature) for feature in signature.features}
+def _fold(rows: Columns, places: NDArray[np.intp] | slice, lens: Lens) -> Fold:
+    weights = rows["weight"][places]
+    fine = rows["status"][places] == STATUS_OK
+    good = fine & ~rows["id_conflict"][places]
+    counted, positives = Profile.empty(lens.layout), 0
+    for weight in np.unique(weights[good]).tolist():
+        chosen = among(places, good & (weights == weight))
+        outputs = outputs_of(rows, chosen, lens.signature)
+        columns = {**features(rows, chosen, lens.signature), **output_columns(lens.signature, outputs)}
+        counted = counted.merge(profile(columns, lens.layout).scaled(weight))
+        positives += weight * _positives(outputs, lens.signature)
+    return Fold(
+        profile=counted,
+        answered=_total(weights),
+        errors=_total(weights[~fine]),
+        scored=counted.n,
+        shadow=_total(weights[good & rows["is_shadow"][places]]),
+        positives=positives,
+        answered_squares=_total(weights.astype(np.int64) ** 2),
+        scored_squares=_total(weights[good].astype(np.int64) ** 2),
+        newest=int(rows["event_time"][places].max()),
+    )
 
 
-def _feature(rows: Columns, places: NDArray[np.intp], feature: Feature) -> NDArray[Any]:
+def _total(weights: NDArray[Any]) -> int:
+    return int(weights.sum(dtype=np.int64))
+
+
+def _shortest(places: NDArray[np.intp], rows: int) -> NDArray[np.intp] | slice:
+    """A slice where every row is chosen: it makes no copies of columns."""
+    return slice(0, rows) if len(places) == rows else places
+
+
+def _feature(rows: Columns, places: Any, feature: Feature) -> NDArray[Any] | None:
     """From the column of its own type, where another version's type has taken the plain one; else from the plain one.
 
-    A column that the rows do not have is read as numbers, all missing.
+    A column of another type is as good as none: all missing.
     """
-    own, plain = rows[own_column(feature)][places], rows[f"feature_{feature.name}"][places]
-    values = own if _has_any(own) else plain
-    is_text = feature.dtype == "string"
-    if is_text == (values.dtype.kind == "O"):
-        return values
-    return np.full(len(values), None if is_text else np.nan, dtype=object if is_text else np.float64)
+    plain, own = f"feature_{feature.name}", own_column(feature)
+    name = own if own in rows and _has_any(rows[own][places]) else plain
+    if name not in rows or (feature.dtype == "string") != (rows[name].dtype.kind == "O"):
+        return None
+    values: NDArray[Any] = rows[name][places]
+    return values
 
 
 def _has_any(values: NDArray[Any]) -> bool:
     if values.dtype.kind == "O":
         return any(value is not None for value in values)
-    return not (values.dtype.kind == "f" and bool(np.isnan(values).all()))
-
-
-def _cells(
-    rows: Columns, day: str, lenses: Mapping[str, Lens], blocks: Blocks
-) -> Iterator[tuple[Cell, NDArray[np.intp]]]:
-    times = rows["event_time"]
-    usable = np.flatnonzero((times >= FIRST) & (times < LAST))
-    starts = block_starts(times[usable], blocks)
-    versions = rows["version"][usable]
-    for version in sorted(set(versions.tolist()) & set(lenses)):
-        of_version = versions == version
-        for start in np.unique(starts[of_version]).tolist():
-            yield Cell(version, EventTime(start), day), usable[of_version & (starts == start)]
+    return not bool(np.isnan(values).all())
 
 
 def _positives(outputs: NDArray[np.float64], signature: Signature) -> int:

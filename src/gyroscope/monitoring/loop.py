@@ -21,11 +21,12 @@ from gyroscope.models.blocks import Blocks
 from gyroscope.models.store import ModelStore
 from gyroscope.monitoring import cold_start
 from gyroscope.monitoring.cache import Cache, Entry
-from gyroscope.monitoring.fold import Cell, Fold
+from gyroscope.monitoring.coverage import PAST_US, Coverage, coverage_of, measure_coverage
+from gyroscope.monitoring.fold import Cell, Columns, Fold
 from gyroscope.monitoring.measure import Facts, measure_labels, measure_rows
-from gyroscope.monitoring.reader import Reader
+from gyroscope.monitoring.reader import ROWS_A_ROUND, Reader
 from gyroscope.monitoring.references import References, Standard
-from gyroscope.monitoring.tally import Values, tally_day
+from gyroscope.monitoring.tally import empty_tally
 from gyroscope.monitoring.windows import cell_length, window_of
 from gyroscope.predictions.labels import Labels
 from gyroscope.predictions.table import Table
@@ -41,7 +42,7 @@ SETTLE_NS = 2 * SECOND_NS
 # Work of one round, about half a second each, so that a long backlog neither blocks control nor hides its progress.
 FILES_A_ROUND = 64
 WINDOWS_A_ROUND = 64
-ALL = 1_000_000
+ALL = 1 << 62
 
 LOG = logging.getLogger(__name__)
 
@@ -161,7 +162,8 @@ class Monitor:
             standards = self._current_standards(model)
         with done.timed("files"):
             lenses = {version: standard.lens for version, standard in standards.items()}
-            done.files += self._reader.fold_some(model, lenses, ALL if final else FILES_A_ROUND)
+            most = (ALL, ALL) if final else (FILES_A_ROUND, ROWS_A_ROUND)
+            done.files += self._reader.fold_some(model, lenses, *most)
         with done.timed("labels"):
             done.label_days += self._take_labels(model, now)
         with done.timed("cold start"):
@@ -169,7 +171,7 @@ class Monitor:
             done.references += len(made)
         if not made:
             with done.timed("measure"):
-                self._measure(model, standards, final, done)
+                self._measure(model, standards, now, final, done)
         elif final:  # now every window has something to be held against: all is folded anew
             self._one_model(model, now, final, done)
 
@@ -200,18 +202,24 @@ class Monitor:
         span = cold_start.first_span(cells, self._settings.reference, self._blocks, newest)
         if isinstance(span, NotEnoughData) or self._reader.backlog(version.model):
             return False
-        lenses = {name: known.lens for name, known in standards.items()}
-        days = {cell.day for cell in cells if span.window.start <= cell.start < span.window.end}
-        values = {day: self._labels_by_row(version.model, day) for day in days}
-        files = self._reader.files_of(version.model, days)
-        rows = ((self._reader.rows(version.model, file, lenses), values[file.day]) for file in files)
+        days = sorted({cell.day for cell in cells if span.window.start <= cell.start < span.window.end})
+        parts = (part for day in days for part in self._rows_with_labels(standard, day))
         blocks = Blocks(self._settings.timezone, self._settings.window)
-        reference = cold_start.build(version, rows, span, blocks)
+        reference = cold_start.build(version, parts, span, blocks)
         self._models.put_reference(version, reference)
         self._cache.write_down(cold_start.entry_of(version, reference, span, newest, self._blocks.zone))
         return True
 
-    def _measure(self, model: str, standards: Standards, final: bool, done: Round) -> None:
+    def _rows_with_labels(self, standard: Standard, day: str) -> Iterator[tuple[Columns, cold_start.Values]]:
+        """The rows of a version on one day, part by part, each with the labels of that day."""
+        version = standard.version
+        ids, rows, values = self._labels.of_day(version.model, day)
+        known = dict(zip(zip(ids.tolist(), rows.tolist(), strict=True), values.tolist(), strict=True))
+        files = self._reader.files_of(version.model, {day})
+        for part in self._reader.rows(version.model, files, standard.lens, version.version):
+            yield part, known
+
+    def _measure(self, model: str, standards: Standards, now: EventTime, final: bool, done: Round) -> None:
         due, left = self._due(model, standards, final)
         done.left += left
         done.windows += len(due)
@@ -223,7 +231,7 @@ class Monitor:
         outdated: list[Signal] = []
         for one in due:
             outdated += self._readings_of(model, one)
-            found += self._measured(model, one, standards[one.version])
+            found += self._measured(model, one, standards[one.version], now)
         self._signals.put(found, instead_of=outdated)
         self._cache.mark_clean(model, [cell for one in due for cell in one.cells])
 
@@ -257,17 +265,18 @@ class Monitor:
         ]
 
     def _tally(self, model: str, day: str, due: list[Cell], standards: Standards) -> None:
+        if day in self._cache.days_let_go(model):
+            return  # the rows are gone, what was tallied of them stays
         lenses = {version: standard.lens for version, standard in standards.items()}
-        tallies = tally_day(self._reader.scored(model, day, lenses), self._labels_by_row(model, day), lenses)
+        cells = [cell for cell in self._cache.cells_of_day(model, day) if cell.version in lenses]
+        tallies = {cell: empty_tally(lenses[cell.version].signature) for cell in cells}
+        found = self._reader.tallied(model, day, lenses, self._labels.known_on(model, day))
+        tallies |= {cell: known for cell, known in found.items() if cell in tallies}
         with self._cache.transaction():
             self._cache.drop_tallies(model, [cell for cell in due if cell not in tallies])
             self._cache.put_tallies(model, tallies)
 
-    def _labels_by_row(self, model: str, day: str) -> Values:
-        request_ids, rows, values = self._labels.of_day(model, day)
-        return dict(zip(zip(request_ids.tolist(), rows.tolist(), strict=True), values.tolist(), strict=True))
-
-    def _measured(self, model: str, due: Due, standard: Standard) -> list[Signal]:
+    def _measured(self, model: str, due: Due, standard: Standard, now: EventTime) -> list[Signal]:
         cells = self._cache.cells(model, due.version, due.window)
         tallies = self._cache.tallies(model, due.version, due.window)
         facts = Facts(
@@ -277,14 +286,26 @@ class Monitor:
         )
         limits = self._settings.thresholds
         about_rows = measure_rows(facts, standard, limits) if due.has_new_rows else []
-        return [*about_rows, *measure_labels(facts, standard, limits)]
+        coverage = self._coverage(facts, standard, now)
+        about_coverage = measure_coverage(due.window, facts.outcomes, facts.fold.scored, coverage, standard)
+        return [*about_rows, *measure_labels(facts, standard, limits), *about_coverage]
+
+    def _coverage(self, facts: Facts, standard: Standard, now: EventTime) -> Coverage:
+        """How far the labels of a window have come, held against those of the 30 days before it."""
+        version = standard.version
+        since = EventTime(facts.window.start - PAST_US)
+        found = self._cache.arrivals(version.model, version.version, Window(since, facts.window.end))
+        scored = {cell.start: n for cell, n in self._cache.scored_by_cell(version.model, version.version).items()}
+        return coverage_of(facts.window, found, scored, now, support=facts.fold.support)
 
     def _readings_of(self, model: str, due: Due) -> list[Signal]:
         """The readings that measuring this window again may take back."""
         labels = {"model": model, "version": due.version}
-        if not due.has_new_rows:
-            labels["kind"] = "performance"
-        return self._signals.query("reading", labels, due.window.start, EventTime(due.window.start + 1))
+        stretch = due.window.start, EventTime(due.window.start + 1)
+        if due.has_new_rows:
+            return self._signals.query("reading", labels, *stretch)
+        kinds = ("performance", "labels")
+        return [one for kind in kinds for one in self._signals.query("reading", {**labels, "kind": kind}, *stretch)]
 
     def _month(self, model: str, name: str, cells: list[tuple[Cell, int]]) -> Month:
         first, last = cells[0][0], cells[-1][0]

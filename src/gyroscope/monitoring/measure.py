@@ -41,14 +41,19 @@ def measure_rows(facts: Facts, standard: Standard, limits: Thresholds) -> list[S
     """Everything that follows from the rows alone."""
     write = _Writer(facts, standard)
     fold = facts.fold
-    write("predictions", _exact(fold.scored, fold.scored))
-    write("error_share", share_estimate(fold.errors, fold.answered, "answered rows"))
+    # What a shadow said was shown to nobody: it is judged like the rest, and is no volume.
+    write("predictions", _exact(fold.scored - fold.shadow, fold.scored - fold.shadow))
+    if fold.shadow:
+        write("shadow_predictions", _exact(fold.shadow, fold.shadow))
+    write("error_share", share_estimate(fold.errors, fold.answered, "answered rows", support=fold.answered_support))
+    rows = fold.scored * fold.support
     for name, labels in _outputs(standard):
-        write("output_mean", _supported(_mean(facts.fold.profile.columns[name]), fold.scored), **labels)
+        write("output_mean", _supported(_mean(fold.profile.columns[name], fold.support), rows), **labels)
     if standard.version.signature.task == "binary":
-        write("positive_share", _supported(share_estimate(fold.positives, fold.scored), fold.scored))
-    for name, column in facts.fold.profile.columns.items():
-        _measure_column(write, name, column, standard, limits)
+        positives = share_estimate(fold.positives, fold.scored, support=fold.support)
+        write("positive_share", _supported(positives, rows))
+    for name in fold.profile.columns:
+        _measure_column(write, name, facts, standard, limits)
     return write.signals
 
 
@@ -85,27 +90,29 @@ class _Writer:
             self.signals.append(Signal(name, at, found.value, every, found.low, found.high, found.n))
 
 
-def _measure_column(write: _Writer, name: str, column: ColumnCounts, standard: Standard, limits: Thresholds) -> None:
-    moved = _drift(write, name, column, standard)
+def _measure_column(write: _Writer, name: str, facts: Facts, standard: Standard, limits: Thresholds) -> None:
+    column, support = facts.fold.profile.columns[name], facts.fold.support
+    moved = _drift(write, name, facts, standard)
     write("drift", moved, column=name)
     if isinstance(moved, Estimate) and moved.value > limits.drift_effect:
         write("reading", moved, kind="drift", column=name)
-    missing = _supported(share_estimate(column.missing, column.n), column.n)
+    missing = _supported(share_estimate(column.missing, column.n, support=support), column.n * support)
     write("missing_share", missing, column=name)
     if isinstance(missing, Estimate) and missing.value - _missing_before(name, standard) > limits.missing_share:
         write("reading", missing, kind="missing", column=name)
 
 
-def _drift(write: _Writer, name: str, column: ColumnCounts, standard: Standard) -> Found:
+def _drift(write: _Writer, name: str, facts: Facts, standard: Standard) -> Found:
+    column, support = facts.fold.profile.columns[name], facts.fold.support
     if isinstance(standard.reference, NotEnoughData):
         return standard.reference
     if write.is_reference:
         return NotEnoughData("this window is part of the reference")
-    if column.n < LEAST_ROWS:
-        return _too_few(column.n)
+    if column.n * support < LEAST_ROWS:
+        return _too_few(column.n * support)
     windows = max(len(standard.reference.windows), 1)
     before = standard.reference.total.columns[name]
-    moved = drift(before, column, standard.icc.get(name, 0.0), reference_windows=windows)
+    moved = drift(before, column, standard.icc.get(name, 0.0), reference_windows=windows, support=support)
     if isinstance(moved, DriftEffect):
         return Estimate(moved.effect, moved.low, moved.high, moved.current_n)
     return moved
@@ -123,8 +130,9 @@ def _metrics(outcomes: Outcomes | NotEnoughData, standard: Standard) -> dict[str
     names = METRICS[standard.version.signature.task]
     if isinstance(outcomes, NotEnoughData):
         return dict.fromkeys(names, outcomes)
-    if outcomes.n < LEAST_ROWS:
-        return dict.fromkeys(names, _too_few(outcomes.n, "labelled rows"))
+    rows = outcomes.n * outcomes.support
+    if rows < LEAST_ROWS:
+        return dict.fromkeys(names, _too_few(rows, "labelled rows"))
     return dict(metrics(outcomes))
 
 
@@ -154,19 +162,19 @@ def _outputs(standard: Standard) -> Iterator[tuple[str, dict[str, str]]]:
         yield f"{signature.output}_{k}", {"class": name}
 
 
-def _mean(column: ColumnCounts) -> Found:
+def _mean(column: ColumnCounts, support: float) -> Found:
     mean, sd = column.mean, column.sd
     if isinstance(mean, NotEnoughData) or isinstance(sd, NotEnoughData):
         return NotEnoughData("fewer than two finite outputs")
-    return mean_estimate(mean, sd * sd, column.values)
+    return mean_estimate(mean, sd * sd, column.values * support)
 
 
-def _supported(found: Found, rows: int) -> Found:
+def _supported(found: Found, rows: float) -> Found:
     return found if rows >= LEAST_ROWS else _too_few(rows)
 
 
-def _too_few(rows: int, what: str = "rows") -> NotEnoughData:
-    return NotEnoughData(f"{rows} {what}; {LEAST_ROWS} are needed")
+def _too_few(rows: float, what: str = "rows") -> NotEnoughData:
+    return NotEnoughData(f"{rows:g} {what}; {LEAST_ROWS} are needed")
 
 
 def _exact(value: float, n: int) -> Estimate:

@@ -1,25 +1,48 @@
-"""From the tables to folds: reads each new file once, forgets those that are gone, keeps recent rows for their labels.
+"""From the tables to folds: reads each new file once, part by part, and forgets those that are gone.
 
-The loop calls `fold_some` each round and `scored` for the days to be tallied. It never writes a table or measures.
+The loop calls `fold_some` each round and `tallied` for the days to be tallied. Files may vanish while they are read
+(they are compacted, erased, dropped by age): then the list is read again. It never writes a table or measures.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Set
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from typing import TypeVar
 
-from numpy.typing import NDArray
+import msgspec
 
+from gyroscope.errors import StoreError
 from gyroscope.models.blocks import Blocks
 from gyroscope.monitoring.cache import Cache
-from gyroscope.monitoring.fold import Cell, Lens, Scored, fold_rows, wanted_columns
+from gyroscope.monitoring.fold import (
+    WHO,
+    Cell,
+    Columns,
+    Fold,
+    Lens,
+    fold_rows,
+    merge_folds,
+    output_names,
+    wanted_columns,
+)
+from gyroscope.monitoring.tally import Tally, tally_rows
+from gyroscope.predictions.batches import KnownLabels, batches, labelled
+from gyroscope.predictions.dropped import dropped
 from gyroscope.predictions.table import Table, TableFile
 
 Lenses = Mapping[str, Lens]
+Done = TypeVar("Done")
 
-# Rows whose ids and outputs stay in memory until their labels come: about 40 MB. Older ones are read again.
-ROWS_KEPT = 200_000
+# About half a second of work: a file of a million rows waits for no other, small ones come in dozens.
+ROWS_A_ROUND = 300_000
+TRIES = 3
+
+
+class Step(msgspec.Struct, frozen=True):
+    """Files that leave and files that come instead, in one transaction: no row is missing or double in between."""
+
+    gone: tuple[str, ...]
+    new: tuple[TableFile, ...]
 
 
 class Reader:
@@ -34,28 +57,14 @@ class Reader:
         # The commit of the table up to which everything is folded; absent where something is still to be done.
         self._done: dict[str, int] = {}
         self._backlog: dict[str, set[str]] = {}
-        self._recent: OrderedDict[tuple[str, str], dict[Cell, Scored]] = OrderedDict()
-        self._rows_kept = 0
 
-    def fold_some(self, model: str, lenses: Lenses, limit: int) -> int:
-        """Fold at most `limit` new files and drop those that left the table; returns how many changed."""
+    def fold_some(self, model: str, lenses: Lenses, files: int, rows: int = ROWS_A_ROUND) -> int:
+        """Fold new files, until so many files or rows are done, drop those that left the table; how many changed."""
         version = self._table(model).version()
         if self._done.get(model) == version:
             return 0
         self._done.pop(model, None)
-        self._files[model] = self._table(model).files()
-        known = self._cache.files(model)
-        gone = known - {file.path for file in self._files[model]}
-        new = [file for file in self._files[model] if file.path not in known]
-        # A rewritten file goes together with its successor, so its rows are never missing from a window in between.
-        steps = [new] if gone else [[file] for file in new[:limit]]
-        for step in steps:
-            self._replace(model, gone, step, lenses)
-        left = [] if gone else new[limit:]
-        self._backlog[model] = {file.day for file in left}
-        if not left:
-            self._done[model] = version
-        return len(gone) + len(new) - len(left)
+        return self._retried(model, lambda: self._fold_some(model, lenses, files, rows))
 
     def forget(self, model: str, version: str) -> None:
         """The bins of a version have changed: every file with rows of it is to be folded anew."""
@@ -66,43 +75,91 @@ class Reader:
         """The days with files that are not folded yet: their windows are not to be measured."""
         return self._backlog.get(model, set())
 
-    def scored(self, model: str, day: str, lenses: Lenses) -> Iterator[Mapping[Cell, Scored]]:
-        """The scored rows of one day, file by file."""
-        for file in self.files_of(model, {day}):
-            if (model, file.path) not in self._recent:
-                _, scored = fold_rows(self.rows(model, file, lenses), file.day, lenses, self._blocks)
-                self._remember(model, file, scored)
-            yield self._recent[model, file.path]
+    def tallied(self, model: str, day: str, lenses: Lenses, labels: KnownLabels) -> dict[Cell, Tally]:
+        """The tallies of the rows of one day that have a label."""
+        columns = (*WHO, *output_names(lens.signature for lens in lenses.values()))
+
+        def work() -> dict[Cell, Tally]:
+            parts = labelled(self._table(model), self.files_of(model, {day}), columns, list(lenses), labels)
+            return tally_rows(parts, day, lenses, self._blocks)
+
+        return self._retried(model, work)
 
     def files_of(self, model: str, days: Set[str]) -> list[TableFile]:
         """The files of some days, as of the last `fold_some`."""
         return [file for file in self._files.get(model, []) if file.day in days]
 
-    def rows(self, model: str, file: TableFile, lenses: Lenses) -> dict[str, NDArray[Any]]:
-        """The columns of one file that folding needs."""
-        return self._table(model).read(file, wanted_columns(lens.signature for lens in lenses.values()))
+    def rows(self, model: str, files: Sequence[TableFile], lens: Lens, version: str) -> Iterator[Columns]:
+        """The rows of one version in some files, part by part, with their ids."""
+        columns = ("request_id", "row", *wanted_columns([lens.signature]))
+        yield from batches(self._table(model), files, columns, [version])
 
-    def _replace(self, model: str, gone: Set[str], new: list[TableFile], lenses: Lenses) -> None:
-        with self._cache.transaction():
-            for path in gone:
-                self._cache.drop_file(model, path)
-            for file in new:
-                folds, scored = fold_rows(self.rows(model, file, lenses), file.day, lenses, self._blocks)
-                self._cache.add_file(model, file.path, file.day, folds)
-                self._remember(model, file, scored)
+    def _fold_some(self, model: str, lenses: Lenses, files: int, rows: int) -> int:
+        version = self._table(model).version()
+        steps = self._steps(model)
+        changed = 0
+        while steps and changed < files and rows > 0:
+            step = steps.pop(0)
+            folded = [(file.path, file.day, self._fold(model, file, lenses)) for file in step.new]
+            with self._cache.transaction():
+                self._cache.replace(model, step.gone, folded)
+            changed += len(step.gone) + len(step.new)
+            rows -= sum(file.rows for file in step.new)
+        self._backlog[model] = {file.day for step in steps for file in step.new}
+        if not steps:
+            self._done[model] = version
+        return changed
+
+    def _steps(self, model: str) -> list[Step]:
+        """What is to be done, oldest day first: a day that lost a file in one step, else file by file."""
+        table = self._table(model)
+        self._files[model] = table.files()
+        known = self._cache.files(model)
+        there = {file.path for file in self._files[model]}
+        gone: dict[str, list[str]] = {}
+        for path in known.keys() - there:
+            gone.setdefault(known[path], []).append(path)
+        self._let_go(model, gone)
+        new: dict[str, list[TableFile]] = {}
+        for file in self._files[model]:
+            if file.path not in known:
+                new.setdefault(file.day, []).append(file)
+        steps = []
+        for day in sorted(gone.keys() | new.keys()):
+            if day in gone:
+                steps.append(Step(tuple(gone[day]), tuple(new.get(day, ()))))
+            else:
+                steps += [Step((), (file,)) for file in new[day]]
+        return steps
+
+    def _let_go(self, model: str, gone: dict[str, list[str]]) -> None:
+        """Days that were deleted on purpose keep what was measured: their files are no longer looked for."""
+        if not gone:
+            return
+        path = self._table(model).path
+        there = {file.day for file in self._files[model]}
+        for one in dropped(path.parent.parent, model):
+            if one.day in gone and one.day not in there:
+                self._cache.let_go(model, gone.pop(one.day))
+
+    def _fold(self, model: str, file: TableFile, lenses: Lenses) -> dict[Cell, Fold]:
+        columns = wanted_columns(lens.signature for lens in lenses.values())
+        parts = batches(self._table(model), [file], columns, list(lenses))
+        return merge_folds(fold_rows(part, file.day, lenses, self._blocks) for part in parts)
+
+    def _retried(self, model: str, work: Callable[[], Done]) -> Done:
+        """A file that vanished may have been replaced by another meanwhile; one that the table still has is lost."""
+        for _ in range(TRIES - 1):
+            try:
+                return work()
+            except StoreError:
+                files = self._table(model).files()
+                if files == self._files.get(model):
+                    raise
+                self._files[model] = files
+        return work()
 
     def _table(self, model: str) -> Table:
         if model not in self._tables:
             self._tables[model] = self._open(model)
         return self._tables[model]
-
-    def _remember(self, model: str, file: TableFile, scored: dict[Cell, Scored]) -> None:
-        self._rows_kept -= _rows(self._recent.pop((model, file.path), {}))
-        self._recent[model, file.path] = scored
-        self._rows_kept += _rows(scored)
-        while self._rows_kept > ROWS_KEPT and len(self._recent) > 1:
-            self._rows_kept -= _rows(self._recent.popitem(last=False)[1])
-
-
-def _rows(scored: Mapping[Cell, Scored]) -> int:
-    return sum(len(part.keys) for part in scored.values())

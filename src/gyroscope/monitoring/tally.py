@@ -1,42 +1,66 @@
-"""Scored rows and their labels to outcomes, one tally per cell.
+"""Labelled rows to tallies, one per cell: what became of them, and when their labels came.
 
-The loop calls this for each day whose rows or labels have changed; a restated day is tallied anew from all of its rows.
-Pure; it never decides which label counts, that is the store of labels.
+The reader calls this for each day whose rows or labels have changed; a restated day is tallied anew from all of its
+rows. Pure; it never decides which label counts, that is the store of labels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from gyroscope.monitoring.fold import Cell, Lens, Scored
+from gyroscope.clock import SECOND_US
+from gyroscope.models.blocks import Blocks
+from gyroscope.monitoring.fold import STATUS_OK, Cell, Columns, Lens, among, cells_of, outputs_of
 from gyroscope.records import Signature
-from gyroscope.stats.performance import Outcomes, tally
-
-Values = Mapping[tuple[str, int], float]
-"""Label by request id and row: 0 or 1, index of the class, or the value."""
+from gyroscope.stats.performance import Arrivals, Outcomes, count_arrivals, tally
 
 
-def tally_day(
-    files: Iterable[Mapping[Cell, Scored]], values: Values, lenses: Mapping[str, Lens]
-) -> dict[Cell, Outcomes]:
-    """The outcomes of each cell of a day, over the files of that day."""
-    parts: dict[Cell, list[Scored]] = {}
-    for file in files:
-        for cell, scored in file.items():
-            parts.setdefault(cell, []).append(scored)
-    return {cell: _tally(of_cell, values, lenses[cell.version].signature) for cell, of_cell in parts.items()}
+class Tally(msgspec.Struct, frozen=True):
+    """The labelled rows of one version in one cell."""
+
+    outcomes: Outcomes
+    arrivals: Arrivals
+
+    def merge(self, other: Tally) -> Tally:
+        """The tally of the rows of both, exactly."""
+        return Tally(self.outcomes.merge(other.outcomes), self.arrivals.merge(other.arrivals))
 
 
-def labels_of(scored: Scored, values: Values) -> NDArray[np.float64]:
-    """For each scored row its label, NaN where there is none yet."""
-    return np.array([values.get(key, np.nan) for key in scored.keys], np.float64)
+def empty_tally(signature: Signature) -> Tally:
+    """No label yet."""
+    return _count(np.empty((0, signature.width)), np.empty(0), np.empty(0), signature)
 
 
-def _tally(parts: list[Scored], values: Values, signature: Signature) -> Outcomes:
-    labels = np.concatenate([labels_of(part, values) for part in parts])
-    outputs = np.concatenate([part.outputs for part in parts])
-    known = ~np.isnan(labels)
-    return tally(signature.task, outputs[known], labels[known], threshold=signature.threshold, classes=signature.width)
+def tally_rows(parts: Iterable[Columns], day: str, lenses: Mapping[str, Lens], blocks: Blocks) -> dict[Cell, Tally]:
+    """The tallies of the labelled rows of a day; `version` is the place in `lenses`."""
+    whole: dict[Cell, Tally] = {}
+    for rows in parts:
+        for cell, places in cells_of(rows, day, list(lenses), blocks):
+            found = _tally(rows, places, lenses[cell.version].signature)
+            whole[cell] = whole[cell].merge(found) if cell in whole else found
+    return whole
+
+
+def _tally(rows: Columns, places: NDArray[np.intp] | slice, signature: Signature) -> Tally:
+    weights = rows["weight"][places]
+    good = (rows["status"][places] == STATUS_OK) & ~rows["id_conflict"][places]
+    whole = empty_tally(signature)
+    for weight in np.unique(weights[good]).tolist():
+        chosen = among(places, good & (weights == weight))
+        lags_s = (rows["said_at"][chosen] - rows["event_time"][chosen]) / SECOND_US
+        some = _count(outputs_of(rows, chosen, signature), rows["label"][chosen], lags_s, signature)
+        whole = whole.merge(Tally(some.outcomes.scaled(weight), some.arrivals.scaled(weight)))
+    return whole
+
+
+def _count(outputs: NDArray[Any], labels: NDArray[Any], lags_s: NDArray[np.float64], signature: Signature) -> Tally:
+    task, threshold = signature.task, signature.threshold
+    return Tally(
+        tally(task, outputs, labels, threshold=threshold, classes=signature.width),
+        count_arrivals(task, outputs, labels, lags_s, threshold=threshold),
+    )

@@ -7,7 +7,6 @@ index of request ids is read here and never written; the tables are read for lab
 from __future__ import annotations
 
 import contextlib
-import json
 import sqlite3
 import threading
 from collections import Counter
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from gyroscope.clock import DAY_US, EventTime
 from gyroscope.database import Database, transaction
 from gyroscope.predictions import label_file as file
+from gyroscope.predictions.batches import KnownLabels
 from gyroscope.predictions.ids import day_number, day_text
 from gyroscope.predictions.keys import Keys
 from gyroscope.predictions.label_columns import LabelColumns, check, columns_of
@@ -40,6 +40,7 @@ from gyroscope.predictions.label_history import counts_then, values_then
 from gyroscope.predictions.label_index import LabelIndex
 from gyroscope.predictions.label_intake import Intake, move_to_places
 from gyroscope.predictions.label_places import Places
+from gyroscope.predictions.label_reading import as_sent
 from gyroscope.records import Label, LabelState, Signature
 
 # Labels of one transaction: a process that is killed every two seconds still gets on.
@@ -102,10 +103,13 @@ class Labels:
             with self._transaction(model) as (db, number):
                 counts += Intake(db, number, self._index, self._places(model), now).take(part)
         counts[file.REFUSED] += len(refused)
-        texts = [(at, json.dumps(msgspec.to_builtins(columns.label(at))), reason) for at, reason in refused]
+        numbers = [columns.number(at) for at, _ in refused]
+        texts = [(n, as_sent(columns.label(at)), why) for n, (at, why) in zip(numbers, refused, strict=True)]
         self.refuse(model, texts, now)
         return LabelReport(
-            len(columns.values), {state.value: counts[state.value] for state in LabelState}, tuple(refused)
+            len(columns.values),
+            {state.value: counts[state.value] for state in LabelState},
+            tuple((number, reason) for number, _, reason in texts),
         )
 
     def refuse(self, model: str, rows: Sequence[tuple[int, str, str]], now: EventTime) -> None:
@@ -170,6 +174,20 @@ class Labels:
             np.array([row[1] for row in found], dtype=np.int64),
             np.array([row[2] for row in found], dtype=np.float64),
         )
+
+    def known_on(self, model: str, day: str) -> KnownLabels:
+        """As `of_day`, with the moment each label is about itself: its `labeled_at`, else when it was received."""
+        with self._reading(model) as (db, number):
+            found = db.execute(
+                "SELECT request_id, row, value, coalesce(labeled_at, received_at) FROM kept"
+                " WHERE model = ? AND day = ? AND state = ?",
+                (number, day_number(day), JOINED),
+            ).fetchall()
+        code = {name: index for index, name in enumerate(self._signature_of(model).classes)}
+        if code:
+            found = [(who, row, code[value], at) for who, row, value, at in found if value in code]
+        ids, rows, values, moments = zip(*found, strict=True) if found else ((), (), (), ())
+        return KnownLabels(ids, np.array(rows, np.int64), np.array(values, np.float64), np.array(moments, np.int64))
 
     def refused(self, model: str, limit: int = 100) -> list[tuple[int, str, str]]:
         """The newest refused labels: (position in its call, the label as JSON, the reason)."""

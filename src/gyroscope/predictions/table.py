@@ -121,6 +121,18 @@ class Table:
         with self._errors_named():
             return arro3.core.Table.from_arrow(self._duck.cursor().sql(SELECT_ALL, params=[files]))
 
+    def kinds_of(self, files: Sequence[TableFile]) -> dict[str, str]:
+        """Column -> its DuckDB type, of all columns that any of these files has."""
+        with self._errors_named():
+            rows = self._duck.cursor().execute(f"DESCRIBE {SELECT_ALL}", [[file.path for file in files]]).fetchall()
+        return {row[0]: row[1] for row in rows}
+
+    @contextmanager
+    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection of its own for one query; what goes wrong with it is a `StoreError` that names the table."""
+        with self._errors_named(), self._duck.cursor() as cursor:
+            yield cursor
+
     def _read(self, files: list[str], columns: Sequence[str]) -> dict[str, NDArray[Any]]:
         with self._errors_named():
             cursor = self._duck.cursor()
