@@ -30,6 +30,12 @@ class LabelColumns(msgspec.Struct, frozen=True):
     labeled_at: Sequence[int | None] | None = None
     entity_keys: Sequence[str] | None = None
     event_times: Sequence[int | None] | None = None
+    numbers: Sequence[int] | None = None
+    """What the sender calls each of them when one is refused; else their places."""
+
+    def number(self, position: int) -> int:
+        """What the sender calls one of them."""
+        return position if self.numbers is None else self.numbers[position]
 
     def label(self, position: int) -> Label:
         """One of them by itself."""

@@ -119,9 +119,19 @@ def _class(value: float | str, classes: tuple[str, ...]) -> str:
     text = value
     if not isinstance(value, str):
         text = str(int(value)) if math.isfinite(value) and value == int(value) else str(value)
+    if text not in classes and isinstance(value, str):
+        text = _as_whole(value)
     if text not in classes:
         raise LabelError(f"{_shown(value)} is not one of the classes {', '.join(classes[:SHOWN_CLASSES])}")
     return str(text)
+
+
+def _as_whole(text: str) -> str:
+    """A class that is a whole number, out of a file that writes it as 1.0."""
+    try:
+        return str(int(float(text))) if float(text) == int(float(text)) else text
+    except (ValueError, OverflowError):
+        return text
 
 
 def _shown(value: float | str) -> str:
