@@ -33,6 +33,9 @@ class Cap:
                 where=str(self._folder),
                 fix="see whether the recorder runs (gyro status), or raise serving.segment_cap_mib",
             )
+        if not mine:
+            # This one is begun; whoever begins the next finds it among the others.
+            self._looked_at = None
 
     def _is_over(self, wanted_bytes: int) -> bool:
         return self._others_bytes + wanted_bytes > self.cap_bytes
