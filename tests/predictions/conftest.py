@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 
 from gyroscope.clock import EventTime
+from gyroscope.predictions.entries import entries_in
 from gyroscope.predictions.log import PredictionLog, segment_folder
 from gyroscope.predictions.recorder import Recorder
 from gyroscope.predictions.segments import read_pieces
 from gyroscope.predictions.table import Table, table_path
-from gyroscope.predictions.wal import LogEntry
+from gyroscope.predictions.wal import Layout, LogEntry
 from gyroscope.records import Feature, Signature, Version
 
 MARCH_1_US = 1362114000000000  # 2013-03-01 00:00 in New York
@@ -92,11 +93,13 @@ class House:
 
     def ids(self) -> list[str]:
         """The request ids of all records in the segments, in their order."""
-        return [record.request_id for piece in read_pieces(self.folder, {}) for record in piece.records]
+        pieces = read_pieces(self.folder, {})
+        layouts = {name: Layout(version.signature) for name, version in self.versions.items()}
+        return [some.request_id for piece in pieces for some in entries_in(piece.scan, layouts[piece.version])]
 
     def weights(self) -> list[int]:
         """How many requests each record stands for, in their order."""
-        return [record.weight for piece in read_pieces(self.folder, {}) for record in piece.records]
+        return [weight for piece in read_pieces(self.folder, {}) for weight in piece.scan.headers["weight"].tolist()]
 
     def damages(self) -> list[str]:
         """What is wrong with the segments."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from gyroscope.predictions.attempts import CONFLICT_US, Attempt, input_hash, judge
-from gyroscope.predictions.wal import Layout, encode, scan
+from gyroscope.predictions.attempts import CONFLICT_US, Attempt, judge
+from gyroscope.predictions.decoded import decode
+from gyroscope.predictions.scan import scan
+from gyroscope.predictions.wal import Layout, encode, seal, segment_head
 
 A, B, UNKNOWN = 7, 8, 0
 
@@ -40,19 +42,33 @@ def test_judge(attempts, expected):  # type: ignore[no-untyped-def]
     assert judge(attempts) == expected
 
 
+def test_judging_does_not_slow_down_with_the_square():
+    """A client that uses one id for everything: each attempt has a neighbour with another input."""
+    many = [attempt(number, 1 + number % 2, number) for number in range(1, 50_001)]
+    flags = judge(many)
+    assert flags[50_000] == flags[49_999] == (True, True)
+    assert sum(answered for answered, _ in flags.values()) == 2
+
+
 def test_the_hash_is_that_of_the_input_alone(house, entry):  # type: ignore[no-untyped-def]
     layout = Layout(house.versions["0a1b2c3d4e5f"].signature)
 
     def hashed(some) -> int:  # type: ignore[no-untyped-def]
-        return input_hash(scan(encode(some, layout), sealed=True).records[0])
+        data = segment_head(1, layout.schema_id) + encode(some, layout, 1) + seal(1, 1)
+        decoded, odd = decode([(0, scan(data, segment=1, sealed=True))], layout)
+        assert odd == []
+        return int(decoded.input_hash[0])
 
     plain = entry(1)
-    again = entry(1, arrival=5)
+    again = entry(1, arrival=5, client_id="elsewhere", entity_key="N1")
     again.outputs = again.outputs + 0.1
     unseen = entry(1)
     unseen.unseen = [(0, 1, "ZZ")]
+    unseen_again = entry(1, client_id="xyz")
+    unseen_again.unseen = [(0, 1, "ZZ")]
     other = entry(1)
     other.unseen = [(0, 1, "YY")]
     assert hashed(plain) == hashed(again) != 0
+    assert hashed(unseen) == hashed(unseen_again)
     assert len({hashed(plain), hashed(entry(1, value=2.0)), hashed(unseen), hashed(other)}) == 4
     assert hashed(entry(1, status=500)) == 0

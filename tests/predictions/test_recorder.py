@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -15,9 +16,10 @@ from deltalake import DeltaTable
 
 from gyroscope.clock import day_of, machine_now
 from gyroscope.errors import ModelError, StoreError
-from gyroscope.predictions.ids import IdIndex, ids_path
+from gyroscope.predictions.ids import MANIFEST, IdIndex, ids_path
 from gyroscope.predictions.table import table_path
-from gyroscope.records import Feature, Signature
+from gyroscope.predictions.wal import SEAL, SEGMENT_HEAD
+from gyroscope.records import Feature, Signature, Version
 
 KILLED_RECORDER = textwrap.dedent(
     """
@@ -51,7 +53,8 @@ KILLED_RECORDER = textwrap.dedent(
 STEPS = [
     "Commits append before",
     "Commits append after",
-    "IdIndex take_in after",
+    "IdIndex take_in_entries before",
+    "IdIndex take_in_entries after",
     "Commits amend before",
     "Commits amend after",
     "Drain _delete before",
@@ -220,23 +223,17 @@ def test_two_versions_with_other_features_share_one_table(house, entry):  # type
 
 
 def test_damage_costs_one_record_and_is_written_down_once(house, entry):  # type: ignore[no-untyped-def]
-    writer = house.log()
-    ends = []
-    for number in range(4):
-        writer.append(entry(number))
-        ends.append(house.segments()[0].stat().st_size)
-    writer.close()
+    house.write(*[entry(number) for number in range(4)])
     segment = house.segments()[0]
     data = bytearray(segment.read_bytes())
-    data[ends[1] + 100] ^= 1
-    segment.write_bytes(bytes(data[:-3]))
+    size = (len(data) - SEGMENT_HEAD.size - SEAL.size) // 4
+    ends = [SEGMENT_HEAD.size + size * number for number in range(5)]
+    data[ends[2] + 100] ^= 1
+    segment.write_bytes(bytes(data[: ends[4] - 3]))
     assert house.record() == 2
     assert [row[0] for row in house.rows("request_id")] == ["r-000000", "r-000001"]
     damage = IdIndex(ids_path(house.home, "flights")).damage()
-    assert damage == [
-        (segment.name, ends[1], ends[2] - ends[1], "checksum"),
-        (segment.name, ends[2], ends[3] - ends[2] - 3, "torn tail"),
-    ]
+    assert damage == [(segment.name, ends[2], size, "checksum"), (segment.name, ends[3], size - 3, "torn tail")]
     assert house.segments() == []
 
 
@@ -244,7 +241,8 @@ def test_a_renamed_segment_gives_no_rows(house, entry):  # type: ignore[no-untyp
     house.write(entry(1))
     house.segments()[0].rename(house.folder / "flights-0a1b2c3d4e5f-0-0000000000000001.seg")
     assert house.record() == 0
-    assert len(IdIndex(ids_path(house.home, "flights")).damage()) == 1
+    reasons = [row[3] for row in IdIndex(ids_path(house.home, "flights")).damage()]
+    assert reasons == ["head", "torn tail"]
 
 
 def test_a_record_of_another_schema_is_damage(house, entry):  # type: ignore[no-untyped-def]
@@ -256,20 +254,31 @@ def test_a_record_of_another_schema_is_damage(house, entry):  # type: ignore[no-
     assert [row[3] for row in IdIndex(ids_path(house.home, "flights")).damage()] == ["schema"]
 
 
-def test_a_version_that_is_gone_holds_its_segment_and_nobody_else(house, entry):  # type: ignore[no-untyped-def]
-    house.write(entry(1))
-    version = house.versions.pop("0a1b2c3d4e5f")
+def test_a_segment_of_a_version_that_is_gone_is_set_aside(house, entry):  # type: ignore[no-untyped-def]
+    """Nobody can read it and nobody waits for it; moved back when the version is there again, it is recorded."""
+    gone = msgspec.structs.replace(house.versions["0a1b2c3d4e5f"], version="ffffffffffff")
+    house.write(entry(1), version=gone)
+    house.write(entry(2))
+    segment = next(path for path in house.segments() if "ffffffffffff" in path.name)
+    bytes_before = segment.read_bytes()
 
-    def missing(*_: str) -> None:
-        raise ModelError("no such version", where="flights")
+    def version_of(_: str, version: str) -> Version:
+        if version not in house.versions:
+            raise ModelError("no such version", where=version)
+        return house.versions[version]
 
     recorder = house.recorder(commit_every_s=0)
-    recorder._version_of = missing
-    assert recorder.run_once() == 0
-    assert "no such version" in recorder.failures["flights"]
-    recorder._version_of = lambda *_: version
+    recorder._version_of = version_of
     assert recorder.run_once() == 1
-    assert recorder.failures == {}
+    assert (recorder.failures, house.segments()) == ({}, [])
+    kept = house.home / "damage" / "flights" / segment.name
+    assert kept.read_bytes() == bytes_before
+    damage = recorder._drains["flights"]._ids.damage()
+    assert damage == [(segment.name, 0, len(bytes_before), "unknown version")]
+    house.versions["ffffffffffff"] = gone
+    shutil.move(kept, house.folder / segment.name)
+    assert recorder.run_once() == 1
+    assert sorted(row[0] for row in house.rows()) == ["r-000001", "r-000002"]
 
 
 def test_a_table_that_cannot_be_written_loses_nothing(house, entry):  # type: ignore[no-untyped-def]
@@ -299,35 +308,39 @@ def test_offsets_are_found_behind_commits_of_others(house, entry):  # type: igno
 
 
 def test_an_index_that_cannot_be_written_loses_nothing(house, entry):  # type: ignore[no-untyped-def]
-    """Its disk is full just after the table's commit: said, tried again, nothing twice."""
+    """Its disk takes nothing just after the table's commit: said, tried again, nothing twice."""
     house.write(entry(1))
     recorder = house.recorder(commit_every_s=0)
     recorder.run_once()
-    index = recorder._drains["flights"]._ids
-    index._db.execute("PRAGMA journal_mode=DELETE")
-    index._db.execute(f"PRAGMA max_page_count={index._db.execute('PRAGMA page_count').fetchone()[0]}")
+    in_the_way = ids_path(house.home, "flights") / f"{MANIFEST}.new"
+    in_the_way.mkdir()
     house.write(*[entry(number) for number in range(2, 2_000)])
     assert recorder.run_once() == 0
-    assert "full" in recorder.failures["flights"]
+    assert "index of request ids cannot be" in recorder.failures["flights"]
+    in_the_way.rmdir()
     recorder.run_once()
     assert recorder.failures == {}
     assert len(house.rows("row")) == 1_999
     assert house.segments() == []
 
 
-@pytest.mark.parametrize("lose", ["all", "behind", "ahead"])
+@pytest.mark.parametrize("lose", ["all", "a run", "behind", "ahead"])
 def test_the_index_is_made_again_from_the_table(house, entry, lose):  # type: ignore[no-untyped-def]
-    """The file is gone, is an old copy, or belongs to a table that is not there any more."""
+    """The folder or a run is gone, is an old copy, or belongs to a table that is not there any more."""
     path = ids_path(house.home, "flights")
     house.write(entry(1, arrival=10))
     house.record()
-    old = path.read_bytes()
+    old = house.home / "old"
+    shutil.copytree(path, old)
     house.write(entry(2, arrival=20))
     house.record()
     if lose == "all":
-        path.unlink()
+        shutil.rmtree(path)
+    elif lose == "a run":
+        min(path.glob("*.run")).unlink()
     elif lose == "behind":
-        path.write_bytes(old)
+        shutil.rmtree(path)
+        old.rename(path)
     else:
         index = IdIndex(path)
         index.take_in(("another", 99), [], [])

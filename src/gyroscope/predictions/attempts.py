@@ -1,17 +1,16 @@
 """Which attempt at a request is the answered one, and when an id was used for two inputs.
 
-Pure: `recorder.py` asks with all attempts of an id and writes down what this says.
+Pure: `numbering.py` asks with all attempts of an id and writes down what this says.
 """
 
 from __future__ import annotations
 
-import hashlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 
 import msgspec
 
 from gyroscope.clock import SECOND_US
-from gyroscope.predictions.wal import Record
 
 CONFLICT_US = 15 * 60 * SECOND_US
 UNKNOWN_INPUT = 0
@@ -47,30 +46,32 @@ def judge(attempts: Iterable[Attempt]) -> dict[int, tuple[bool, bool]]:
     groups: dict[int, list[Attempt]] = {}
     for attempt in every:
         groups.setdefault(attempt.input_hash, []).append(attempt)
-    if len(groups) > 1:
-        groups.pop(UNKNOWN_INPUT, None)
+    unknown = groups.pop(UNKNOWN_INPUT, []) if len(groups) > 1 else []
     answered = {max(group, key=_rank).attempt for group in groups.values()}
-    known = [attempt for attempt in every if attempt.input_hash != UNKNOWN_INPUT]
-    return {
-        attempt.attempt: (attempt.attempt in answered, any(_conflict(attempt, other) for other in known))
-        for attempt in every
-    }
+    flags = {attempt.attempt: (attempt.attempt in answered, False) for attempt in unknown}
+    conflicting = _conflicts(groups) if len(groups) > 1 else set()
+    for group in groups.values():
+        for attempt in group:
+            flags[attempt.attempt] = (attempt.attempt in answered, attempt.attempt in conflicting)
+    return {attempt.attempt: flags[attempt.attempt] for attempt in every}
 
 
-def input_hash(record: Record) -> int:
-    """A signed 64-bit digest of what was asked; 0 where the input never became a matrix."""
-    if not (record.numeric or record.category):
-        return UNKNOWN_INPUT
-    digest = hashlib.blake2b(record.numeric, digest_size=8)
-    digest.update(record.category)
-    for row, column, text in record.unseen:
-        digest.update(f"{row},{column},{text}\0".encode())
-    return int.from_bytes(digest.digest(), "little", signed=True) or 1
+def _conflicts(groups: dict[int, list[Attempt]]) -> set[int]:
+    """Attempts that have one with another input near in time: of all near ones, not all are of their own group."""
+    times = sorted(attempt.arrived_at for group in groups.values() for attempt in group)
+    found: set[int] = set()
+    for group in groups.values():
+        own = sorted(attempt.arrived_at for attempt in group)
+        found |= {
+            attempt.attempt for attempt in group if _near(times, attempt.arrived_at) > _near(own, attempt.arrived_at)
+        }
+    return found
+
+
+def _near(times: list[int], at: int) -> int:
+    """How many of these sorted times lie within the span of a conflict."""
+    return bisect_right(times, at + CONFLICT_US) - bisect_left(times, at - CONFLICT_US)
 
 
 def _rank(attempt: Attempt) -> tuple[bool, int, int]:
     return attempt.rows > 0, attempt.arrived_at, attempt.attempt
-
-
-def _conflict(one: Attempt, other: Attempt) -> bool:
-    return UNKNOWN_INPUT != one.input_hash != other.input_hash and abs(one.arrived_at - other.arrived_at) <= CONFLICT_US

@@ -1,22 +1,21 @@
 """Records as the Arrow columns of the table: typed features from the signature, one row per prediction.
 
-`drain.py` calls `group_columns` once per version in a batch and `arrow_table` once per commit. Pure: no file, no clock.
+`drain.py` calls `version_columns` once per version in a batch and `arrow_table` once per commit. Pure: no file.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from arro3.core import Array, DataType, Table
+from arro3.core import Array, RecordBatch, Table
 from numpy.typing import NDArray
 
-from gyroscope.predictions.attempts import Attempt
-from gyroscope.predictions.wal import Layout, Record, matrix_of
-from gyroscope.records import Feature, Signature
-
-Kind = Literal["text", "double", "long", "int", "short", "flag", "time"]
+from gyroscope.predictions.arrow import Kind, Texts, null_array, number_array, text_array, texts_of
+from gyroscope.predictions.decoded import Decoded
+from gyroscope.predictions.wal import MISSING, VARIANTS, Layout
+from gyroscope.records import Feature
 
 KINDS: dict[str, Kind] = {"float64": "double", "float32": "double", "int64": "long", "bool": "flag", "string": "text"}
 # What each kind is called in a Delta schema; a feature whose column already has another type gets a column of its own.
@@ -38,45 +37,55 @@ FIXED: dict[str, Kind] = {
     "client_id": "text",
     "entity_key": "text",
     "input_hash": "long",
+    "variant": "text",
+    "weight": "int",
     "day": "text",
 }
 
 
+class Verdicts(NamedTuple):
+    """What the recorder knows of each record beyond the record: which attempt it is, and whether it counts."""
+
+    is_kept: NDArray[np.bool_]
+    attempt: NDArray[np.int32]
+    answered: NDArray[np.bool_]
+    conflict: NDArray[np.bool_]
+
+
+class Origin(NamedTuple):
+    """Where the records of one version come from: its name, the replica of each segment, the day of each record."""
+
+    version: str
+    replicas: list[str]
+    day: NDArray[np.int32]
+    day_names: list[str]
+
+
 class Column(NamedTuple):
-    """Values of one column of one group; NaN or None where missing."""
+    """One column of the rows of one version."""
 
     kind: Kind
-    values: NDArray[Any]
+    values: Array
 
 
-class Logged(NamedTuple):
-    """A record with what the recorder knows of it."""
-
-    record: Record
-    attempt: Attempt
-    replica: str
-    version: str
-
-
-def group_columns(
-    logged: Sequence[Logged], signature: Signature, layout: Layout, known: dict[str, str]
+def version_columns(
+    decoded: Decoded, verdicts: Verdicts, origin: Origin, layout: Layout, known: dict[str, str]
 ) -> dict[str, Column]:
     """All columns of the records of one version. `known` maps the table's columns to their Delta types."""
-    rows = np.array([item.record.rows for item in logged])
-    columns = _fixed_columns(logged, rows)
-    with_input = [bool(item.record.numeric or item.record.category) for item in logged]
-    matrix = _matrix(logged, with_input, rows, layout)
-    unseen = _unseen(logged, np.cumsum(rows) - rows)
-    for index, feature in enumerate(signature.features):
-        values: NDArray[Any] = matrix[:, index]
-        if feature.dtype == "string":
-            values = _texts(values, feature)
-            for row, text in unseen.get(index, ()):
-                values[row] = text
-        columns[column_name(feature, known)] = Column(KINDS[feature.dtype], values)
-    outputs = _outputs(logged, rows, layout.width)
+    columns = {name: Column(FIXED[name], values) for name, values in _fixed_columns(decoded, verdicts, origin).items()}
+    kept = _rows_kept(decoded, verdicts)
+    numeric = {column: place for place, column in enumerate(layout.numeric_list)}
+    category = {column: place for place, column in enumerate(layout.category_list)}
+    for feature, at in zip(layout.logged, layout.logged_at, strict=True):
+        kind = KINDS[feature.dtype]
+        if at in numeric:
+            values = number_array(kind, _some(decoded.numeric[numeric[at]], kept))
+        else:
+            codes = decoded.category[category[at]] if at in category else None
+            values = _feature_texts(feature, codes, decoded.extra.get(at, []), (decoded.outputs.shape[1], kept))
+        columns[column_name(feature, known)] = Column(kind, values)
     for index in range(layout.width):
-        columns[f"output_{index}"] = Column("double", outputs[:, index])
+        columns[f"output_{index}"] = Column("double", number_array("double", _some(decoded.outputs[index], kept)))
     return columns
 
 
@@ -101,110 +110,73 @@ def arrow_table(groups: Sequence[dict[str, Column]]) -> Table:
     for group in groups:
         kinds.update({name: column.kind for name, column in group.items()})
     names = [name for name in kinds if name != "day"] + ["day"]
-    arrays = [
-        _arrow(kinds[name], np.concatenate([_or_missing(group, name, kinds[name]) for group in groups]))
-        for name in names
-    ]
-    return Table.from_arrays(arrays, names=names)
+    batches = []
+    for group in groups:
+        total = len(group["day"].values)
+        arrays = [group[name].values if name in group else null_array(kinds[name], total) for name in names]
+        batches.append(RecordBatch.from_arrays(arrays, names=names))
+    return Table.from_batches(batches)
 
 
-def _fixed_columns(logged: Sequence[Logged], rows: NDArray[np.int64]) -> dict[str, Column]:
-    total = int(rows.sum())
-    per_record: dict[str, list[Any]] = {
-        "request_id": [item.record.request_id for item in logged],
-        "attempt": [item.attempt.attempt for item in logged],
-        "answered": [item.attempt.answered for item in logged],
-        "id_conflict": [item.attempt.conflict for item in logged],
-        "event_time": [item.record.event_time for item in logged],
-        "arrival_time": [item.record.arrival_time for item in logged],
-        "latency_us": [item.record.latency_ns / 1_000 for item in logged],
-        "status": [item.record.status for item in logged],
-        "error": [item.record.error or None for item in logged],
-        "version": [item.version for item in logged],
-        "replica": [item.replica for item in logged],
-        "client_id": [item.record.client_id for item in logged],
-        "entity_key": [item.record.entity_key for item in logged],
-        "input_hash": [item.attempt.input_hash for item in logged],
-        "day": [item.attempt.day for item in logged],
+def _fixed_columns(decoded: Decoded, verdicts: Verdicts, origin: Origin) -> dict[str, Array]:
+    kept = np.flatnonzero(verdicts.is_kept)
+    headers = decoded.headers if len(kept) == len(decoded.headers) else decoded.headers[kept]
+    rows = headers["rows"].astype(np.int64)
+    records = kept if (rows == 1).all() else np.repeat(kept, rows)
+    of_each = None if len(records) == len(decoded.headers) and (rows == 1).all() else records
+    fields = decoded.headers if of_each is None else decoded.headers[of_each]
+    within = np.zeros(len(records), np.int32)
+    if len(records) != len(kept):
+        within = (np.arange(len(records)) - np.repeat(np.cumsum(rows) - rows, rows)).astype(np.int32)
+    texts = {name: some if of_each is None else some.take(of_each) for name, some in decoded.texts.items()}
+    return {
+        "request_id": text_array(texts["request_id"]),
+        "row": number_array("int", within),
+        "attempt": number_array("int", _some(verdicts.attempt, of_each)),
+        "answered": number_array("flag", _some(verdicts.answered, of_each)),
+        "id_conflict": number_array("flag", _some(verdicts.conflict, of_each)),
+        "event_time": number_array("time", fields["event_time"]),
+        "arrival_time": number_array("time", fields["arrival_time"]),
+        "latency_us": number_array("double", fields["latency_ns"] / 1_000),
+        "status": number_array("short", fields["status"]),
+        "error": text_array(texts["error"], texts["error"].lengths > 0),
+        "version": text_array(_spelled([origin.version], np.zeros(len(records), np.intp))),
+        "replica": text_array(_spelled(origin.replicas, _some(decoded.source, of_each))),
+        "client_id": text_array(texts["client_id"]),
+        "entity_key": text_array(texts["entity_key"]),
+        "input_hash": number_array("long", _some(decoded.input_hash, of_each)),
+        "variant": text_array(_spelled(list(VARIANTS), fields["variant"])),
+        "weight": number_array("int", fields["weight"]),
+        "day": text_array(_spelled(origin.day_names, _some(origin.day, of_each))),
     }
-    columns = {}
-    for name, kind in FIXED.items():
-        if name == "row":
-            starts = np.repeat(np.cumsum(rows) - rows, rows)
-            columns[name] = Column(kind, (np.arange(total) - starts).astype(np.int32))
-        else:
-            columns[name] = Column(kind, np.repeat(np.array(per_record[name], dtype=_DTYPES[kind]), rows))
-    return columns
 
 
-def _matrix(
-    logged: Sequence[Logged], with_input: list[bool], rows: NDArray[np.int64], layout: Layout
-) -> NDArray[np.float64]:
-    """Inputs of all records, in one piece; NaN for records without."""
-    matrix = np.full((int(rows.sum()), layout.columns), np.nan)
-    numeric = b"".join(item.record.numeric for item in logged)
-    category = b"".join(item.record.category for item in logged)
-    filled = np.repeat(with_input, rows)
-    matrix[filled] = matrix_of(int(filled.sum()), numeric, category, layout)
-    if not filled.all():
-        matrix[np.ix_(~filled, layout.category)] = -1
-    return matrix
+def _rows_kept(decoded: Decoded, verdicts: Verdicts) -> NDArray[np.intp] | None:
+    """The rows that go into the table; None for all."""
+    if verdicts.is_kept.all():
+        return None
+    return np.flatnonzero(np.repeat(verdicts.is_kept, decoded.headers["rows"]))
 
 
-def _texts(codes: NDArray[np.float64], feature: Feature) -> NDArray[np.object_]:
-    # The codes -1 (missing) and -2 (unseen, its text follows) count from the end of the list.
-    return np.array([*feature.categories, None, None], dtype=object)[codes.astype(np.int64)]
+def _feature_texts(
+    feature: Feature, codes: NDArray[np.int32] | None, extra: list[tuple[int, str]], rows: tuple[int, Any]
+) -> Array:
+    """A column of texts: words by their codes, and the texts that have none as further words."""
+    words = list(feature.categories)
+    place = np.full(rows[0], MISSING, dtype=np.int64) if codes is None else codes.astype(np.int64)
+    if extra:
+        further = {text: len(words) + number for number, text in enumerate(dict.fromkeys(text for _, text in extra))}
+        place[[row for row, _ in extra]] = [further[text] for _, text in extra]
+        words += further
+    place = _some(place, rows[1])
+    # A word that is missing is null, whatever stands there.
+    is_known = (place >= 0) & (place < len(words))
+    return text_array(_spelled([*words, ""], np.where(is_known, place, len(words))), is_known)
 
 
-def _unseen(logged: Sequence[Logged], starts: NDArray[np.int64]) -> dict[int, list[tuple[int, str]]]:
-    """Column -> (row of the group, text) of every string without a code."""
-    found: dict[int, list[tuple[int, str]]] = {}
-    for item, start in zip(logged, starts.tolist(), strict=True):
-        for row, column, text in item.record.unseen:
-            found.setdefault(column, []).append((start + row, text))
-    return found
+def _spelled(words: list[str], codes: NDArray[Any]) -> Texts:
+    return texts_of(words).take(codes)
 
 
-def _outputs(logged: Sequence[Logged], rows: NDArray[np.int64], width: int) -> NDArray[np.float64]:
-    outputs = np.full((int(rows.sum()), width), np.nan)
-    answered = np.repeat([bool(item.record.outputs) for item in logged], rows)
-    outputs[answered] = np.frombuffer(b"".join(item.record.outputs for item in logged), dtype="<f8").reshape(-1, width)
-    return outputs
-
-
-def _or_missing(group: dict[str, Column], name: str, kind: Kind) -> NDArray[Any]:
-    if name in group:
-        return group[name].values
-    total = len(group["day"].values)
-    return np.full(total, None, dtype=object) if kind == "text" else np.full(total, np.nan)
-
-
-def _arrow(kind: Kind, values: NDArray[Any]) -> Any:
-    """A missing number is null in the table, never NaN: an average in anyone's SQL then is one of what is known."""
-    if kind == "text":
-        return Array(values.tolist(), type=DataType.utf8())
-    if kind == "time":
-        return Array.from_numpy(values).cast(_ARROW[kind])
-    missing = np.isnan(values) if values.dtype.kind == "f" else None
-    if missing is None or not missing.any():
-        return Array.from_numpy(np.ascontiguousarray(values.astype(_DTYPES[kind])))
-    listed = np.where(missing, 0, values).astype(_DTYPES[kind]).astype(object)
-    listed[missing] = None
-    return Array(listed.tolist(), type=_ARROW[kind])
-
-
-_DTYPES: dict[Kind, Any] = {
-    "text": object,
-    "double": np.float64,
-    "long": np.int64,
-    "int": np.int32,
-    "short": np.int16,
-    "flag": np.bool_,
-    "time": np.int64,
-}
-_ARROW: dict[Kind, Any] = {
-    "double": DataType.float64(),
-    "long": DataType.int64(),
-    "flag": DataType.bool(),
-    "time": DataType.timestamp("us", tz="UTC"),
-}
+def _some(values: NDArray[Any], index: NDArray[np.intp] | None) -> NDArray[Any]:
+    return values if index is None else values[index]

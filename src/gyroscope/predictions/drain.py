@@ -6,104 +6,126 @@ deleted only when it is sealed and all of it is committed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-import msgspec
-
-from gyroscope.clock import EventTime, day_of
-from gyroscope.predictions.attempts import Attempt, input_hash, judge
-from gyroscope.predictions.columns import Logged, arrow_table, group_columns
+from gyroscope.errors import ModelError
+from gyroscope.predictions.attempts import Attempt
+from gyroscope.predictions.catch_up import catch_up
+from gyroscope.predictions.columns import Column, Origin, arrow_table, version_columns
 from gyroscope.predictions.commits import Commits
+from gyroscope.predictions.days import Days, days_of
+from gyroscope.predictions.decoded import Decoded, Odd, decode
 from gyroscope.predictions.ids import IdIndex
-from gyroscope.predictions.segments import Piece, read_pieces
-from gyroscope.predictions.wal import Damage, Layout, Record
+from gyroscope.predictions.numbering import Numbered, number
+from gyroscope.predictions.rewrite import sync
+from gyroscope.predictions.scan import Damage
+from gyroscope.predictions.segments import Piece, Segments
+from gyroscope.predictions.wal import Layout
 from gyroscope.records import Version
 
-HOUR_US = 3_600 * 1_000_000
+LOG = logging.getLogger(__name__)
+
+UNKNOWN_VERSION = "unknown version"
+
+
+class Places(NamedTuple):
+    """Where one model's segments, table and index lie, and where segments go that nobody can read."""
+
+    segments: Sequence[Path]
+    table: Path
+    ids: Path
+    damage: Path
+
+
+class Cycle(NamedTuple):
+    """What one cycle did; `is_more`: there is more to read at once."""
+
+    rows: int
+    commits: int
+    is_more: bool
 
 
 class Drain:
     """Reads back where the table is when made, brings the index up to it, and then moves both forward."""
 
-    def __init__(
-        self, *, segments: Path, table: Path, ids: Path, version_of: Callable[[str], Version], zone: str
-    ) -> None:
-        self._segments = segments
+    def __init__(self, places: Places, version_of: Callable[[str], Version], zone: str) -> None:
+        self._places = places
         self._version_of = version_of
         self._versions: dict[str, tuple[Version, Layout]] = {}
-        self._day = _Days(zone)
-        self._commits = Commits(table)
+        self._days = Days(zone)
+        self._segments = Segments(places.segments)
+        self._commits = Commits(places.table)
         self._offsets = self._commits.offsets()
-        self._ids = IdIndex(ids)
-        self._catch_up()
+        self._ids = IdIndex(places.ids)
+        catch_up(self._ids, self._commits.table, places.table)
 
     def close(self) -> None:
         self._ids.close()
 
-    def reread(self) -> None:
-        """Go on from a table that upkeep has changed: other files, perhaps fewer days, no new attempt."""
-        self._commits.reopen()
-        self._ids.take_in(self._commits.identity, [], [])
-
-    def run_once(self) -> tuple[int, int]:
-        """(rows written, commits made)."""
-        pieces = self._readable(read_pieces(self._segments, self._offsets))
-        rows = self._record(pieces)
+    def run_once(self) -> Cycle:
+        """Read, commit, index, amend, delete: a kill between any two neither loses nor doubles a row."""
+        pieces, is_more = self._segments.read(self._offsets)
+        for piece in pieces:
+            self._ids.keep_damage(piece.name, piece.damages)
+        rows = self._record([piece for piece in pieces if self._is_readable(piece)])
         commits = int(rows > 0)
         owed = self._ids.owed()
         if owed:
             self._amend(owed)
             commits += 1
         self._delete(pieces)
-        return rows, commits
+        return Cycle(rows, commits, is_more)
+
+    def reread(self) -> None:
+        """Somebody in this process, upkeep or an erasure, made a commit that added no record: see it."""
+        self._commits.refresh()
+        self._ids.take_in(self._commits.identity, [], [])
+
+    def damage(self) -> int:
+        """How many stretches of segments could not be read, ever."""
+        return self._ids.damages()
+
+    def counts(self) -> dict[str, int]:
+        """What was counted beside the rows: `repeated` ingested records."""
+        return self._ids.counts()
 
     def _record(self, pieces: list[Piece]) -> int:
-        for piece in pieces:
-            self._ids.keep_damage(piece.name, piece.damages)
-        logged, amendments = self._judge(pieces)
-        if not logged:
-            return 0
-        known = self._commits.columns()
-        groups = [
-            group_columns([item for item in logged if item.version == name], version.signature, layout, known)
-            for name, (version, layout) in self._versions.items()
-            if any(item.version == name for item in logged)
-        ]
+        """Commit the records of these pieces and index them; the number of rows."""
+        names = sorted({piece.version for piece in pieces if len(piece.scan.offsets)})
+        parts = {name: self._decode(name, pieces) for name in names}
+        days = {name: self._days.of(part.headers["event_time"]) for name, part in parts.items()}
+        numbered = number(list(parts.values()), list(days.values()), self._ids)
         offsets = self._next_offsets(pieces)
-        self._commits.append(arrow_table(groups), offsets)
+        if len(numbered.entries):
+            table = arrow_table(
+                [
+                    self._columns(parts[name], numbered, place, Origin(name, _replicas(pieces), *days_of(days[name])))
+                    for place, name in enumerate(names)
+                    if numbered.verdicts[place].is_kept.any()
+                ]
+            )
+            self._commits.append(table, offsets)
+            self._ids.take_in_entries(self._commits.identity, numbered.high, numbered.entries, numbered.amendments)
         self._offsets = offsets
-        self._ids.take_in(self._commits.identity, [item.attempt for item in logged], amendments)
-        return sum(item.record.rows for item in logged)
+        self._ids.count("repeated", numbered.repeated)
+        return table.num_rows if len(numbered.entries) else 0
 
-    def _judge(self, pieces: list[Piece]) -> tuple[list[Logged], list[Attempt]]:
-        """Number the new attempts in the order of their arrival; say which earlier ones have to change."""
-        logged = [
-            Logged(record, self._attempt(record), piece.replica, piece.version)
-            for piece in pieces
-            for record in piece.records
-        ]
-        logged.sort(key=lambda item: item.record.arrival_time)
-        earlier = self._ids.attempts({item.record.request_id for item in logged})
-        every: dict[str, list[Attempt]] = {}
-        for item in logged:
-            attempts = every.setdefault(item.attempt.request_id, earlier.get(item.attempt.request_id, []).copy())
-            item.attempt.attempt = len(attempts) + 1
-            attempts.append(item.attempt)
-        new = {id(item.attempt) for item in logged}
-        return logged, [
-            changed for attempts in every.values() if len(attempts) > 1 for changed in _settle(attempts, new)
-        ]
+    def _decode(self, version: str, pieces: list[Piece]) -> Decoded:
+        """The records of one version; those of another schema than its own are damage."""
+        layout = self._versions[version][1]
+        scans = [(source, piece.scan) for source, piece in enumerate(pieces) if piece.version == version]
+        decoded, strange = decode(scans, layout)
+        for odd in strange:
+            self._ids.keep_damage(pieces[odd.source].name, _strange(pieces[odd.source], odd))
+        return decoded
 
-    def _attempt(self, record: Record) -> Attempt:
-        return Attempt(
-            request_id=record.request_id,
-            attempt=1,
-            day=self._day.of(record.event_time),
-            input_hash=input_hash(record),
-            arrived_at=record.arrival_time,
-            rows=record.rows if record.outputs and record.status < 400 else 0,
-        )
+    def _columns(self, part: Decoded, numbered: Numbered, place: int, origin: Origin) -> dict[str, Column]:
+        layout = self._versions[origin.version][1]
+        return version_columns(part, numbered.verdicts[place], origin, layout, self._commits.columns())
 
     def _amend(self, owed: list[Attempt]) -> None:
         self._commits.amend(owed, self._offsets)
@@ -111,98 +133,51 @@ class Drain:
 
     def _delete(self, pieces: list[Piece]) -> None:
         """Everything of these pieces is committed or written down as damage."""
-        for piece in pieces:
-            if piece.done:
-                (self._segments / piece.name).unlink(missing_ok=True)
+        done = [piece for piece in pieces if piece.done]
+        for piece in done:
+            piece.path.unlink(missing_ok=True)
+        self._segments.forget(piece.name for piece in done)
 
     def _next_offsets(self, pieces: list[Piece]) -> dict[str, int]:
         """Offsets of segments that still exist; the others were deleted after they were drained."""
-        kept = {name: end for name, end in self._offsets.items() if (self._segments / name).exists()}
+        there = {path.name for path in self._segments.paths()}
+        kept = {name: end for name, end in self._offsets.items() if name in there}
         return kept | {piece.name: piece.end for piece in pieces}
 
-    def _readable(self, pieces: list[Piece]) -> list[Piece]:
-        """Load the versions that the pieces need; a record of another schema than its version's is damage."""
-        checked = []
-        for piece in pieces:
-            if piece.records and piece.version not in self._versions:
-                version = self._version_of(piece.version)
-                self._versions[piece.version] = (version, Layout(version.signature))
-            checked.append(self._with_schema(piece))
-        return checked
+    def _is_readable(self, piece: Piece) -> bool:
+        """Load the version of a piece; without it the segment is set aside, so that it holds up nobody else."""
+        if piece.version in self._versions or not len(piece.scan.offsets):
+            return True
+        try:
+            version = self._version_of(piece.version)
+        except ModelError as error:
+            if piece.done:
+                LOG.warning("%s cannot be read and is set aside: %s", piece.name, error)
+                self._set_aside(piece)
+            return False
+        self._versions[piece.version] = (version, Layout(version.signature))
+        return True
 
-    def _with_schema(self, piece: Piece) -> Piece:
-        if not piece.records:
-            return piece
-        schema_id = self._versions[piece.version][1].schema_id
-        strange = [record for record in piece.records if record.schema_id != schema_id]
-        if not strange:
-            return piece
-        return msgspec.structs.replace(
-            piece,
-            records=[record for record in piece.records if record.schema_id == schema_id],
-            damages=piece.damages + [_strange(record) for record in strange],
-        )
-
-    def _catch_up(self) -> None:
-        """Bring the index to the table's version: after a crash, or when it was lost."""
-        identity = self._commits.identity
-        table_id, version = self._ids.reflects
-        if (table_id, version) == identity or (version < 0 and identity[1] < 0):
-            return
-        if table_id != identity[0] or version > identity[1]:
-            self._ids.forget()
-            version = -1
-        attempts = self._commits.attempts_since(version)
-        if attempts is None:
-            self._ids.forget()
-            attempts = self._commits.attempts_since(-1) or []
-        self._ids.take_in(identity, attempts, [])
-        changed = [
-            change
-            for of_one in self._ids.attempts({attempt.request_id for attempt in attempts}).values()
-            if len(of_one) > 1
-            for change in _settle(of_one, set())
-        ]
-        self._ids.take_in(identity, [], changed)
+    def _set_aside(self, piece: Piece) -> None:
+        """Keep a segment where a person finds it: moved back, it is drained once the version is there."""
+        self._places.damage.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self._places.damage / piece.name
+        shutil.copyfile(piece.path, path)
+        path.chmod(0o600)
+        sync(path)
+        sync(self._places.damage)
+        scan = piece.scan
+        self._ids.keep_damage(piece.name, [Damage(scan.start, len(scan.data), UNKNOWN_VERSION, b"")])
 
 
-class _Days:
-    """The calendar day of many event times; a zone is asked once per hour of event time."""
-
-    def __init__(self, zone: str) -> None:
-        self._zone = zone
-        self._by_hour: dict[int, str] = {}
-
-    def of(self, event_time: int) -> str:
-        day = self._by_hour.get(event_time // HOUR_US)
-        return day if day is not None else self._ask(event_time)
-
-    def _ask(self, event_time: int) -> str:
-        hour = event_time // HOUR_US
-        first = day_of(EventTime(event_time), self._zone)
-        edges = (hour * HOUR_US, (hour + 1) * HOUR_US - 1)
-        if len(self._by_hour) > 100_000:
-            self._by_hour.clear()
-        # Zones begin their day inside an hour of UTC too (India, Nepal): then this hour is asked each time.
-        if all(day_of(EventTime(edge), self._zone) == first for edge in edges):
-            self._by_hour[hour] = first
-        return first
+def _replicas(pieces: list[Piece]) -> list[str]:
+    return [piece.replica for piece in pieces]
 
 
-def _settle(attempts: list[Attempt], new: set[int]) -> list[Attempt]:
-    """Set the flags of new attempts; return earlier ones, as they shall become, whose flags in the table differ."""
-    changed = []
-    flags = judge(attempts)
-    for attempt in attempts:
-        answered, conflict = flags[attempt.attempt]
-        if id(attempt) in new:
-            attempt.answered, attempt.conflict = answered, conflict
-        elif (attempt.answered, attempt.conflict) != (answered, conflict):
-            changed.append(msgspec.structs.replace(attempt, answered=answered, conflict=conflict))
-    return changed
-
-
-def _strange(record: Record) -> Damage:
-    # Of a record that is whole but not of this version, the ids are kept: enough to find who wrote it.
-    about = f"{record.request_id}\n{record.event_time}\n{record.status}".encode()
-    return Damage(record.offset, record.length, "schema", about)
+def _strange(piece: Piece, odd: Odd) -> list[Damage]:
+    """Of records that are whole but not of this version, all bytes are kept."""
+    scan = piece.scan
+    return [
+        Damage(scan.start + int(at), int(length), "schema", scan.data[at : at + length])
+        for at, length in zip(scan.offsets[odd.which], scan.headers["length"][odd.which], strict=True)
+    ]

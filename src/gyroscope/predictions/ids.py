@@ -6,37 +6,35 @@ again from the table at any time. Labels read it from another process. It never 
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable, Sequence
+import contextlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 from uuid import uuid4
 
-from gyroscope.database import BUSY_TIMEOUT_S, Database, transaction
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
 from gyroscope.errors import StoreError
 from gyroscope.predictions.attempts import Attempt
-from gyroscope.predictions.wal import Damage
+from gyroscope.predictions.keys import Keys, id_keys
+from gyroscope.predictions.owed import Owed
+from gyroscope.predictions.runs import ENTRY, Entries, Matches, Run, Torn, merged, newest
+from gyroscope.predictions.scan import Damage
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS about(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS attempts(
-  seq INTEGER PRIMARY KEY AUTOINCREMENT, request_id TEXT NOT NULL, attempt INTEGER NOT NULL, day TEXT NOT NULL,
-  input_hash INTEGER NOT NULL, arrived_at INTEGER NOT NULL, rows INTEGER NOT NULL, answered INTEGER NOT NULL,
-  conflict INTEGER NOT NULL);
-CREATE UNIQUE INDEX IF NOT EXISTS attempts_by_id ON attempts(request_id, attempt);
-CREATE TABLE IF NOT EXISTS amendments(
-  request_id TEXT NOT NULL, attempt INTEGER NOT NULL, answered INTEGER NOT NULL, conflict INTEGER NOT NULL,
-  PRIMARY KEY(request_id, attempt)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS damage(
-  segment TEXT NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL, reason TEXT NOT NULL, data BLOB NOT NULL,
-  PRIMARY KEY(segment, offset));
-"""
-FIELDS = "request_id, attempt, day, input_hash, arrived_at, rows, answered, conflict"
-SELECT_ATTEMPTS = f"SELECT {FIELDS} FROM attempts WHERE request_id IN"  # noqa: S608  # fixed names
-INSERT_ATTEMPT = f"INSERT OR REPLACE INTO attempts({FIELDS}) VALUES(?,?,?,?,?,?,?,?)"
-# SQLite allows 32,766 parameters a statement; a few thousand already cost nothing extra per id.
-CHUNK = 8_000
-KEPT_DAMAGE_BYTES = 1024 * 1024
+MANIFEST, OWED, SUFFIX = "manifest.json", "owed.db", ".run"
+ANSWERED, CONFLICT = 1, 2
+# Runs of one size are merged eight at a time: an entry is rewritten once per eightfold growth, and ten million entries
+# lie in about fifteen runs, each of which sends most absent keys away by its filter.
+TOGETHER = 8
+SMALLEST = 4_096
+# Of an id that a client uses for everything, only this many attempts take part in judging the next.
+ATTEMPTS = 1_000
+TRIES = 20
+EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 
 class Place(NamedTuple):
@@ -47,152 +45,362 @@ class Place(NamedTuple):
     rows: int
 
 
+class Found(NamedTuple):
+    """Arrays of the length of the question; `day` (since 1970-01-01) and `rows` are 0 where nothing was found."""
+
+    is_found: NDArray[np.bool_]
+    day: NDArray[np.int32]
+    rows: NDArray[np.int32]
+
+
+class _Listed(msgspec.Struct, frozen=True):
+    """One run as the manifest names it."""
+
+    name: str
+    count: int
+    first: int
+    last: int
+
+
+class _Manifest(msgspec.Struct, frozen=True):
+    """Which runs there are, oldest first, and which version of which table they reflect."""
+
+    epoch: str
+    table: str = ""
+    version: int = -1
+    turn: int = 0
+    runs: tuple[_Listed, ...] = ()
+
+
 def ids_path(home: Path, model: str) -> Path:
-    """Where the index of one model lies."""
-    return home / "ids" / f"{model}.db"
+    """Where the index of one model lies: a folder."""
+    return home / "ids" / model
+
+
+def day_number(day: str) -> int:
+    """Days since 1970-01-01.
+
+    >>> day_number("1970-01-02")
+    1
+    """
+    return date.fromisoformat(day).toordinal() - EPOCH_DAY
+
+
+def day_text(number: int) -> str:
+    """The day with this number.
+
+    >>> day_text(1)
+    '1970-01-02'
+    """
+    return date.fromordinal(number + EPOCH_DAY).isoformat()
 
 
 class IdIndex:
     """One model's index; `reading` opens it for another process without ever creating it."""
 
     def __init__(self, path: Path) -> None:
-        self._database = _database(path)
-        self._db = self._database.connect()
-        with self._database.errors_named():
-            self._db.execute("PRAGMA cache_size = -65536")
-            self._db.execute("INSERT OR IGNORE INTO about VALUES('epoch', ?)", (uuid4().hex,))
+        self._path = path
+        with self._errors_named():
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._owed: Owed | None = Owed(path / OWED)
+        self._owed.adopt(path.with_name(f"{path.name}.db"))
+        self._runs: list[Run] = []
+        try:
+            self._load()
+        except Torn:
+            self.forget()
+        self._sweep()
 
     @classmethod
     def reading(cls, path: Path) -> Self | None:
-        """The index for a reader, or None while the recorder has not made one."""
-        if not path.exists():
-            return None
+        """The index as it is now, for a reader, or None while the recorder has not made one."""
         index = cls.__new__(cls)
-        index._database = _database(path)
-        only_reading = f"{path.absolute().as_uri()}?mode=ro"
-        with index._database.errors_named():
-            index._db = sqlite3.connect(only_reading, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_S)
+        index._path, index._owed, index._runs = path, None, []
         try:
-            index.epoch  # noqa: B018  # a file that the recorder is only just making has no tables yet
-        except (sqlite3.OperationalError, StoreError):
-            index.close()
+            index.refresh()
+        except Torn:
             return None
         return index
 
+    def refresh(self) -> None:
+        """A reader's way to see what was taken in since it was opened; costs nothing when nothing was."""
+        for attempt in range(TRIES):
+            try:
+                self._load()
+            except Torn:
+                # The recorder merged this run away between the manifest and the look at it.
+                if attempt == TRIES - 1:
+                    raise
+            else:
+                return
+
     def close(self) -> None:
-        self._db.close()
+        """Let go of files; arrays that were handed out stay."""
+        self._runs = []
+        if self._owed is not None:
+            self._owed.close()
 
     @property
     def epoch(self) -> str:
         """Changes when the index is made anew, so that a reader's place in `since` is no longer valid."""
-        return self._about("epoch")
+        return self._manifest.epoch
 
     @property
     def reflects(self) -> tuple[str, int]:
         """The table's id and version that this index has taken in; ("", -1) for none."""
-        row = self._db.execute("SELECT value FROM about WHERE key = 'reflects'").fetchone()
-        table_id, _, version = (row[0] if row else " -1").partition(" ")
-        return table_id, int(version)
+        return self._manifest.table, self._manifest.version
+
+    def seen(self, keys: Keys) -> NDArray[np.bool_]:
+        """Which of these keys have any attempt."""
+        known = np.zeros(len(keys), dtype=np.bool_)
+        known[self._match(keys).query] = True
+        return known
+
+    def several(self, keys: Keys) -> NDArray[np.bool_]:
+        """Which of these keys have more than one attempt."""
+        return np.bincount(self._match(keys).query, minlength=len(keys)) > 1
+
+    def find(self, keys: Keys) -> Found:
+        """Where these requests were answered; with two inputs under one id, the later one."""
+        query, entries = self._match(keys)
+        answers = (entries["state"] & ANSWERED).astype(np.bool_) & (entries["rows"] > 0)
+        query, entries = query[answers], entries[answers]
+        order = np.lexsort((entries["state"], entries["arrived_at"]))
+        query, entries = query[order], entries[order]
+        total = len(keys)
+        found = Found(np.zeros(total, np.bool_), np.zeros(total, np.int32), np.zeros(total, np.int32))
+        # Of several assignments to one place the last stands: the answer that arrived last.
+        found.is_found[query], found.day[query], found.rows[query] = True, entries["day"], entries["rows"]
+        return found
 
     def attempts(self, request_ids: Iterable[str]) -> dict[str, list[Attempt]]:
-        """All known attempts at these requests."""
+        """The known attempts at these requests; of more than a thousand at one, the newest."""
+        every = list(dict.fromkeys(request_ids))
+        query, entries = self._match(id_keys(every))
+        order = np.argsort(entries["arrived_at"], kind="stable")[::-1]
         found: dict[str, list[Attempt]] = {}
-        for row in self._by_id(SELECT_ATTEMPTS, request_ids):
-            found.setdefault(row[0], []).append(_attempt(row))
+        for at, entry in zip(query[order].tolist(), entries[order].tolist(), strict=True):
+            known = found.setdefault(every[at], [])
+            if len(known) < ATTEMPTS:
+                known.append(_attempt(every[at], entry))
         return found
 
     def places(self, request_ids: Iterable[str]) -> dict[str, Place]:
-        """Where these requests were answered; with two inputs under one id, the later one."""
-        query = "SELECT request_id, day, rows FROM attempts WHERE answered AND rows > 0 AND request_id IN"
-        return {row[0]: Place(*row) for row in self._by_id(query, request_ids, " ORDER BY arrived_at, attempt")}
+        """As `find`, by the text of the ids."""
+        every = list(dict.fromkeys(request_ids))
+        found = self.find(id_keys(every))
+        return {
+            every[at]: Place(every[at], day_text(int(found.day[at])), int(found.rows[at]))
+            for at in np.flatnonzero(found.is_found).tolist()
+        }
 
-    def since(self, seq: int, limit: int = CHUNK) -> tuple[list[str], int]:
-        """Ids that were indexed or amended after `seq`, and the `seq` to ask with next."""
-        rows = self._db.execute(
-            "SELECT request_id, seq FROM attempts WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit)
-        ).fetchall()
-        return [row[0] for row in rows], rows[-1][1] if rows else seq
+    def since(self, token: int, limit: int = 500_000) -> tuple[Keys, int]:
+        """Keys that are new or changed after `token` (0: all), and the token to ask with next; none: nothing is left.
+
+        About `limit` at a time, in the order in which they were taken in. A key may come again.
+        """
+        for run in self._runs:
+            if run.last <= token:
+                continue
+            turns = run.entries["turn"]
+            wanted = np.flatnonzero(turns > token) if run.first <= token else np.arange(run.count)
+            reached = run.last
+            if wanted.size > limit:
+                reached = max(int(np.partition(turns[wanted], limit)[limit]) - 1, int(turns[wanted].min()))
+                wanted = wanted[turns[wanted] <= reached]
+            keys = np.column_stack([run.high[wanted], run.entries["low"][wanted]])
+            run.release()
+            return keys, reached
+        return np.empty((0, 2), dtype=np.uint64), token
 
     def take_in(self, table: tuple[str, int], attempts: Sequence[Attempt], amendments: Sequence[Attempt]) -> None:
-        """Write attempts as the table now has them, and the amendments that are still owed; one transaction.
+        """Write attempts as the table now has them, and the amendments that are still owed.
 
-        Each attempt given replaces what was known of it, with whatever was owed for it.
+        Each attempt given replaces what was known of it. What is owed is written first and struck off last: a crash
+        between leaves something to be amended twice, never something forgotten.
         """
-        with transaction(self._db):
-            self._db.executemany(
-                INSERT_ATTEMPT,
-                [
-                    (a.request_id, a.attempt, a.day, a.input_hash, a.arrived_at, a.rows, a.answered, a.conflict)
-                    for a in attempts
-                ],
-            )
-            if self._db.execute("SELECT 1 FROM amendments LIMIT 1").fetchone():
-                self._db.executemany(
-                    "DELETE FROM amendments WHERE request_id = ? AND attempt = ?",
-                    [(a.request_id, a.attempt) for a in attempts],
-                )
-            self._db.executemany(
-                "INSERT OR REPLACE INTO amendments VALUES(?,?,?,?)",
-                [(a.request_id, a.attempt, a.answered, a.conflict) for a in amendments],
-            )
-            self._db.execute("INSERT OR REPLACE INTO about VALUES('reflects', ?)", (f"{table[0]} {table[1]}",))
+        self.take_in_entries(table, *entries_of(attempts), amendments)
+        again = {(a.request_id, a.attempt) for a in amendments}
+        if self._books.is_owing:
+            self._books.paid([a for a in attempts if (a.request_id, a.attempt) not in again])
+
+    def take_in_entries(
+        self, table: tuple[str, int], high: NDArray[np.uint64], entries: Entries, amendments: Sequence[Attempt] = ()
+    ) -> None:
+        """As `take_in`, for what is already columns; `turn` is filled in here."""
+        self._books.owe(amendments)
+        now = self._manifest
+        turn = now.turn + 1
+        entries["turn"] = turn
+        with self._errors_named():
+            try:
+                self._add(high, entries, turn)
+            except Torn as error:
+                self.forget()
+                raise StoreError(
+                    f"the index of request ids is damaged: {error}",
+                    where=str(self._path),
+                    fix="nothing to do: it is being made again from the table",
+                ) from error
+            self._save(_Manifest(now.epoch, *table, turn, tuple(map(_listed, self._runs))))
+
+    def owe(self, amendments: Sequence[Attempt]) -> None:
+        """Amendments that are owed besides those given to `take_in`."""
+        self._books.owe(amendments)
 
     def owed(self) -> list[Attempt]:
         """Attempts whose rows in the table must still be changed, as they shall become."""
-        rows = self._db.execute(
-            "SELECT a.request_id, a.attempt, a.day, a.input_hash, a.arrived_at, a.rows, o.answered, o.conflict"
-            " FROM amendments o JOIN attempts a USING(request_id, attempt)"
-        )
-        return [_attempt(row) for row in rows]
+        return self._books.amendments() if self._books.is_owing else []
 
     def forget(self) -> None:
         """Empty the index before it is made again from the table; damage stays."""
-        with transaction(self._db):
-            self._db.execute("DELETE FROM attempts")
-            self._db.execute("DELETE FROM amendments")
-            self._db.execute("DELETE FROM about WHERE key = 'reflects'")
-            self._db.execute("UPDATE about SET value = ? WHERE key = 'epoch'", (uuid4().hex,))
+        self._books.forget()
+        self._runs = []
+        with self._errors_named():
+            self._save(_Manifest(uuid4().hex))
+        self._sweep()
 
     def keep_damage(self, segment: str, damages: Iterable[Damage]) -> None:
         """Write down what could not be read, with its bytes (the first MiB); the same damage twice is one."""
-        self._db.executemany(
-            "INSERT OR REPLACE INTO damage VALUES(?,?,?,?,?)",
-            [(segment, d.offset, d.length, d.reason, d.data[:KEPT_DAMAGE_BYTES]) for d in damages],
-        )
+        self._books.keep_damage(segment, damages)
 
     def damage(self) -> list[tuple[str, int, int, str]]:
         """(segment, byte offset, length, reason) of everything that could not be read."""
-        return self._db.execute(
-            "SELECT segment, offset, length, reason FROM damage ORDER BY segment, offset"
-        ).fetchall()
+        return self._books.damage()
 
-    def _by_id(self, query: str, request_ids: Iterable[str], order: str = "") -> list[tuple[Any, ...]]:
-        every = list(request_ids)
-        found: list[tuple[Any, ...]] = []
-        for start in range(0, len(every), CHUNK):
-            some = every[start : start + CHUNK]
-            found += self._db.execute(f"{query} ({','.join('?' * len(some))}){order}", some).fetchall()
-        return found
+    def damages(self) -> int:
+        """How many stretches could not be read."""
+        return self._books.damages()
 
-    def _about(self, key: str) -> str:
-        row = self._db.execute("SELECT value FROM about WHERE key = ?", (key,)).fetchone()
-        if row is None:
+    def count(self, name: str, more: int) -> None:
+        """Add to a count that outlives the process."""
+        self._books.count(name, more)
+
+    def counts(self) -> dict[str, int]:
+        """Every count by its name: `repeated` are ingested records that were already there."""
+        return self._books.counts()
+
+    @property
+    def _books(self) -> Owed:
+        if self._owed is None:
+            raise StoreError("a reader of the index does not write", where=str(self._path))
+        return self._owed
+
+    def _match(self, keys: Keys) -> Matches:
+        order = np.argsort(keys[:, 0])
+        ordered = keys[order]
+        found = [run.match(ordered) for run in reversed(self._runs)]
+        query = np.concatenate([some.query for some in found] or [np.empty(0, np.intp)])
+        entries = np.concatenate([some.entries for some in found] or [np.empty(0, ENTRY)])
+        if not query.size:
+            return Matches(query, entries)
+        # By query and number of the attempt; stable, so the newest run's state comes first and stands.
+        number = entries["state"] >> 2
+        first = np.lexsort((number, query))
+        query, entries, number = query[first], entries[first], number[first]
+        again = np.insert((query[1:] == query[:-1]) & (number[1:] == number[:-1]), 0, False)
+        return Matches(order[query[~again]], entries[~again])
+
+    def _add(self, high: NDArray[np.uint64], entries: Entries, turn: int) -> None:
+        if len(high):
+            path = self._run_path(turn, turn)
+            self._runs.append(Run.write(path, turn, turn, iter([newest(high, entries)]), len(high)))
+        while len(tail := _mergeable(self._runs)) > 1:
+            for run in tail:
+                run.check()
+            first, last, room = tail[0].first, tail[-1].last, sum(run.count for run in tail)
+            self._runs[-len(tail) :] = [Run.write(self._run_path(first, last), first, last, merged(tail), room)]
+
+    def _run_path(self, first: int, last: int) -> Path:
+        return self._path / f"{self._manifest.epoch[:8]}-{first:09d}-{last:09d}{SUFFIX}"
+
+    def _load(self) -> None:
+        """Read the manifest and open the runs that are not open yet; `Torn` when one is not as it says."""
+        try:
+            manifest = msgspec.json.decode((self._path / MANIFEST).read_bytes(), type=_Manifest)
+        except (OSError, msgspec.DecodeError) as error:
+            raise Torn(f"{MANIFEST}: {error}") from error
+        have = {run.path.name: run for run in self._runs}
+        self._runs = [
+            have.get(item.name) or Run(self._path / item.name, item.count, item.first, item.last)
+            for item in manifest.runs
+        ]
+        self._manifest = manifest
+
+    def _save(self, manifest: _Manifest) -> None:
+        """From here on readers see these runs; those that are no longer listed go."""
+        old = {item.name for item in self._manifest.runs} if hasattr(self, "_manifest") else set()
+        new = self._path / f"{MANIFEST}.new"
+        with new.open("wb") as file:
+            file.write(msgspec.json.encode(manifest))
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(self._path / MANIFEST)
+        self._manifest = manifest
+        for name in old - {item.name for item in manifest.runs}:
+            (self._path / name).unlink(missing_ok=True)
+
+    def _sweep(self) -> None:
+        """Remove what a killed recorder was about to list."""
+        listed = {item.name for item in self._manifest.runs}
+        for path in self._path.glob(f"*{SUFFIX}"):
+            if path.name not in listed:
+                path.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _errors_named(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
             raise StoreError(
-                f"the index of request ids has no {key}", where=str(self._database.path), fix="restart the recorder"
-            )
-        return str(row[0])
+                f"the index of request ids cannot be read or written: {error}",
+                where=str(self._path),
+                fix="make room or mend the folder; nothing is lost, the recorder tries again",
+            ) from error
 
 
-def _database(path: Path) -> Database:
-    # Not FULL: what a power cut takes from the index is caught up from the table.
-    return Database(
-        path,
-        "the index of request ids cannot be read or written",
-        "move the file away: the recorder makes it again from the table",
-        SCHEMA,
+def state_of(attempt: Any, answered: Any, conflict: Any) -> Any:
+    """Number and flags of attempts in one integer, of one attempt or of arrays."""
+    return attempt * 4 + answered * ANSWERED + conflict * CONFLICT
+
+
+def entries_of(attempts: Sequence[Attempt]) -> tuple[NDArray[np.uint64], Entries]:
+    """Attempts as the columns of a run."""
+    keys = id_keys([attempt.request_id for attempt in attempts])
+    entries = np.array(
+        [
+            (0, a.input_hash, a.arrived_at, day_number(a.day), a.rows, 0, state_of(a.attempt, a.answered, a.conflict))
+            for a in attempts
+        ],
+        dtype=ENTRY,
     )
+    entries["low"] = keys[:, 1]
+    return keys[:, 0], entries
 
 
-def _attempt(row: tuple[Any, ...]) -> Attempt:
-    request_id, number, day, hashed, arrived_at, rows, answered, conflict = row
-    return Attempt(request_id, number, day, hashed, arrived_at, rows, bool(answered), bool(conflict))
+def _attempt(request_id: str, entry: tuple[int, ...]) -> Attempt:
+    _, hashed, arrived_at, day, rows, _, state = entry
+    flags = bool(state & ANSWERED), bool(state & CONFLICT)
+    return Attempt(request_id, state >> 2, day_text(day), hashed, arrived_at, rows, *flags)
+
+
+def _mergeable(runs: Sequence[Run]) -> list[Run]:
+    """The newest runs of one size, when there are enough of them."""
+    tail: list[Run] = []
+    for run in reversed(runs):
+        if tail and _size(run) > max(map(_size, tail)):
+            break
+        tail.insert(0, run)
+    return tail if len(tail) >= TOGETHER else []
+
+
+def _size(run: Run) -> int:
+    """How often eight runs of the smallest size had to be merged to make this one."""
+    size, count = 0, run.count // SMALLEST
+    while count:
+        size, count = size + 1, count // TOGETHER
+    return size
+
+
+def _listed(run: Run) -> _Listed:
+    return _Listed(run.path.name, run.count, run.first, run.last)

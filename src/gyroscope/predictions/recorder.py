@@ -14,10 +14,14 @@ from collections.abc import Callable
 from pathlib import Path
 from sqlite3 import DatabaseError
 
-from gyroscope.clock import SECOND_NS, machine_now
+from gyroscope.clock import SECOND_NS, iso, machine_now, wall_now
 from gyroscope.errors import GyroscopeError, StoreError
-from gyroscope.predictions.drain import Drain
+from gyroscope.predictions.drain import Drain, Places
+from gyroscope.predictions.erasure import Erased, Subject, erase
+from gyroscope.predictions.errands import answer, errands, refuse
+from gyroscope.predictions.heartbeat import REPORT_FILE, RecorderReport, write_report
 from gyroscope.predictions.ids import ids_path
+from gyroscope.predictions.segment_file import segment_folder
 from gyroscope.predictions.segments import remove_leftovers
 from gyroscope.predictions.table import table_path
 from gyroscope.predictions.upkeep import Upkeep
@@ -48,13 +52,19 @@ class Recorder:
         Raises `StoreError` when another recorder holds this home.
         """
         self._home = home
-        self._segments = runtime / "segments"
+        # What is durable at once lies in memory, what has to survive a power cut on a disk; both are drained.
+        self._places = (runtime, home)
         self._version_of = version_of
         self._zone_of = zone_of
         self._commit_every_ns = int(commit_every_s * SECOND_NS)
         self._upkeep = upkeep
         self._drains: dict[str, Drain] = {}
         self._due_ns: dict[str, int] = {}
+        self._drained_ns: dict[str, int] = {}
+        self._damage: dict[str, int] = {}
+        self._repeated: dict[str, int] = {}
+        self._rows = 0
+        self._reported_ns = 0
         self.failures: dict[str, str] = {}
         self._lock = _lock(home / LOCK_NAME)
 
@@ -75,12 +85,16 @@ class Recorder:
             except Exception as error:
                 LOG.exception("recording %s met a fault of its own", model)
                 self._failed(model, error)
+        self._rows += rows
         return rows
 
     def run_forever(self, stop: threading.Event) -> None:
         """Cycle until `stop` is set."""
         while not stop.is_set():
-            if self.run_once() == 0:
+            rows = self.run_once()
+            self._report()
+            self.run_errands()
+            if rows == 0:
                 self.keep_up()
                 stop.wait(PAUSE_S)
 
@@ -92,6 +106,26 @@ class Recorder:
                 self._drains[changed].reread()
             except (GyroscopeError, DatabaseError, OSError) as error:
                 self._failed(changed, error)
+
+    def erase(self, model: str, subject: Subject) -> Erased:
+        """Take a subject out of a model's log. Raises `StoreError`; then nothing is lost, and it can be asked again."""
+        self._due_ns.pop(model, None)
+        while self.run_once() and machine_now() >= self._due_ns.get(model, 0):
+            pass
+        if model in self.failures:
+            raise StoreError(f"what waits to be recorded must be first: {self.failures[model]}", where=model)
+        if model in self._drains:
+            self._drains.pop(model).close()
+        return erase(self._home, self._places[0], model, subject)
+
+    def run_errands(self) -> None:
+        """Do what the command line asked for while this process holds the tables."""
+        for errand in errands(self._home):
+            try:
+                answer(self._home, errand, self.erase(errand.model, errand.subject))
+            except (GyroscopeError, DatabaseError, OSError) as error:
+                LOG.error("an erasure failed: %s", type(error).__name__)
+                refuse(self._home, errand, error)
 
     def drain(self) -> int:
         """Write all that is left, at once: for a recorder that was told to stop. The number of rows written."""
@@ -111,23 +145,60 @@ class Recorder:
             os.close(self._lock)
             self._lock = -1
 
+    def report(self) -> RecorderReport:
+        """How recording goes."""
+        now = machine_now()
+        upkeep = self._upkeep
+        return RecorderReport(
+            at=iso(wall_now()),
+            failures=dict(self.failures),
+            rows=self._rows,
+            lag_s={model: (now - self._drained_ns.setdefault(model, now)) / SECOND_NS for model in self._models()},
+            damage=dict(self._damage),
+            repeated=dict(self._repeated),
+            table_bytes=upkeep.table_bytes() if upkeep is not None else {},
+            over_budget=upkeep.over_budget(wall_now()) if upkeep is not None else {},
+        )
+
+    def _report(self) -> None:
+        """Once a second; where the disk takes nothing, the age of the file says so."""
+        if machine_now() - self._reported_ns < SECOND_NS:
+            return
+        self._reported_ns = machine_now()
+        path = self._home / "run" / REPORT_FILE
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_report(path, self.report())
+        except OSError as error:
+            LOG.error("%s: %s", path, error)
+
     def _run_model(self, model: str) -> int:
         if model not in self._drains:
-            remove_leftovers(self._segments / model)
-            self._drains[model] = Drain(
-                segments=self._segments / model,
-                table=table_path(self._home, model),
-                ids=ids_path(self._home, model),
-                version_of=lambda version: self._version_of(model, version),
-                zone=self._zone_of(model),
-            )
-        rows, commits = self._drains[model].run_once()
+            self._drains[model] = self._begin(model)
+        drain = self._drains[model]
+        began = machine_now()
+        cycle = drain.run_once()
+        self._damage[model] = drain.damage()
+        self._repeated[model] = drain.counts().get("repeated", 0)
+        if not cycle.is_more:
+            self._drained_ns[model] = began
         # Counted from after the commit: a slow disk gets fewer and larger commits, never a queue of small ones.
-        self._due_ns[model] = machine_now() + commits * self._commit_every_ns
-        return rows
+        pause_ns = 0 if cycle.is_more else cycle.commits * self._commit_every_ns
+        self._due_ns[model] = machine_now() + pause_ns
+        return cycle.rows
+
+    def _begin(self, model: str) -> Drain:
+        folders = [segment_folder(place, model) for place in self._places]
+        for folder in folders:
+            remove_leftovers(folder)
+        places = Places(
+            folders, table_path(self._home, model), ids_path(self._home, model), self._home / "damage" / model
+        )
+        return Drain(places, lambda version: self._version_of(model, version), self._zone_of(model))
 
     def _models(self) -> list[str]:
-        with_segments = {path.name for path in self._segments.iterdir()} if self._segments.is_dir() else set()
+        every = [place / "segments" for place in self._places]
+        with_segments = {path.name for folder in every if folder.is_dir() for path in folder.iterdir()}
         return sorted(with_segments | set(self._drains))
 
     def _failed(self, model: str, error: Exception) -> None:
@@ -138,6 +209,15 @@ class Recorder:
         self._due_ns[model] = machine_now() + self._commit_every_ns
         if model in self._drains:
             self._drains.pop(model).close()
+
+
+def is_recording(home: Path) -> bool:
+    """Whether a recorder holds this home now."""
+    try:
+        os.close(_lock(home / LOCK_NAME))
+    except StoreError:
+        return True
+    return False
 
 
 def _lock(path: Path) -> int:

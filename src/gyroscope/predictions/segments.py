@@ -8,42 +8,136 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
-from gyroscope.predictions.log import NEW_SUFFIX, SUFFIX
-from gyroscope.predictions.wal import Damage, Record, scan
+from gyroscope.predictions.scan import Damage, Head, Scan, head_of, scan
+from gyroscope.predictions.segment_file import NEW_SUFFIX, SUFFIX
+from gyroscope.predictions.wal import SEGMENT_HEAD
 
-# What one commit takes at most; more waits for the next. 64 MiB are about 250,000 records of 20 numbers.
-BATCH_BYTES = 64 * 1024 * 1024
+# What one commit takes at most; more waits for the next. 32 MiB are about 110,000 records of 20 numbers, which all the
+# steps to the table turn into some 200 MB.
+BATCH_BYTES = 32 * 1024 * 1024
+LOOK_BYTES = 8
 
 
 class Piece(msgspec.Struct, frozen=True):
     """What one segment holds beyond the offset that the table has; `done` when nothing can follow `end`."""
 
-    name: str
+    path: Path
+    number: int
     replica: str
     version: str
-    records: list[Record]
-    damages: list[Damage]
-    end: int
+    scan: Scan
     done: bool
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def damages(self) -> list[Damage]:
+        return self.scan.damages
+
+    @property
+    def end(self) -> int:
+        return self.scan.end
+
+    def head(self) -> Head | None:
+        """What the segment says of itself, also when this piece begins behind it."""
+        with self.path.open("rb") as file:
+            return head_of(file.read(SEGMENT_HEAD.size), self.number)
+
+
+class Pieces(NamedTuple):
+    """Pieces, oldest segment first; `is_more` when a batch was full and there is more to read at once."""
+
+    pieces: list[Piece]
+    is_more: bool
+
+
+class Segments:
+    """The segments of one model in its folders; remembers how far the records of each are counted."""
+
+    def __init__(self, folders: Sequence[Path], batch_bytes: int = BATCH_BYTES) -> None:
+        self._folders = folders
+        self._batch_bytes = batch_bytes
+        self._sequences: dict[str, int] = {}
+
+    def read(self, offsets: dict[str, int]) -> Pieces:
+        """The unread part of every segment, oldest first, up to a full batch."""
+        pieces: list[Piece] = []
+        room = self._batch_bytes
+        for path in self.paths():
+            if room <= 0:
+                return Pieces(pieces, True)
+            start = offsets.get(path.name, 0)
+            piece = self._read(path, start, room)
+            if piece is not None:
+                pieces.append(piece)
+                room -= piece.end - start
+                self._sequences[path.name] = piece.scan.sequence
+        return Pieces(pieces, room <= 0)
+
+    def paths(self) -> list[Path]:
+        """All segments, oldest first."""
+        found = [path for folder in self._folders for path in folder.glob(f"*{SUFFIX}")]
+        return sorted(found, key=lambda path: path.stem.rpartition("-")[2])
+
+    def forget(self, names: Iterable[str]) -> None:
+        """These segments are gone."""
+        for name in names:
+            self._sequences.pop(name, None)
+
+    def _read(self, path: Path, start: int, room: int) -> Piece | None:
+        """None when there is nothing new to say about this segment."""
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        try:
+            is_sealed = _is_free(fd)
+            size = os.fstat(fd).st_size
+            if not is_sealed and not any(os.pread(fd, LOOK_BYTES, start)):
+                return None
+            found = self._scan(fd, path, start, (size, room, is_sealed))
+        finally:
+            os.close(fd)
+        is_done = is_sealed and found.end >= size
+        if not is_done and not len(found.offsets) and not found.damages and found.end == start:
+            return None
+        replica = path.stem.rpartition("-")[0]
+        version = replica.rpartition("-")[0].rpartition("-")[2]
+        return Piece(path, _number(path), replica, version, found, is_done)
+
+    def _scan(self, fd: int, path: Path, start: int, limits: tuple[int, int, bool]) -> Scan:
+        """Scan as much as there is room for, but at least one record, however long."""
+        size, room, is_sealed = limits
+        sequence = self._sequence(fd, path, start)
+        while True:
+            data = _read_bytes(fd, start, min(size, start + room))
+            is_whole = start + len(data) >= size
+            found = scan(
+                data, segment=_number(path), sealed=is_sealed, start=start, sequence=sequence, is_whole=is_whole
+            )
+            if is_whole or found.end > start:
+                return found
+            room *= 2
+
+    def _sequence(self, fd: int, path: Path, start: int) -> int:
+        """The number of the next record; a recorder that was restarted counts what the one before it read."""
+        if start and path.name not in self._sequences:
+            before = scan(_read_bytes(fd, 0, start), segment=_number(path), sealed=False)
+            self._sequences[path.name] = before.sequence if before.end == start else -1
+        return self._sequences[path.name] if start else 0
 
 
 def read_pieces(folder: Path, offsets: dict[str, int]) -> list[Piece]:
-    """The unread part of every segment, oldest first, up to `BATCH_BYTES`."""
-    pieces: list[Piece] = []
-    taken = 0
-    for path in sorted(folder.glob(f"*{SUFFIX}"), key=lambda path: path.stem.rpartition("-")[2]):
-        if taken >= BATCH_BYTES:
-            break
-        start = offsets.get(path.name, 0)
-        piece = _read(path, start)
-        if piece is not None:
-            pieces.append(piece)
-            taken += piece.end - start
-    return pieces
+    """The unread part of every segment of one folder, oldest first, up to a full batch."""
+    return Segments([folder]).read(offsets).pieces
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -60,32 +154,6 @@ def remove_leftovers(folder: Path) -> None:
             os.close(fd)
 
 
-def _read(path: Path, start: int) -> Piece | None:
-    """None when there is nothing new to say about this segment."""
-    replica, _, number = path.stem.rpartition("-")
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    try:
-        sealed = _is_free(fd)
-        size = os.fstat(fd).st_size
-        if size <= start and not sealed:
-            return None
-        found = scan(_read_bytes(fd, start, size), sealed=sealed, segment=_number(number))
-    finally:
-        os.close(fd)
-    return Piece(
-        name=path.name,
-        replica=replica,
-        version=replica.rpartition("-")[0].rpartition("-")[2],
-        records=found.records,
-        damages=[msgspec.structs.replace(damage, offset=start + damage.offset) for damage in found.damages],
-        end=start + found.end,
-        done=sealed,
-    )
-
-
 def _is_free(fd: int) -> bool:
     try:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -94,20 +162,20 @@ def _is_free(fd: int) -> bool:
     return True
 
 
-def _read_bytes(fd: int, start: int, size: int) -> bytes:
+def _read_bytes(fd: int, start: int, end: int) -> bytes:
     parts = []
-    while start < size:
-        part = os.pread(fd, size - start, start)
+    while start < end:
+        part = os.pread(fd, end - start, start)
         if not part:
             break
         parts.append(part)
         start += len(part)
-    return b"".join(parts)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _number(text: str) -> int:
+def _number(path: Path) -> int:
     """A segment that was renamed by hand belongs to no writer; its records then are damage, not rows."""
     try:
-        return int(text, 16)
+        return int(path.stem.rpartition("-")[2], 16)
     except ValueError:
         return -1
