@@ -76,7 +76,9 @@ def publish(name: str, rows: Sequence[Row], wanted: Sequence[str], folder: Path 
     folder.mkdir(parents=True, exist_ok=True)
     text = msgspec.json.format(msgspec.json.encode(every), indent=1)
     (folder / f"{name}.json").write_bytes(text + b"\n")
-    Console().print(_table(name, every))
+    console = Console()
+    console.width = max(console.width, 160)
+    console.print(_table(name, every))
     short = [row for row in every if not row.holds]
     for row in short:
         print(f"falls short: {row.id} {row.claim}")
