@@ -11,7 +11,7 @@ import pytest
 from gyroscope.clock import EventTime, machine_now
 from gyroscope.models.runners import Checked, Rows
 from gyroscope.predictions.log import PredictionLog
-from gyroscope.predictions.wal import Layout, LogEntry, decode, scan
+from gyroscope.predictions.wal import Layout, LogEntry, Variant, decode, scan
 from gyroscope.records import Feature, Signature, Version
 from gyroscope.serving.dialects.v2 import V2
 from gyroscope.serving.intake import Intake
@@ -42,20 +42,29 @@ def version_of(signature: Signature) -> Version:
 class Bench:
     """One plane, and what it wrote down."""
 
-    def __init__(self, folder: Path, predict: Callable[[Rows], object], limits: Limits, **log: object) -> None:
-        self.version = version_of(NUMBERS)
+    def __init__(
+        self,
+        folder: Path,
+        predict: Callable[[Rows], object],
+        limits: Limits,
+        signature: Signature,
+        variant: Variant,
+        **log: object,
+    ) -> None:
+        self.signature = signature
+        self.version = version_of(signature)
         self.folder = folder / "segments"
         self.pulse = Pulse.create(folder / "replica.pulse")
-        self.dialect = V2(self.version, Intake(NUMBERS))
+        self.dialect = V2(self.version, Intake(signature))
         model = type("Model", (), {"predict": staticmethod(predict)})()
-        log = PredictionLog(self.folder, "flights-0", self.version, **log)  # type: ignore[arg-type]
-        self.plane = Plane(self.version, Checked(model, NUMBERS), log, self.pulse, limits)
+        self.log = PredictionLog(self.folder, "flights-0a1b2c3d4e5f-0", self.version, **log)  # type: ignore[arg-type]
+        self.plane = Plane(self.version, Checked(model, signature), self.log, self.pulse, limits, variant)
 
     def call(self, body: bytes, **headers: str) -> Call:
         return Call(self.dialect, machine_now(), EventTime(1_700_000_000_000_000), body, **headers)
 
     def written(self) -> list[LogEntry]:
-        layout, found = Layout(NUMBERS), []
+        layout, found = Layout(self.signature), []
         for path in sorted(self.folder.glob("*.seg")):
             segment = int(path.stem.rpartition("-")[2], 16)
             result = scan(path.read_bytes(), sealed=False, segment=segment)
@@ -66,10 +75,21 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path):
-    def make(predict=sums, limits: Limits | None = None, **log: object) -> Bench:
-        return Bench(tmp_path, predict, limits or Limits(), **log)
+    made = []
 
-    return make
+    def make(
+        predict=sums,
+        limits: Limits | None = None,
+        signature: Signature = NUMBERS,
+        variant: Variant = "live",
+        **log: object,
+    ) -> Bench:
+        made.append(Bench(tmp_path, predict, limits or Limits(), signature, variant, **log))
+        return made[-1]
+
+    yield make
+    for bench in made:
+        bench.log.close()
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from gyroscope.clock import MachineTime, machine_now
-from gyroscope.errors import InputError
-from gyroscope.serving.plane import Limits
+from gyroscope.errors import InputError, OverloadError
+from gyroscope.records import Feature, Signature
+from gyroscope.serving.plane import Limits, Pending
 
 BODY = json.dumps(
     {"inputs": [{"name": "x", "shape": [2, 3], "datatype": "FP64", "data": [1, 2, 3, 4, None, 6]}]}
@@ -44,6 +45,7 @@ def test_counts_what_it_did(bench):
         "logged": 2,
         "unlogged": 0,
         "rejected": 1,
+        "sampled_out": 0,
     }
     assert sum(served.pulse.latency_buckets()) == 2
 
@@ -172,3 +174,103 @@ def test_a_full_log_that_must_not_be_is_no_answer(bench):
     assert (reply.status, reply.logged, reply.retry_after_s) == (503, "no", 1)
     assert "outputs" not in json.loads(reply.body)
     assert served.pulse.counters()["requests_5xx"] == 1
+
+
+def test_what_sampling_leaves_out_is_answered_and_no_loss(bench):
+    served = bench(keep_one_in=3)
+    replies = [served.plane.handle(served.call(BODY, request_id=f"r-{n}")) for n in range(40)]
+    refused = [served.plane.handle(served.call(b"{", request_id=f"e-{n}")) for n in range(10)]
+    logged = [reply.logged for reply in replies]
+    assert ({reply.status for reply in replies}, set(logged)) == ({200}, {"os", "sampled"})
+    assert [reply.logged for reply in refused] == ["os"] * 10
+    counters = served.pulse.counters()
+    assert counters["sampled_out"] == logged.count("sampled")
+    assert (counters["logged"], counters["unlogged"]) == (logged.count("os") + 10, 0)
+    assert [entry.weight for entry in served.written()] == [3] * logged.count("os") + [1] * 10
+
+
+def test_no_log_asked_for_is_no_loss(bench):
+    served = bench(mode="off")
+    assert served.plane.handle(served.call(BODY)).logged == "off"
+    assert (served.pulse.counters()["unlogged"], served.pulse.counters()["requests_2xx"]) == (0, 1)
+
+
+def test_the_variant_is_written_down(bench):
+    served = bench(variant="canary")
+    served.plane.handle(served.call(BODY))
+    assert served.written()[0].variant == "canary"
+
+
+def test_with_full_the_answer_waits_for_its_entry(bench):
+    served = bench(mode="full")
+    pending = served.plane.handle(served.call(BODY, request_id="r-1"))
+    assert isinstance(pending, Pending)
+    assert served.pulse.counters()["requests_2xx"] == 0
+    assert pending.waiting.wait(10) == "full"
+    reply = served.plane.settle(pending)
+    assert (reply.status, reply.logged, reply.request_id) == (200, "full", "r-1")
+    assert [entry.request_id for entry in served.written()] == ["r-1"]
+    counters = served.pulse.counters()
+    assert (counters["logged"], counters["unlogged"], counters["requests_2xx"], counters["rows"]) == (1, 0, 1, 2)
+
+
+@pytest.mark.parametrize(("policy", "status"), [("serve_unlogged", 200), ("fail_closed", 503)])
+def test_an_entry_that_is_late_goes_by_the_policy(bench, policy, status):
+    served = bench(mode="full", on_failure=policy)
+    pending = served.plane.handle(served.call(BODY))
+    assert isinstance(pending, Pending)
+    pending.waiting.outcome = "no"
+    reply = served.plane.settle(pending)
+    assert (reply.status, reply.logged) == (status, "no")
+    assert served.pulse.counters()["unlogged"] == 1
+    assert (b"outputs" in reply.body) == (status == 200)
+
+
+def test_a_late_refusal_still_gets_time_to_be_written(bench):
+    served = bench(mode="full")
+    call = served.call(BODY, timeout_ms="5")
+    call.arrived = MachineTime(machine_now() - 6_000_000)
+    pending = served.plane.handle(call)
+    assert isinstance(pending, Pending)
+    assert pending.deadline > machine_now()
+    assert pending.waiting.wait(10) == "full"
+    assert served.plane.settle(pending).status == 504
+
+
+PRIVATE = Signature(
+    "regression", (Feature("a", role="pii"), Feature("plan", "string", ("free",)), Feature("b")), output="value"
+)
+
+
+def _row(plan: str, name: str = "plan") -> bytes:
+    tensors = [("a", "FP64", [41.5]), (name, "BYTES", [plan]), ("b", "FP64", [1])]
+    inputs = [{"name": n, "shape": [1], "datatype": kind, "data": data} for n, kind, data in tensors]
+    return json.dumps({"inputs": inputs}).encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [(_row("free", name="ann@canary.example"), 422), (b'{"inputs": [], "ann@canary.example": 1, "inputs": []}', 400)],
+    ids=["as a name", "as a key"],
+)
+def test_errors_of_a_private_signature_quote_nothing(bench, body, status):
+    served = bench(signature=PRIVATE, predict=lambda rows: np.zeros(1))
+    reply = served.plane.handle(served.call(body))
+    (entry,) = served.written()
+    assert (reply.status, entry.status) == (status, status)
+    assert "canary" not in entry.error
+    assert f"refused with {status}" in entry.error
+
+
+def test_a_model_that_quotes_a_private_value_is_not_quoted(bench):
+    served = bench(lambda rows: _raise(ValueError("cannot use ann@canary.example")), signature=PRIVATE)
+    served.plane.handle(served.call(_row("free")))
+    (entry,) = served.written()
+    assert "canary" not in entry.error
+    assert "ValueError" in entry.error
+
+
+def test_a_full_house_is_worded_in_full_even_then(bench):
+    served = bench(signature=PRIVATE)
+    served.plane.refuse(served.call(b""), OverloadError("too many requests", fix="try again"))
+    assert served.written()[0].error == "too many requests; try again"

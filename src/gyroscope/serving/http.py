@@ -11,11 +11,12 @@ from typing import Any
 
 from gyroscope.clock import MachineTime, machine_now, wall_now
 from gyroscope.errors import GyroscopeError, InputError, OverloadError, did_you_mean
+from gyroscope.serving.acknowledgement import until_known
 from gyroscope.serving.body import BodyReader, Receive
 from gyroscope.serving.dialects import Dialect
 from gyroscope.serving.keys import ApiKeys
 from gyroscope.serving.line import Line
-from gyroscope.serving.plane import Call, Plane, Reply, one_line
+from gyroscope.serving.plane import Call, Pending, Plane, Reply, one_line
 
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Header = tuple[bytes, bytes]
@@ -76,14 +77,21 @@ class Http:
             call.body = body_or_gone
             await self._line.enter()
         except (InputError, OverloadError) as error:
-            reply = self._plane.refuse(call, error)
+            reply = await self._settled(self._plane.refuse(call, error))
             unread = [] if call.body else _leftover(headers, is_slow=reply.status == 408)
             return reply.status, [*self._headers(reply), *unread], reply.body
         try:
-            reply = self._plane.handle(call)
+            answer = self._plane.handle(call)
         finally:
             self._line.leave()
+        reply = await self._settled(answer)
         return reply.status, self._headers(reply), reply.body
+
+    async def _settled(self, answer: Reply | Pending) -> Reply:
+        if isinstance(answer, Reply):
+            return answer
+        await until_known(answer.waiting, answer.deadline)
+        return self._plane.settle(answer)
 
     def _headers(self, reply: Reply) -> Headers:
         headers = [_JSON, (b"x-request-id", reply.request_id.encode()), self._version, _LOGGED[reply.logged]]

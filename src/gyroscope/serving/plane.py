@@ -1,10 +1,13 @@
 """The work of a replica, whatever brought the request: read, predict, write down, answer.
 
 A transport makes a `Call` and hands it to `Plane.handle`, or to `refuse` when it must not be worked on; back comes a
-whole `Reply`. One call at a time, on the thread that beats. The plane knows no HTTP and no JSON.
+whole `Reply`, or a `Pending` one whose entry is on its way to the disk: the transport awaits it and calls `settle`. One
+call at a time, on the thread that beats. The plane knows no HTTP and no JSON.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import msgspec
 import numpy as np
@@ -13,12 +16,20 @@ from numpy.typing import NDArray
 from gyroscope.clock import SECOND_NS, EventTime, MachineTime, machine_now
 from gyroscope.errors import GyroscopeError, InputError, OutputError, OverloadError, StoreError
 from gyroscope.models.runners import Runner
+from gyroscope.predictions.full import Waiting
 from gyroscope.predictions.log import Logged, PredictionLog
-from gyroscope.predictions.wal import LogEntry
-from gyroscope.records import Version
+from gyroscope.predictions.privacy import has_private
+from gyroscope.predictions.wal import LogEntry, Variant
+from gyroscope.records import Signature, Version
 from gyroscope.serving.dialects import Dialect, Question
 from gyroscope.serving.envelope import new_id, read_event_time, read_id, read_timeout_ns
 from gyroscope.supervisor.pulse import Pulse
+
+COUNTED_AS = {"os": "logged", "full": "logged", "no": "unlogged", "sampled": "sampled_out"}
+"""The counter of the pulse that each word about an entry belongs to; nothing is lost where no log was asked for."""
+
+# An answer that is late already, such as that to a slow body, gets this long to reach the disk.
+LATE_NS = SECOND_NS // 10
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -52,6 +63,14 @@ class Reply(msgspec.Struct, frozen=True):
     retry_after_s: int = 0
 
 
+class Pending(msgspec.Struct):
+    """An answer that is not given before its entry is on the disk, or until `deadline` has passed."""
+
+    waiting: Waiting
+    deadline: MachineTime
+    work: _Work
+
+
 class _Work(msgspec.Struct):
     """What is known so far about the call in hand; the log entry is made of it, however the call ends."""
 
@@ -68,16 +87,26 @@ class _Work(msgspec.Struct):
 
 
 class Plane:
-    """One version of one model, with its log and its pulse."""
+    """One version of one model, with its log and its pulse. `variant` is what its log entries say of it."""
 
-    def __init__(self, version: Version, runner: Runner, log: PredictionLog, pulse: Pulse, limits: Limits) -> None:
+    def __init__(
+        self,
+        version: Version,
+        runner: Runner,
+        log: PredictionLog,
+        pulse: Pulse,
+        limits: Limits,
+        variant: Variant = "live",
+    ) -> None:
         self.version = version
         self.limits = limits
         self._runner = runner
         self._log = log
         self._pulse = pulse
+        self._variant: Variant = variant
+        self._words = error_words(version.signature)
 
-    def handle(self, call: Call) -> Reply:
+    def handle(self, call: Call) -> Reply | Pending:
         """Answer one call. Never raises for anything that a client, a model or a full disk can do."""
         work = self._begin(call)
         try:
@@ -85,22 +114,31 @@ class Plane:
             self._pulse.begin(machine_now(), work.deadline)
             self._answer(work)
         except (InputError, OverloadError, OutputError) as error:
-            _complain(work, error)
+            self._complain(work, error)
         try:
             return self._finish(work)
         finally:
             self._pulse.end(machine_now())
 
-    def refuse(self, call: Call, error: InputError | OverloadError) -> Reply:
+    def refuse(self, call: Call, error: InputError | OverloadError) -> Reply | Pending:
         """Write down and reply that a call is not worked on: too large, too slow, too many."""
         work = self._begin(call)
         try:
             self._read_envelope(work)
         except InputError:
             work.entity_key = ""  # the first reason stands; a bad header beside it changes nothing
-        _complain(work, error)
+        self._complain(work, error)
         self._pulse.add("rejected")
         return self._finish(work)
+
+    def settle(self, pending: Pending) -> Reply:
+        """The reply to a pending answer, now that its entry is on the disk, has failed or has taken too long."""
+        work = pending.work
+        try:
+            logged = self._log.settled(pending.waiting)
+        except StoreError:
+            logged = self._not_given(work)
+        return self._reply(work, logged, machine_now() - work.call.arrived)
 
     def turn_away(self) -> None:
         """Count a request without a valid key. It gets no log entry: a stranger must not be able to fill the log."""
@@ -143,13 +181,19 @@ class Plane:
         self._pulse.add("rejected")
         return OverloadError("the deadline passed before the model could start", fix="try again", status=504)
 
-    def _finish(self, work: _Work) -> Reply:
+    def _finish(self, work: _Work) -> Reply | Pending:
         """Log, count, reply: in this order, so that no reply leaves without its entry."""
         work.request_id = work.request_id or new_id(work.call.arrived_at)
         latency_ns = machine_now() - work.call.arrived
         logged = self._write_down(work, latency_ns)
+        if isinstance(logged, Waiting):
+            return Pending(logged, MachineTime(max(work.deadline, machine_now() + LATE_NS)), work)
+        return self._reply(work, logged, latency_ns)
+
+    def _reply(self, work: _Work, logged: Logged, latency_ns: int) -> Reply:
         pulse = self._pulse
-        pulse.add("logged" if logged == "os" else "unlogged")
+        if logged in COUNTED_AS:
+            pulse.add(COUNTED_AS[logged])
         pulse.add(f"requests_{work.status // 100}xx")
         if work.outputs is not None and work.status == 200:
             pulse.add("rows", len(work.outputs))
@@ -157,7 +201,7 @@ class Plane:
         retry_after_s = 1 if work.status == 503 else 0
         return Reply(work.status, work.body, work.request_id, logged, retry_after_s)
 
-    def _write_down(self, work: _Work, latency_ns: int) -> Logged:
+    def _write_down(self, work: _Work, latency_ns: int) -> Logged | Waiting:
         question = work.question
         entry = LogEntry(
             request_id=work.request_id,
@@ -167,28 +211,49 @@ class Plane:
             status=work.status,
             matrix=question.rows.matrix if question else None,
             outputs=work.outputs,
-            unseen=list(question.rows.unseen) if question else [],
+            unseen=question.rows.unseen if question else (),
             client_id=question.client_id if question else "",
             entity_key=work.entity_key,
             error=work.error,
+            variant=self._variant,
         )
         try:
-            return self._log.append(entry)
+            return self._log.submit(entry)
         except StoreError:
-            # The policy is fail_closed: no answer without its entry.
-            _complain(work, OverloadError("the prediction could not be written down, so it is not given"))
-            return "no"
+            return self._not_given(work)
+
+    def _not_given(self, work: _Work) -> Logged:
+        """The policy is fail_closed: no answer without its entry."""
+        self._complain(work, OverloadError("the prediction could not be written down, so it is not given"))
+        return "no"
+
+    def _complain(self, work: _Work, error: InputError | OverloadError | OutputError) -> None:
+        if isinstance(error, OutputError):
+            status = 500
+            # What the model said stays in the log: it may hold paths and secrets.
+            shown = "model_output_invalid: the model gave no valid answer; its log entry under this request id says why"
+        else:
+            status, shown = error.status, one_line(error)
+        work.error = self._words(error)
+        work.status, work.body = work.call.dialect.complain(status, shown)
 
 
-def _complain(work: _Work, error: InputError | OverloadError | OutputError) -> None:
-    if isinstance(error, OutputError):
-        status = 500
-        # What the model said stays in the log: it may hold paths and secrets.
-        shown = "model_output_invalid: the model gave no valid answer; its log entry under this request id says why"
-    else:
-        status, shown = error.status, one_line(error)
-    work.error = one_line(error)
-    work.status, work.body = work.call.dialect.complain(status, shown)
+def error_words(signature: Signature) -> Callable[[GyroscopeError], str]:
+    """How the log of this signature words an error: in full, or without what may quote a value that must not be kept.
+
+    A client that mixes up names and values, or a model that says which value it could not read, would else put into the
+    log what its role keeps out. The client itself reads everything.
+    """
+    return _guarded_line if has_private(signature) else one_line
+
+
+def _guarded_line(error: GyroscopeError) -> str:
+    if isinstance(error, OverloadError):
+        return one_line(error)
+    cause = f"{type(error.__cause__).__name__}; " if error.__cause__ else ""
+    status = f"refused with {error.status}; " if isinstance(error, InputError) else ""
+    where = f"{error.where}: " if error.where else ""
+    return f"{where}{status}{cause}the words are not kept, because they may quote a value that must not be"
 
 
 def one_line(error: GyroscopeError) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gyroscope.errors import ProcessError
 
-COUNTERS = ("requests_2xx", "requests_4xx", "requests_5xx", "rows", "logged", "unlogged", "rejected")
+COUNTERS = ("requests_2xx", "requests_4xx", "requests_5xx", "rows", "logged", "unlogged", "rejected", "sampled_out")
 """Names of the counters a replica keeps; append at the end only, the order is the layout."""
 
 LATENCY_BOUNDS_S = (

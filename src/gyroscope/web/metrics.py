@@ -25,6 +25,7 @@ PLAIN = {
     "rows": "Rows answered.",
     "logged": "Predictions written to the log before the reply.",
     "unlogged": "Predictions answered although the log could not take them.",
+    "sampled_out": "Answers that sampling left out of the log; those it kept count for them.",
     "rejected": "Requests turned away for lack of room or time.",
 }
 RENAMED = {
