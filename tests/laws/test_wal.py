@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from gyroscope.predictions.wal import VARIANTS, Layout, LogEntry, decode, encode, scan
+from gyroscope.predictions.entries import entries_in
+from gyroscope.predictions.scan import Scan, scan
+from gyroscope.predictions.wal import VARIANTS, Layout, LogEntry, encode, seal, segment_head
 from gyroscope.records import Feature, Signature
 
 LAYOUT = Layout(
@@ -60,38 +62,54 @@ def same(one: LogEntry, other: LogEntry) -> bool:
     return arrays_equal and plain
 
 
+def segment_of(every: list[LogEntry]) -> tuple[bytes, list[tuple[int, int]]]:
+    """The whole segment, and where in it each part begins and how long it is: head, records, seal."""
+    records = [encode(entry, LAYOUT, 3, number) for number, entry in enumerate(every)]
+    parts = [segment_head(3, LAYOUT.schema_id), *records, seal(3, len(every))]
+    places, at = [], 0
+    for part in parts:
+        places.append((at, len(part)))
+        at += len(part)
+    return b"".join(parts), places
+
+
+def read(data: bytes) -> Scan:
+    return scan(data, segment=3, sealed=True)
+
+
+def is_all(found: Scan, wanted: list[LogEntry]) -> bool:
+    entries = entries_in(found, LAYOUT)
+    return len(entries) == len(wanted) and all(map(same, entries, wanted))
+
+
 @given(st.lists(entries(), max_size=5))
 def test_what_goes_in_comes_out(every: list[LogEntry]) -> None:
-    found = scan(b"".join(encode(entry, LAYOUT, 3) for entry in every), sealed=True, segment=3)
+    found = read(segment_of(every)[0])
     assert found.damages == []
-    assert len(found.records) == len(every)
-    assert all(same(decode(record, LAYOUT), entry) for record, entry in zip(found.records, every, strict=True))
+    assert is_all(found, every)
 
 
 @settings(max_examples=300)
 @given(st.lists(entries(), min_size=1, max_size=4), st.data())
-def test_one_damaged_byte_costs_one_record(every: list[LogEntry], data: st.DataObject) -> None:
-    parts = [encode(entry, LAYOUT, 3) for entry in every]
-    segment = bytearray(b"".join(parts))
-    at = data.draw(st.integers(0, len(segment) - 1))
-    segment[at] ^= data.draw(st.integers(1, 255))
-    hit = next(i for i in range(len(parts)) if at < sum(map(len, parts[: i + 1])))
-    begins = sum(map(len, parts[:hit]))
-    found = scan(bytes(segment), sealed=True, segment=3)
-    assert len(found.records) == len(parts) - 1
-    assert [(d.offset, d.length) for d in found.damages] == [(begins, len(parts[hit]))]
-    assert found.damages[0].data == bytes(segment[begins : begins + len(parts[hit])])
-    kept = [entry for index, entry in enumerate(every) if index != hit]
-    assert all(same(decode(record, LAYOUT), entry) for record, entry in zip(found.records, kept, strict=True))
+def test_one_damaged_byte_is_noticed_and_costs_one_record(every: list[LogEntry], data: st.DataObject) -> None:
+    whole, places = segment_of(every)
+    at = data.draw(st.integers(0, len(whole) - 1))
+    broken = bytearray(whole)
+    broken[at] ^= data.draw(st.integers(1, 255))
+    hit = next(part for part, (begins, length) in enumerate(places) if at < begins + length)
+    found = read(bytes(broken))
+    begins, length = places[hit]
+    damage = found.damages[0]
+    assert (damage.offset, damage.length) == (begins, length)
+    assert damage.data == bytes(broken[begins : begins + length])
+    assert is_all(found, [entry for number, entry in enumerate(every, 1) if number != hit])
 
 
 @given(st.lists(entries(), min_size=1, max_size=4), st.data())
-def test_a_cut_loses_the_torn_record_only(every: list[LogEntry], data: st.DataObject) -> None:
-    parts = [encode(entry, LAYOUT, 3) for entry in every]
-    segment = b"".join(parts)
-    cut = data.draw(st.integers(0, len(segment)))
-    whole = sum(1 for i in range(len(parts)) if sum(map(len, parts[: i + 1])) <= cut)
-    end = sum(map(len, parts[:whole]))
-    found = scan(segment[:cut], sealed=True, segment=3)
-    assert len(found.records) == whole
-    assert [(d.offset, d.length) for d in found.damages] == ([(end, cut - end)] if cut > end else [])
+def test_a_cut_is_noticed_and_costs_the_torn_record(every: list[LogEntry], data: st.DataObject) -> None:
+    whole, places = segment_of(every)
+    cut = data.draw(st.integers(0, len(whole) - 1))
+    left = sum(begins + length <= cut for begins, length in places[1:-1])
+    found = read(whole[:cut])
+    assert found.damages
+    assert is_all(found, every[:left])

@@ -159,6 +159,16 @@ def test_a_segment_that_was_written_twice_over_says_so(records, layout):  # type
     assert said(behind) == [(behind.end - 4, 4, "bytes behind the seal")]
 
 
+def test_a_seal_before_the_cut_is_whole(records, layout):  # type: ignore[no-untyped-def]
+    """The writer was killed, or is being watched, between sealing the segment and cutting it to its size."""
+    data = sealed(records, layout).ljust(CHUNK_BYTES, b"\0")
+    for is_sealed in (True, False):
+        found = scan(data, segment=NUMBER, sealed=is_sealed)
+        assert (said(found), numbers(found)) == ([], list(range(24)))
+    spoiled = look(data[:-1] + b"x")
+    assert [reason for _, _, reason in said(spoiled)] == ["bytes behind the seal"]
+
+
 def test_a_half_written_record_of_a_killed_writer_is_a_torn_tail(records, layout):  # type: ignore[no-untyped-def]
     """The eight bytes of its prefix are written last: they are still zero."""
     data = segment_head(NUMBER, layout.schema_id) + b"".join(records[:3]) + bytes(8) + records[3][8:50]

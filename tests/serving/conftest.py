@@ -10,8 +10,10 @@ import pytest
 
 from gyroscope.clock import EventTime, machine_now
 from gyroscope.models.runners import Checked, Rows
+from gyroscope.predictions.entries import entries_in
 from gyroscope.predictions.log import PredictionLog
-from gyroscope.predictions.wal import Layout, LogEntry, Variant, decode, scan
+from gyroscope.predictions.scan import scan
+from gyroscope.predictions.wal import Layout, LogEntry, Variant
 from gyroscope.records import Feature, Signature, Version
 from gyroscope.serving.dialects.v2 import V2
 from gyroscope.serving.intake import Intake
@@ -69,7 +71,7 @@ class Bench:
             segment = int(path.stem.rpartition("-")[2], 16)
             result = scan(path.read_bytes(), sealed=False, segment=segment)
             assert not result.damages
-            found += [decode(record, layout) for record in result.records]
+            found += entries_in(result, layout)
         return found
 
 

@@ -21,7 +21,9 @@ import pytest
 from gyroscope.clock import EventTime
 from gyroscope.models.runners import Rows, open_runner
 from gyroscope.models.store import Candidate, ModelStore
-from gyroscope.predictions.wal import Layout, decode, scan
+from gyroscope.predictions.entries import entries_in
+from gyroscope.predictions.scan import scan
+from gyroscope.predictions.wal import Layout
 from gyroscope.records import Feature, Signature
 from gyroscope.supervisor.pulse import Pulse
 
@@ -117,7 +119,7 @@ class Replica:
         for path in sorted((self.home / "segments").glob("*.seg")):
             result = scan(path.read_bytes(), sealed=False, segment=int(path.stem.rpartition("-")[2], 16))
             assert not result.damages
-            found += [decode(record, layout) for record in result.records]
+            found += entries_in(result, layout)
         return found
 
     def stop(self) -> str:

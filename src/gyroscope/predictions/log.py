@@ -189,6 +189,7 @@ class PredictionLog:
         self._cap.check("", reserved_for(0))
         self._file = SegmentFile(self._folder, self._replica, self._layout.schema_id, self._before)
         self._number, self._sequence = self._file.number, 0
+        self._base, self._place = self._file.at, 0
         self._show(self._file)
 
     def _extend(self, more: int) -> int:
