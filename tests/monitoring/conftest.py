@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -120,6 +120,8 @@ class House:
         places: range | None = None,
         version: Version | None = None,
         record: bool = True,
+        weight: int = 1,
+        variant: Literal["live", "canary", "shadow"] = "live",
     ) -> None:
         """Log rows as a replica would, and record all that was logged."""
         version = version or self.version
@@ -129,6 +131,7 @@ class House:
             at = int(rows.times[k])
             # A repeated request arrives later than the first: the same record twice would be one.
             entry = LogEntry(rows.ids[k], at, at + self._calls, 1_000_000, status)
+            entry.weight, entry.variant = weight, variant
             if status == 200:
                 entry.matrix, entry.outputs = rows.matrix[k : k + 1], np.atleast_2d(rows.outputs[k])
             log.append(entry)
@@ -150,6 +153,12 @@ class House:
         chosen = places if places is not None else range(len(rows))
         classes = self.signature.classes
         labels = [Label(rows.ids[k], classes[int(known[k])] if classes else float(known[k])) for k in chosen]
+        self.labels.add("flights", labels, FAR_FUTURE)
+
+    def label_at(self, rows: Rows, moments: NDArray[np.int64], places: Iterable[int] | None = None) -> None:
+        """True labels that say when they were known."""
+        chosen = places if places is not None else range(len(rows))
+        labels = [Label(rows.ids[k], float(rows.labels[k]), labeled_at=EventTime(int(moments[k]))) for k in chosen]
         self.labels.add("flights", labels, FAR_FUTURE)
 
     def restatement(self, rows: Rows, k: int) -> Label:

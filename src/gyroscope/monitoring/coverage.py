@@ -15,6 +15,7 @@ import numpy as np
 from gyroscope.clock import DAY_US, SECOND_US, EventTime
 from gyroscope.monitoring.references import Standard
 from gyroscope.records import NotEnoughData, Signal, Window
+from gyroscope.stats.intervals import Z_95
 from gyroscope.stats.performance import (
     Arrivals,
     EarlyLabels,
@@ -124,8 +125,8 @@ def _about_early(
     right = Estimate(1 - weighted.value, 1 - weighted.high, 1 - weighted.low, weighted.n)
     found = [_signal("performance_weighted", window, (*about, metric), right)]
     if not early.is_representative:
-        moved = -early.difference
-        reading = Estimate(moved, moved - 2 * early.se, moved + 2 * early.se, weighted.n)
+        moved, se = max((early.difference, early.se), (early.before, early.before_se), key=lambda one: abs(one[0]))
+        reading = Estimate(-moved, -moved - Z_95 * se, -moved + Z_95 * se, weighted.n)
         found.append(_signal("reading", window, (*about, ("kind", "labels"), metric), reading))
     return found
 

@@ -37,10 +37,14 @@ class EarlyLabels(msgspec.Struct, frozen=True):
         With 95 % intervals for this window only; `weighted.n` is the effective number of labels.
     difference, se : float
         `weighted` less `plain`, and the standard error that it is held against.
+    before, before_se : float
+        In earlier windows, the share of wrong predictions among all labels less that among those of this age: it also
+        sees rows whose label never comes so early, which no weight brings back. And its standard error.
 
     Examples
     --------
-    >>> EarlyLabels(Estimate(0.1, 0.08, 0.12, 900), Estimate(0.2, 0.15, 0.25, 500), 0.1, 0.02).is_representative
+    >>> plain, weighted = Estimate(0.1, 0.08, 0.12, 900), Estimate(0.2, 0.15, 0.25, 500)
+    >>> EarlyLabels(plain, weighted, 0.1, 0.02, 0.0, 0.01).is_representative
     False
     """
 
@@ -48,11 +52,14 @@ class EarlyLabels(msgspec.Struct, frozen=True):
     weighted: Estimate
     difference: float
     se: float
+    before: float
+    before_se: float
 
     @property
     def is_representative(self) -> bool:
-        """Whether the two differ by no more than two standard errors."""
-        return abs(self.difference) <= _LIMIT_SE * self.se
+        """Whether both differences are within two standard errors."""
+        is_weighted_alike = abs(self.difference) <= _LIMIT_SE * self.se
+        return is_weighted_alike and abs(self.before) <= _LIMIT_SE * math.hypot(self.se, self.before_se)
 
 
 def loss_bounds(labelled_loss: float, labelled: float, rows: float) -> tuple[float, float] | NotEnoughData:
@@ -170,13 +177,27 @@ def early_labels(now: Arrivals, past: Arrivals, ages_s: Floats, *, support: floa
     from_rows = float((shares**2 / counts * (wrong - weighted) ** 2).sum())
     n = float(counts.sum())
     plain_variance = float(plain * (1 - plain)) / n
+    before, before_variance = _moved_before(past, ages_s, support)
     effective = float((counts * weights).sum() ** 2 / (counts * weights**2).sum())
     return EarlyLabels(
         plain=_estimate(float(plain), plain_variance, n),
         weighted=_estimate(float(weighted), from_rows + from_pi, effective),
         difference=float(weighted - plain),
         se=math.sqrt(plain_variance + from_pi),
+        before=before,
+        before_se=math.sqrt(before_variance),
     )
+
+
+def _moved_before(past: Arrivals, ages_s: Floats, support: float) -> tuple[float, float]:
+    """How much the share of wrong predictions grew from the labels of these ages to all labels, and its variance."""
+    every = past.groups
+    wrong = (every & 1).astype(np.float64)
+    early, whole = past.by_group(every, ages_s) * support, past.by_group(every) * support
+    if early.sum() < _LEAST_LABELS:
+        return 0.0, 0.0
+    share = float(np.average(wrong, weights=early))
+    return float(np.average(wrong, weights=whole)) - share, share * (1 - share) / float(early.sum())
 
 
 def _came_in_time(past: Arrivals, groups: np.ndarray, ages_s: Floats, support: float) -> tuple[Floats, Floats]:
