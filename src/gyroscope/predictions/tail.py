@@ -17,6 +17,10 @@ from gyroscope.predictions.table import Table, TableFile
 
 # A segment may be drained later than another whose rows are newer: so far back a row is still news.
 LATE_US = 60 * SECOND_US
+# What one look tells at most, the newest: nobody reads more in a second.
+MOST = 10_000
+Key = tuple[str, int, int, str]
+"""Request id, row, attempt, variant."""
 PLAIN = (
     "request_id", "row", "attempt", "answered", "status", "error", "version", "variant", "replica", "entity_key",
     "latency_us",
@@ -51,26 +55,28 @@ class Tail:
         self._where = "status >= 400" if only_errors else "true"
         self._files: set[str] = set()
         self._newest = 0
-        self._shown: dict[tuple[str, int, int, str], int] = {}
+        self._shown: dict[Key, int] = {}
+        self._unread: list[TableFile] = []
 
     def newest(self, n: int) -> list[Seen]:
         """The last `n` rows in the order of their arrival."""
         files = self._new_files()
         found = self._read(files, self._nth_newest(files, n), n) if files else []
-        if files:
-            self._remember(found)
-            # What arrived just before these was there already: it is no news when its file is written anew.
-            self._remember(self._read(files, self._newest - LATE_US, 1_000_000))
+        self._remember({_key(one): one.arrival_time for one in found})
+        # What arrived just before these is no news either when its file is written anew; read when somebody follows.
+        self._unread = files
         return found
 
     def more(self) -> list[Seen]:
         """Rows that came since, in the order of their arrival."""
+        if self._unread:
+            self._remember(self._keys(self._unread, self._newest - LATE_US))
+            self._unread = []
         files = self._new_files()
         if not files:
             return []
-        late = self._newest - LATE_US
-        found = [one for one in self._read(files, late, 1_000_000) if _key(one) not in self._shown]
-        self._remember(found)
+        found = [one for one in self._read(files, self._newest - LATE_US, MOST) if _key(one) not in self._shown]
+        self._remember({_key(one): one.arrival_time for one in found})
         return found
 
     def _new_files(self) -> list[TableFile]:
@@ -98,13 +104,20 @@ class Tail:
         )
         return [_seen(row, len(outputs), features) for row in reversed(self._ask(query))]
 
+    def _keys(self, files: Sequence[TableFile], since: int) -> dict[Key, int]:
+        query = (
+            "SELECT request_id, row, attempt, variant, epoch_us(arrival_time)"  # noqa: S608  # ours
+            f" FROM ({attempts_sql(self._table, files, self._where)}) WHERE epoch_us(arrival_time) >= {since:d}"
+        )
+        return {(row[0], row[1], row[2], row[3]): row[4] for row in self._ask(query)}
+
     def _ask(self, query: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(config={"threads": 1}) as connection, errors_named(str(self._table.path)):
             return connection.execute(query).fetchall()
 
-    def _remember(self, seen: list[Seen]) -> None:
-        self._newest = max([self._newest, *(one.arrival_time for one in seen)])
-        self._shown |= {_key(one): one.arrival_time for one in seen}
+    def _remember(self, shown: dict[Key, int]) -> None:
+        self._newest = max([self._newest, *shown.values()])
+        self._shown |= shown
         self._shown = {key: at for key, at in self._shown.items() if at >= self._newest - LATE_US}
 
 
@@ -118,5 +131,5 @@ def _seen(row: tuple[Any, ...], outputs: int, features: list[str]) -> Seen:
     )  # fmt: skip
 
 
-def _key(seen: Seen) -> tuple[str, int, int, str]:
+def _key(seen: Seen) -> Key:
     return seen.request_id, seen.row, seen.attempt, seen.variant
