@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from gyroscope.assembly import House, down, up
 from gyroscope.clock import wall_now
 from gyroscope.models import Candidate, read_signature
 from gyroscope.records import Route, Size, Version
-from gyroscope.supervisor import client
+from gyroscope.supervisor import client, procfs
 from gyroscope.supervisor.processes import marked
 
 MODEL = "probe"
@@ -42,22 +43,28 @@ class Model:
     def predict(self, matrix, columns):
         return matrix[:, 0] * 2
 """
+GYRO = str(Path(sys.executable).with_name("gyro"))
 HOOKS = Path(__file__).parent / "chaos" / "hooks"
 
 
 class Running:
     """A house and what a row does with it. `hooks` (variable -> value) go to every process through the environment."""
 
-    def __init__(self, folder: Path, settings: dict[str, Any], replicas: int, hooks: dict[str, str]) -> None:
+    def __init__(
+        self, folder: Path, settings: dict[str, Any], replicas: int = 2, hooks: dict[str, str] | None = None
+    ) -> None:
+        """Writes settings where there are none and registers the model where its home does not have it yet."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self.hooks = hooks
+        self.hooks = hooks or {}
         self.settings_path = folder / "gyroscope.yaml"
         plain = {"home": "home", "door": {"port": free_port()}, "models": {MODEL: {"replicas": replicas}}, **settings}
-        self.settings_path.write_text(yaml.safe_dump(plain), encoding="utf-8")
+        if not self.settings_path.exists():
+            self.settings_path.write_text(yaml.safe_dump(plain), encoding="utf-8")
         self.house = House(self.settings_path)
         self.house.make_folders()
-        self.version = self._register(replicas)
+        known = self.house.models.versions(MODEL)
+        self.version = known[-1] if known else self._register(replicas)
         self.key = ""
 
     def _register(self, replicas: int) -> Version:
@@ -92,13 +99,14 @@ class Running:
         return [one["pid"] for one in seen["processes"] if kind in (one["kind"], one["name"]) and one["pid"]]
 
     def kill_all(self) -> None:
-        """SIGKILL for every process of the house at once."""
-        doomed = [*self.pids("supervisor"), *marked(self.house.run_dir)]
-        for pid in doomed:
-            kill(pid)
+        """SIGKILL for every process of the house at once, found without a look at its disk."""
         give_up = time.monotonic() + 20
-        while time.monotonic() < give_up and marked(self.house.run_dir):
-            for pid in marked(self.house.run_dir):
+        while time.monotonic() < give_up:
+            doomed = {pid for pid in procfs.pids() if str(self.house.run_dir) in procfs.command_line(pid)}
+            doomed |= marked(self.house.run_dir)
+            if not doomed:
+                return
+            for pid in doomed:
                 kill(pid)
             time.sleep(0.01)
 
@@ -115,7 +123,7 @@ def running(
     folder: Path, *, replicas: int = 2, hooks: dict[str, str] | None = None, **settings: Any
 ) -> Iterator[Running]:
     """A started house; stopped whatever happens."""
-    made = Running(folder, settings, replicas, hooks or {})
+    made = Running(folder, settings, replicas, hooks)
     try:
         made.up()
         yield made

@@ -84,7 +84,7 @@ def patch_commits(module):
 
 def patch_ids(module):
     if POINTS:
-        around(module.IdIndex, "take_in", after="index")
+        around(module.IdIndex, "take_in_entries", after="index")
 
 
 def patch_recorder(module):
