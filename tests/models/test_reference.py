@@ -146,3 +146,13 @@ def test_overlap_counts_missing_values_as_equal_and_numbers_by_value():
     training = {"a": np.ma.masked_array([0, 1], mask=[True, False]), "b": np.array([None, "x"], dtype=object)}
     assert overlap(rows, training) == pytest.approx(2 / 3)
     assert overlap(rows, {"z": np.zeros(1)}) == 0.0
+
+
+def test_what_must_not_be_kept_comes_into_no_reference():
+    features = (Feature("x"), Feature("mail", "string", ("a@b",), role="pii"), Feature("income", role="drop"))
+    signature = Signature("regression", features, output="y")
+    x, digests = np.arange(3.0), np.array(["00ff00ff00ff00ff", None, "11ff00ff00ff00ff"], dtype=object)
+    reference = build_reference(signature, {"x": x, "mail": digests, "income": x}, x, None, None)
+    assert set(reference.layout.columns) == {"x", "mail", "y"}
+    with pytest.raises(ModelError, match="must be hashed"):
+        build_reference(signature, {"x": x, "mail": np.array(["a@b"] * 3, dtype=object)}, x, None, None)

@@ -37,10 +37,16 @@ def test_a_good_file_is_read(tmp_path):
 
 @pytest.mark.parametrize("name", ["s.yaml", "s.json"])
 def test_what_is_written_is_read_back(name, tmp_path):
-    features = (Feature("ä b"), Feature("carrier", "string", ("NO", "1", "ü"), nullable=False), Feature("n", "int64"))
+    features = (
+        Feature("ä b", role="drop"),
+        Feature("carrier", "string", ("NO", "1", "ü"), nullable=False, role="pii"),
+        Feature("n", "int64", role="hash"),
+        Feature("m"),
+    )
     signature = Signature("multiclass", features, "p", ("no", "2013-01-01"))
     write_signature(signature, tmp_path / name)
     assert read_signature(tmp_path / name) == signature
+    assert (tmp_path / name).read_text().count("role") == 3
 
 
 def test_json_may_be_indented_by_tabs(tmp_path):
@@ -63,6 +69,7 @@ def test_json_may_be_indented_by_tabs(tmp_path):
         ("[AA, UA]", "[AA, NO]", 8, "wrong categories", "quotes"),
         (", categories: [AA, UA]", "", 8, "needs its categories", "in the order of training"),
         ("    nullable: false", "    categories: [a]", 7, "has categories and is float64", "dtype: string"),
+        ("nullable: false", "role: hush", 7, "wrong role: 'hush'", "did you mean 'hash'?"),
         ("nullable: false", "nullable: maybe", 7, "wrong nullable", "true or false"),
         ("threshold: 0.3", "threshold: 3", 3, "not between 0 and 1", "0.5"),
         ("threshold: 0.3", "classes: [a, b, c]", 3, "two classes, not 3", "multiclass"),

@@ -16,6 +16,7 @@ import pytest
 from gyroscope.errors import ModelError
 from gyroscope.models.formats import format_of
 from gyroscope.models.store import Candidate, ModelStore
+from gyroscope.models.versions import digest
 from gyroscope.records import Feature, NotEnoughData, Signature, Version
 
 SIGNATURE = Signature("binary", (Feature("x"),))
@@ -249,3 +250,12 @@ def test_a_version_served_elsewhere_is_its_signature_and_its_name_there(store):
     ]
     assert len({version.version, *(other.version for other in others)}) == 3
     assert store.versions("flights") == [version, *others]
+
+
+def test_versions_from_before_there_were_roles_keep_their_address(tmp_path):
+    (tmp_path / "model.txt").write_text("tree")
+    plain = Signature("binary", (Feature("x"), Feature("c", "string", ("a", "b"))))
+    private = Signature("binary", (Feature("x", role="drop"), Feature("c", "string", ("a", "b"))))
+    address = digest(plain, "lightgbm", "", tmp_path / "model.txt")[0]
+    assert address == "2635906356b32aab6dbcce9c7364c2163539b1aa5a41b1c8d9dfd20a30f457a1"
+    assert digest(private, "lightgbm", "", tmp_path / "model.txt")[0] != address

@@ -6,6 +6,7 @@ It keeps no row, judges nothing, and never scores a model.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,7 @@ from gyroscope.stats.profiles import Layout, Profile, fit_layout, profile
 
 FORMAT = 1
 DAYS = Blocks()
+DIGEST = re.compile(r"[0-9a-f]{16}")
 
 Columns = Mapping[str, NDArray[Any]]
 
@@ -74,13 +76,16 @@ def build_reference(
 
     Parameters
     ----------
-    columns : the signature's features, (n,) each; text columns hold str or None.
+    columns : what the log holds of the signature's features, (n,) each; text columns hold str or None, hashed ones
+        digests (`predictions.privacy.protect` makes them).
     outputs : (n,) or (n, classes), what was predicted for these rows by a model that had not seen their block.
     labels : (n,) 0/1, class index or value; NaN (None) where the outcome is not known; None when none is.
     event_times : (n,) int64 microseconds; None makes a reference without windows.
 
-    Raises `ModelError` when a feature is missing, lengths differ, or a label is impossible.
+    Raises `ModelError` when a feature is missing, lengths differ, a label is impossible, or a feature that must be
+    hashed is not.
     """
+    signature = signature.as_logged
     outputs = np.asarray(outputs, np.float64).reshape((-1, signature.width) if signature.width > 1 else -1)
     _check_lengths(signature, columns, outputs, labels, event_times)
     judged = {**_typed(signature, columns), **output_columns(signature, outputs)}
@@ -116,6 +121,8 @@ def _typed(signature: Signature, columns: Columns) -> dict[str, NDArray[Any]]:
         column = np.ma.getdata(columns[feature.name])
         if feature.dtype == "string":
             typed[feature.name] = _texts(column)
+            if feature.is_hashed:
+                _check_digests(feature.name, typed[feature.name])
             continue
         try:
             typed[feature.name] = column.astype(np.float64)
@@ -133,6 +140,16 @@ def _texts(column: NDArray[Any]) -> NDArray[Any]:
     texts = column.astype(object)
     texts[[value is None or value != value for value in texts]] = None
     return texts
+
+
+def _check_digests(name: str, texts: NDArray[Any]) -> None:
+    """A reference keeps the most frequent texts of a column: none of them may be a value that must not be kept."""
+    if not all(text is None or (isinstance(text, str) and DIGEST.fullmatch(text)) for text in texts):
+        raise ModelError(
+            f"the feature {name!r} must be hashed before it comes into a reference",
+            where=f"reference, column {name!r}",
+            fix="pass the columns through gyroscope.predictions.privacy.protect",
+        )
 
 
 def _check_lengths(

@@ -18,7 +18,7 @@ import yaml
 
 from gyroscope.errors import ModelError, did_you_mean
 from gyroscope.models.marks import Marks
-from gyroscope.records import Dtype, Feature, Signature, Task
+from gyroscope.records import Dtype, Feature, Role, Signature, Task
 
 CATEGORY_LIMIT = 1_000
 """Categories kept when inferring: beyond them a column is an id, and every further value is `unseen`."""
@@ -101,7 +101,9 @@ def infer_signature(
 def write_signature(signature: Signature, path: Path) -> None:
     """Write the file that `read_signature` reads: YAML, or JSON when the name says so."""
     plain = {key: value for key, value in msgspec.to_builtins(signature).items() if value != ()}
-    plain["features"] = [{k: v for k, v in feature.items() if v != ()} for feature in plain["features"]]
+    plain["features"] = [
+        {k: v for k, v in feature.items() if v != () and (k, v) != ("role", "keep")} for feature in plain["features"]
+    ]
     if path.suffix == ".json":
         path.write_bytes(msgspec.json.format(msgspec.json.encode(plain), indent=2) + b"\n")
     else:
@@ -216,7 +218,7 @@ def _check_field(kind: type[msgspec.Struct], plain: dict[str, Any], keys: tuple[
 
 
 def _hint(key: str, value: Any) -> str:
-    choices = {"dtype": get_args(Dtype), "task": get_args(Task)}.get(key)
+    choices = {"dtype": get_args(Dtype), "task": get_args(Task), "role": get_args(Role)}.get(key)
     if choices:
         return did_you_mean(str(value), choices)
     if key in ("categories", "classes"):

@@ -92,7 +92,7 @@ def _part(rows: Columns, values: Values, version: Version, span: Span) -> _Part:
     good = np.flatnonzero(inside & (rows["status"] == STATUS_OK) & ~rows["id_conflict"])
     keys = zip(rows["request_id"][good].tolist(), rows["row"][good].tolist(), strict=True)
     return _Part(
-        columns=features(rows, good, version.signature),
+        columns=features(rows, good, version.signature.as_logged),
         outputs=outputs_of(rows, good, version.signature),
         labels=np.array([values.get(key, np.nan) for key in keys], np.float64),
         event_time=times[good],
@@ -101,7 +101,7 @@ def _part(rows: Columns, values: Values, version: Version, span: Span) -> _Part:
 
 def _known(version: Version, parts: list[_Part]) -> list[str]:
     """The features that the table has; others may not be written down."""
-    return [name for name in version.signature.names if all(name in part.columns for part in parts)]
+    return [name for name in version.signature.as_logged.names if all(name in part.columns for part in parts)]
 
 
 def _days_later(start: EventTime, days: int, blocks: Blocks) -> EventTime:

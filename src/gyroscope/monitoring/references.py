@@ -72,12 +72,13 @@ class References:
 
 def standard_of(version: Version, reference: ReferenceProfile | NotEnoughData) -> Standard:
     """Everything about a reference that does not depend on the window held against it."""
+    signature = version.signature.as_logged
     if isinstance(reference, NotEnoughData):
-        lens = Lens(version.signature, bare_layout(version.signature))
+        lens = Lens(signature, bare_layout(signature))
         return Standard(version, lens, reference, "", {}, {}, {})
     return Standard(
         version=version,
-        lens=Lens(version.signature, reference.layout),
+        lens=Lens(signature, reference.layout),
         reference=reference,
         digest=hashlib.sha256(reference.to_bytes()).hexdigest(),
         icc={name: column_icc(name, reference) for name in reference.layout.columns},

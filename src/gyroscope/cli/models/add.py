@@ -82,7 +82,7 @@ def _judge(house: House, candidate: Candidate, words: HeldOut, *, as_json: bool)
     from gyroscope.models import Blocks
 
     monitoring = house.settings.monitoring
-    judged = judge(candidate, words, Blocks(zone=monitoring.timezone, length=monitoring.window))
+    judged = judge(candidate, words, Blocks(zone=monitoring.timezone, length=monitoring.window), house.home)
     _complain(judged, is_promised=words.is_promised, as_json=as_json)
     return judged
 

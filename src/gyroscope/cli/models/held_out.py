@@ -41,12 +41,15 @@ class Judged(msgspec.Struct, frozen=True):
     complaints: tuple[str, ...]
 
 
-def judge(candidate: Candidate, held_out: HeldOut, blocks: Blocks) -> Judged:
+def judge(candidate: Candidate, held_out: HeldOut, blocks: Blocks, home: Path) -> Judged:
     """Read the rows, score them by the candidate itself, and say what looks wrong with them as a reference.
+
+    What the signature hashes or drops is hashed or dropped in the reference too, by the key of `home`.
 
     Raises `ModelError` for a missing column, and what loading or running the model raises.
     """
     from gyroscope.models import build_reference, looks_in_sample
+    from gyroscope.predictions.privacy import Privacy, has_private, protect
 
     columns = read_columns(held_out.path)
     for name in (*held_out.score_columns, held_out.label_column, held_out.time_column):
@@ -57,7 +60,8 @@ def judge(candidate: Candidate, held_out: HeldOut, blocks: Blocks) -> Judged:
     own = None if candidate.runner == "external" else _own_outputs(candidate, features)
     outputs = _given_outputs(candidate, columns, held_out) if held_out.score_columns or own is None else own
     labels = columns[held_out.label_column] if held_out.label_column else None
-    reference = build_reference(candidate.signature, features, outputs, labels, times, blocks)
+    logged = protect(candidate.signature, features, Privacy.of(home)) if has_private(candidate.signature) else features
+    reference = build_reference(candidate.signature, logged, outputs, labels, times, blocks)
     training = read_columns(held_out.training_rows) if held_out.training_rows else None
     complaints = looks_in_sample(
         features, outputs, times, own_outputs=own, training=training, is_promised=held_out.is_promised
