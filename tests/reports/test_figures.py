@@ -55,6 +55,14 @@ def test_performance_tells_why_a_window_is_unknown_and_draws_no_number_for_it():
     assert "lower is better" in drawn.layout.yaxis.title.text
 
 
+def test_windows_whose_first_labels_mislead_are_marked():
+    signals = _series([0.2, 0.3, 0.4], version="a")
+    early = _series([0.0, 0.0, -0.1], "reading", version="a")[2:] + _series([-0.1], "reading", version="b")
+    found = performance_over_time("accuracy", signals, [], early=early).data
+    (marked,) = [trace for trace in found if trace.name == "first labels, not like the rest"]
+    assert list(marked.y) == [0.4]
+
+
 def test_each_version_has_its_own_line_and_colour():
     signals = _series([0.2, 0.2], version="a") + _series([0.1, 0.1], version="b")
     found = performance_over_time("auc", signals, []).data

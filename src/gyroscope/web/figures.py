@@ -71,7 +71,8 @@ def _performance(parts: Parts, model: str, query: Mapping[str, str]) -> go.Figur
         raise InputError(f"no metric is called {metric!r}", where="metric", fix=did_you_mean(metric, known), status=404)
     series = event_signals(parts, "performance", {"model": model, "metric": metric})
     coverage = event_signals(parts, "label_coverage", {"model": model})
-    return performance_over_time(metric, series, coverage, _zone(parts))
+    early = event_signals(parts, "reading", {"model": model, "kind": "labels"})
+    return performance_over_time(metric, series, coverage, _zone(parts), early)
 
 
 def _drift(parts: Parts, model: str, _: Mapping[str, str]) -> go.Figure:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from gyroscope.clock import EventTime, day_of, iso, wall_now
 from gyroscope.records import NotEnoughData, Signal, Version
+from gyroscope.web.early import early_labels_text
 from gyroscope.web.figures import EVENT_SPAN_US, event_signals, metrics_of, newest_window
 from gyroscope.web.overview import Event, ModelSeen, last_events, overview
 from gyroscope.web.parts import Parts, check_model
@@ -48,6 +49,7 @@ def model(request: Request) -> Response:
         facts=_facts(parts, name),
         windows=_windows(parts, name, known),
         readings=_readings(parts, name),
+        early=early_labels_text(parts, name),
         day=lambda at: day_of(at, parts.settings.monitoring.timezone),
     )
 

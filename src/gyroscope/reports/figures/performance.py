@@ -29,7 +29,11 @@ LOWER_IS_BETTER = frozenset({"brier", "log_loss", "mae", "rmse"})
 
 
 def performance_over_time(
-    metric: str, signals: Sequence[Signal], coverage: Sequence[Signal], zone: str = "UTC"
+    metric: str,
+    signals: Sequence[Signal],
+    coverage: Sequence[Signal],
+    zone: str = "UTC",
+    early: Sequence[Signal] = (),
 ) -> go.Figure:
     """Draw one line per version.
 
@@ -43,13 +47,15 @@ def performance_over_time(
         Share (0 to 1) of each window's rows that have a label.
     zone : str
         Time zone of the horizontal axis.
+    early : sequence of Signal
+        Readings of kind `labels`: windows whose first labels are not like the rest.
     """
     if not signals and not coverage:
         return say(figure([], 120), "no window has been measured yet")
     traces = []
     for colour, (version, series) in zip(cycle(PALETTE), by_version(signals).items(), strict=False):
         traces += [*_bands(series, zone, colour), _line(series, zone, colour, version)]
-    traces += _unknown(signals, zone)
+    traces += [*_unknown(signals, zone), *_misleading(signals, early, zone)]
     traces.append(_coverage(coverage, zone))
     better = "lower is better" if metric in LOWER_IS_BETTER else "higher is better"
     return figure(
@@ -125,6 +131,27 @@ def _unknown(signals: Sequence[Signal], zone: str) -> list[go.Scatter]:
             name="not enough data",
             text=[safe(signal.value.reason) for signal in unknown if isinstance(signal.value, NotEnoughData)],
             hovertemplate="not enough data: %{text}<extra></extra>",
+        )
+    ]
+
+
+def _misleading(signals: Sequence[Signal], early: Sequence[Signal], zone: str) -> list[go.Scatter]:
+    doubted = {(one.at, dict(one.labels).get("version")) for one in early}
+    found = [
+        one
+        for one in signals
+        if (one.at, dict(one.labels).get("version")) in doubted and not isinstance(one.value, NotEnoughData)
+    ]
+    if not found:
+        return []
+    return [
+        go.Scatter(
+            x=[axis_time(signal.at, zone) for signal in found],
+            y=[signal.value for signal in found],
+            mode="markers",
+            marker={"symbol": "diamond-open", "size": 10, "color": FAINT, "line": {"width": 2}},
+            name="first labels, not like the rest",
+            hovertemplate="the first labels are not like the rest<extra></extra>",
         )
     ]
 
