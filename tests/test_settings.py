@@ -41,6 +41,10 @@ WRONG = {
     "a Python object": ("home: !!python/name:os.system", ":1", "mend the line"),
     "a control character": ("home: \x07", FILE_NAME, "mend the line"),
     "brackets without end": ("[" * 10_000, FILE_NAME, "mend the line"),
+    "a source without a model": ("label_sources:\n  a: {path: x.csv}", ":2  label_sources.a", "give it a model"),
+    "a source of two kinds": ("label_sources:\n  a: {model: m, path: x, url: y, query: z}", "sources.a", "either"),
+    "a database without a query": ("label_sources:\n  a: {model: m, url: y}", "label_sources.a", "with a query"),
+    "columns that are a list": ("label_sources:\n  a: {columns: [x]}", "label_sources.a.columns", "texts by name"),
     "an empty home": ("home: ''", ":1  home", "text"),
 }
 

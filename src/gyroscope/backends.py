@@ -20,7 +20,13 @@ BACKENDS: dict[str, dict[str, str]] = {
     },
 }
 
-EXTRAS: dict[str, str] = {"onnxruntime": "onnx", "lightgbm": "lightgbm", "skl2onnx": "sklearn", "sklearn": "sklearn"}
+EXTRAS: dict[str, str] = {
+    "onnxruntime": "onnx",
+    "lightgbm": "lightgbm",
+    "skl2onnx": "sklearn",
+    "sklearn": "sklearn",
+    "sqlalchemy": "sql",
+}
 """Module that may be missing -> the extra of this package that brings it."""
 
 

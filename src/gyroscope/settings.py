@@ -17,10 +17,10 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args, get_o
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
-import yaml
 from msgspec import Meta
 
 from gyroscope.errors import SettingsError, did_you_mean
+from gyroscope.yaml_file import Place, parse_yaml
 
 FILE_NAME = "gyroscope.yaml"
 MODEL_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -62,9 +62,13 @@ class Serving(Section, frozen=True):
         int, Meta(ge=1, le=10_000, description="requests in one replica at once; more wait at the door")
     ] = 8
     log: Annotated[
-        Literal["os", "off"],
-        Meta(description="write each prediction to memory that survives killed processes"),
+        Literal["os", "full", "off"],
+        Meta(description="os: log to memory that survives killed processes; full: to disk"),
     ] = "os"
+    keep_one_in: Annotated[
+        int,
+        Meta(ge=1, le=1_000_000, description="log every error, but of so many answers only one, which counts for all"),
+    ] = 1
     on_log_failure: Annotated[
         Literal["serve_unlogged", "fail_closed"],
         Meta(description="when it cannot be written"),
@@ -113,14 +117,43 @@ class Monitoring(Section, frozen=True):
     label_wait_days: Annotated[
         int, Meta(ge=0, le=3_650, description="days a label may wait for its prediction before it is set aside")
     ] = 30
+    entity_horizon_days: Annotated[
+        int, Meta(ge=0, le=3_650, description="days a label of an entity may lie behind the prediction it belongs to")
+    ] = 30
     thresholds: Thresholds = Thresholds()
     reference: Reference = Reference()
+
+
+class LabelSource(Section, frozen=True):
+    """A place labels are read from again and again: files by `path`, or a database by `url`; the key is its name."""
+
+    model: Annotated[str, Meta(description="the model that was asked")] = ""
+    path: Annotated[
+        str, Meta(description="files, such as labels/*.csv; .csv, .parquet and .jsonl; relative to this file")
+    ] = ""
+    url: Annotated[str, Meta(description="database, as in postgresql+psycopg://user:password@host/name")] = ""
+    query: Annotated[
+        str, Meta(description="what to ask it; :last is the greatest value of the cursor's column read so far")
+    ] = ""
+    every_s: Annotated[float, Meta(ge=1, le=2_592_000, description="seconds between two looks at it")] = 60.0
+    columns: Annotated[
+        dict[str, str], Meta(description="column of each field, such as {request_id: order, value: outcome}")
+    ] = {}
+    cursor: Annotated[str, Meta(description="column of the query that grows; empty: everything is read again")] = ""
+    start: Annotated[int | float | str, Meta(description=":last before anything was read")] = ""
+
+    def __repr__(self) -> str:
+        """Without the URL: it may hold a password, and settings may be shown."""
+        return f"LabelSource(model={self.model!r}, path={self.path!r})"
 
 
 class ModelPolicy(Section, frozen=True):
     """What one model gets; the key in the file is its name."""
 
     replicas: Annotated[int, Meta(ge=1, le=256, description="processes that answer for this model")] = 1
+    keep_one_in: Annotated[
+        int, Meta(ge=0, le=1_000_000, description="as serving.keep_one_in, for this model; 0: as there")
+    ] = 0
     retention_days: Annotated[
         int, Meta(ge=-1, le=36_500, description="days its log is kept; 0: for ever, -1: as log.retention_days")
     ] = -1
@@ -143,6 +176,7 @@ class Settings(Section, frozen=True):
     log: LogKeeping = LogKeeping()
     monitoring: Monitoring = Monitoring()
     models: dict[str, ModelPolicy] = {}
+    label_sources: dict[str, LabelSource] = {}
 
     @property
     def home_path(self) -> Path:
@@ -199,9 +233,9 @@ def parse_settings(text: str, path: Path = Path(FILE_NAME)) -> Settings:
     >>> parse_settings("door: {port: 9000}").door.port
     9000
     """
-    node, plain = _parse(text, path)
-    settings = _read(Settings, plain, _Place(path, node))
-    _check_values(settings, _Place(path, node))
+    node, plain = parse_yaml(text, path)
+    settings = _read(Settings, plain, Place(path, node))
+    _check_values(settings, Place(path, node))
     folder = path.resolve().parent
     runtime_dir = str(_resolve(folder, settings.runtime_dir)) if settings.runtime_dir else ""
     return msgspec.structs.replace(settings, home=str(_resolve(folder, settings.home)), runtime_dir=runtime_dir)
@@ -217,7 +251,8 @@ def describe(kind: type[Section] = Settings, prefix: str = "") -> Iterator[Setti
         section = _section_of(field.type)
         if section is None:
             about = next(meta.description for meta in field.type.__metadata__ if meta.description)
-            yield Setting(f"{prefix}{field.name}", _kind_text(field.type), field.default, about)
+            default = field.default_factory() if callable(field.default_factory) else field.default
+            yield Setting(f"{prefix}{field.name}", _kind_text(field.type), default, about)
             continue
         about = (section.__doc__ or "").strip()
         name = f"{prefix}{field.name}" if section is field.type else f"{prefix}{field.name}.<name>"
@@ -225,57 +260,7 @@ def describe(kind: type[Section] = Settings, prefix: str = "") -> Iterator[Setti
         yield from describe(section, f"{name}.")
 
 
-class _Place(NamedTuple):
-    """A point of the file: what a complaint names."""
-
-    path: Path
-    node: yaml.Node | None
-    dotted: str = ""
-
-    def child(self, key: Any) -> _Place:
-        dotted = f"{self.dotted}.{key}" if self.dotted else str(key)
-        if isinstance(self.node, yaml.MappingNode):
-            for name, value in self.node.value:
-                if name.value == str(key):
-                    return _Place(self.path, value, dotted)
-        return _Place(self.path, self.node, dotted)
-
-    def __str__(self) -> str:
-        line = self.node.start_mark.line + 1 if self.node else 1
-        return f"{self.path}:{line}  {self.dotted}".rstrip()
-
-
-def _parse(text: str, path: Path) -> tuple[yaml.Node | None, Any]:
-    loader = None
-    try:
-        loader = yaml.SafeLoader(text)
-        node = loader.get_single_node()
-        _refuse_doubled_keys(node, path)
-        return node, None if node is None else loader.construct_document(node)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or getattr(error, "reason", None) or error
-        raise SettingsError(f"this is not YAML: {problem}", where=f"{path}{line}", fix="mend the line") from error
-    finally:
-        if loader is not None:
-            loader.dispose()
-
-
-def _refuse_doubled_keys(node: yaml.Node | None, path: Path) -> None:
-    """YAML would silently take the last of two; a reader sees the first."""
-    if not isinstance(node, yaml.MappingNode):
-        return
-    seen: set[str] = set()
-    for name, child in node.value:
-        if str(name.value) in seen:
-            where = f"{path}:{name.start_mark.line + 1}  {name.value}"
-            raise SettingsError(f"{name.value} is set twice", where=where, fix="keep one of the two")
-        seen.add(str(name.value))
-        _refuse_doubled_keys(child, path)
-
-
-def _read(kind: type[SectionT], plain: Any, place: _Place) -> SectionT:
+def _read(kind: type[SectionT], plain: Any, place: Place) -> SectionT:
     """Walk the tree so that every complaint carries its own line; a section left empty is all defaults."""
     if not isinstance(plain, dict | None):
         what = place.dotted or "the file"
@@ -292,14 +277,14 @@ def _read(kind: type[SectionT], plain: Any, place: _Place) -> SectionT:
     return kind(**values)
 
 
-def _read_field(kind: Any, value: Any, place: _Place) -> Any:
+def _read_field(kind: Any, value: Any, place: Place) -> Any:
     section = _section_of(kind)
     if section is None:
         return _convert(kind, value, place)
     return _read(section, value, place) if section is kind else _read_named(section, value, place)
 
 
-def _convert(kind: Any, value: Any, place: _Place) -> Any:
+def _convert(kind: Any, value: Any, place: Place) -> Any:
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
@@ -308,7 +293,7 @@ def _convert(kind: Any, value: Any, place: _Place) -> Any:
         ) from error
 
 
-def _read_named(section: type[SectionT], value: Any, place: _Place) -> dict[str, SectionT]:
+def _read_named(section: type[SectionT], value: Any, place: Place) -> dict[str, SectionT]:
     if not isinstance(value, dict | None):
         raise SettingsError(
             f"{place.dotted} must map names to policies", where=str(place), fix="models: {flights: {replicas: 2}}"
@@ -317,7 +302,7 @@ def _read_named(section: type[SectionT], value: Any, place: _Place) -> dict[str,
     for name, policy in (value or {}).items():
         if not (isinstance(name, str) and MODEL_NAME.fullmatch(name)):
             raise SettingsError(
-                f"{name!r} is no name for a model",
+                f"{name!r} is no name",
                 where=str(place.child(name)),
                 fix="1 to 63 of a-z, 0-9, '-' and '_', starting with a letter or digit",
             )
@@ -325,7 +310,7 @@ def _read_named(section: type[SectionT], value: Any, place: _Place) -> dict[str,
     return policies
 
 
-def _check_values(settings: Settings, place: _Place) -> None:
+def _check_values(settings: Settings, place: Place) -> None:
     """What types cannot say."""
     zone = settings.monitoring.timezone
     try:
@@ -343,6 +328,13 @@ def _check_values(settings: Settings, place: _Place) -> None:
             where=str(place.child("monitoring").child("reference")),
             fix="set first_days or first_rows",
         )
+    for name, source in settings.label_sources.items():
+        if not source.model or bool(source.path) == bool(source.url) or bool(source.url) != bool(source.query):
+            raise SettingsError(
+                f"{name} is no source of labels",
+                where=str(place.child("label_sources").child(name)),
+                fix="give it a model, and either a path or a url with a query",
+            )
     if not settings.door.allow_remote and not is_loopback(settings.door.host):
         raise SettingsError(
             f"{settings.door.host} can be reached from other machines",
@@ -383,7 +375,8 @@ def _kind_text(kind: Any) -> str:
     plain, *metas = get_args(kind) if get_origin(kind) is Annotated else (kind,)
     if get_origin(plain) is Literal:
         return "choice of " + ", ".join(map(str, get_args(plain)))
-    words = {int: "whole number", float: "number", bool: "true or false", str: "text"}
+    words: dict[Any, str] = {int: "whole number", float: "number", bool: "true or false", str: "text"}
+    words |= {dict[str, str]: "texts by name", int | float | str: "number or text"}
     limits = [meta for meta in metas if meta.ge is not None]
     text = words.get(plain, "list of texts")
     return f"{text}, {limits[0].ge:g} to {limits[0].le:.12g}" if limits else text

@@ -29,12 +29,20 @@ def test_every_setting_is_in_the_file_with_its_meaning():
 def test_every_live_line_can_be_read_alone_as_yaml():
     plain = yaml.safe_load(settings_text())
     assert plain["door"]["port"] == Settings().door.port
-    assert set(plain) == {"home", "runtime_dir", "door", "serving", "log", "monitoring", "models"}
+    assert set(plain) == {"home", "runtime_dir", "door", "serving", "log", "monitoring", "models", "label_sources"}
 
 
 def test_the_example_of_a_model_is_right_once_uncommented():
-    text = settings_text().replace("models: {}", "models:").replace("#  flights", "  flights").replace("#    ", "    ")
+    text = settings_text().partition("\nlabel_sources")[0].replace("models: {}", "models:")
+    text = text.replace("#  flights", "  flights").replace("#    ", "    ")
     assert parse_settings(text).models["flights"].replicas == 1
+
+
+def test_the_example_of_a_source_is_right_once_uncommented():
+    text = settings_text().replace("label_sources: {}", "label_sources:").replace("#  outcomes", "  outcomes")
+    text = text.partition("\n  outcomes:")
+    rest = text[2].replace("#    ", "    ").replace("model: ''", "model: a").replace("path: ''", "path: '*.csv'")
+    assert parse_settings(text[0] + text[1] + rest).label_sources["outcomes"].every_s == 60
 
 
 def test_a_file_that_is_there_stays_as_it_is(gyro, here):

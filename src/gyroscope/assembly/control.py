@@ -34,6 +34,7 @@ def run_control(settings_path: Path) -> None:
         threading.Thread(target=_repeat, args=(name, step, every_s, stop), daemon=True, name=name)
         for name, step, every_s in (
             ("monitor", lambda: house.monitor.run_once(wall_now()), house.settings.monitoring.every_s),
+            ("label sources", lambda: house.label_sources.run_once(wall_now(), machine_now()), SAMPLE_S),
             ("watch", _watch(house, lookout), SAMPLE_S),
             # By itself: on a frozen disk the others wait, and this is what must tell.
             ("lookout", lambda: lookout.look(machine_now(), wall_now()), SAMPLE_S),

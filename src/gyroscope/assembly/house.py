@@ -20,6 +20,7 @@ from gyroscope.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from gyroscope.monitoring.loop import Monitor
+    from gyroscope.predictions.label_sources import LabelSources
     from gyroscope.predictions.labels import Labels
     from gyroscope.predictions.retention import Keeping
     from gyroscope.predictions.table import Table
@@ -78,7 +79,19 @@ class House:
     def labels(self) -> Labels:
         from gyroscope.predictions.labels import Labels
 
-        return Labels(self.home, self.signature_of, wait_days=self.settings.monitoring.label_wait_days)
+        monitoring = self.settings.monitoring
+        return Labels(
+            self.home,
+            self.signature_of,
+            wait_days=monitoring.label_wait_days,
+            horizon_days=monitoring.entity_horizon_days,
+        )
+
+    @cached_property
+    def label_sources(self) -> LabelSources:
+        from gyroscope.predictions.label_sources import LabelSources
+
+        return LabelSources(self.settings.label_sources, self.labels, self.home, self.settings_path.parent)
 
     @cached_property
     def keys(self) -> Keys:

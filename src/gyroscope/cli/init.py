@@ -21,6 +21,8 @@ HEAD = """\
 # A key that does not exist is refused with its line. docs/settings.md lists them all.
 """
 
+EXAMPLES = {"models": "flights", "label_sources": "outcomes"}
+
 
 def init(
     folder: Annotated[
@@ -49,7 +51,7 @@ def settings_text() -> str:
         indent = "  " * depth
         key = setting.name.rpartition(".")[2]
         if "<name>" in setting.name:
-            lines += _example_of_a_model(setting, depth)
+            lines += _example(setting, depth)
         elif setting.default is None:
             lines += ["", f"{indent}# {setting.about}", f"{indent}{key}:"]
         else:
@@ -57,10 +59,11 @@ def settings_text() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _example_of_a_model(setting: Setting, depth: int) -> list[str]:
-    """A model's name is the user's to give, so what it gets is shown behind a comment sign."""
+def _example(setting: Setting, depth: int) -> list[str]:
+    """Names are the user's to give, so what a model or a source gets is shown behind a comment sign."""
     if setting.default is None:
-        return ["", f"# {setting.about}", "models: {}", "#  flights:"]
+        section = setting.name.partition(".")[0]
+        return ["", f"# {setting.about}", f"{section}: {{}}", f"#  {EXAMPLES[section]}:"]
     return [_line(f"#{'  ' * depth}{setting.name.rpartition('.')[2]}: {_value(setting.default)}", setting)]
 
 
