@@ -13,6 +13,9 @@ import typer
 import gyroscope
 from gyroscope.cli import compare, demo, doctor, down, init, link, predict, profile, status, up
 from gyroscope.cli.labels import add as labels_add
+from gyroscope.cli.labels import counts as labels_counts
+from gyroscope.cli.labels import pull as labels_pull
+from gyroscope.cli.labels import refused as labels_refused
 from gyroscope.cli.models import add, convert, serve, show
 from gyroscope.cli.models import list as listing
 from gyroscope.cli.open import open_page
@@ -64,8 +67,10 @@ def _predictions() -> typer.Typer:
 
 def _labels() -> typer.Typer:
     noun = _noun("The outcomes that arrive after the predictions.")
-    noun.callback()(_only_verbs)
     noun.command("add")(labels_add.add)
+    noun.command("pull")(labels_pull.pull)
+    noun.command("counts")(labels_counts.counts)
+    noun.command("refused")(labels_refused.refused)
     return noun
 
 
