@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gyroscope.predictions.arrow import Kind, Texts, null_array, number_array, text_array, texts_of
 from gyroscope.predictions.decoded import Decoded
+from gyroscope.predictions.scan import some_headers
 from gyroscope.predictions.wal import MISSING, VARIANTS, Layout
 from gyroscope.records import Feature
 
@@ -120,11 +121,10 @@ def arrow_table(groups: Sequence[dict[str, Column]]) -> Table:
 
 def _fixed_columns(decoded: Decoded, verdicts: Verdicts, origin: Origin) -> dict[str, Array]:
     kept = np.flatnonzero(verdicts.is_kept)
-    headers = decoded.headers if len(kept) == len(decoded.headers) else decoded.headers[kept]
-    rows = headers["rows"].astype(np.int64)
+    rows = decoded.headers["rows"][kept].astype(np.int64)
     records = kept if (rows == 1).all() else np.repeat(kept, rows)
     of_each = None if len(records) == len(decoded.headers) and (rows == 1).all() else records
-    fields = decoded.headers if of_each is None else decoded.headers[of_each]
+    fields = decoded.headers if of_each is None else some_headers(decoded.headers, of_each)
     within = np.zeros(len(records), np.int32)
     if len(records) != len(kept):
         within = (np.arange(len(records)) - np.repeat(np.cumsum(rows) - rows, rows)).astype(np.int32)

@@ -41,6 +41,7 @@ PLAIN = ColumnProperties(dictionary_enabled=False, statistics_enabled="CHUNK")
 NEARBY = ColumnProperties(statistics_enabled="CHUNK", encoding="DELTA_BINARY_PACKED")
 LENGTHS = ColumnProperties(statistics_enabled="CHUNK", encoding="DELTA_LENGTH_BYTE_ARRAY")
 REPEATING = ColumnProperties(dictionary_enabled=True, statistics_enabled="CHUNK")
+PAGE_BYTES, PAGE_ROWS = 8 * 1024 * 1024, 1_000_000
 ENCODED = {"request_id": LENGTHS, "event_time": NEARBY, "arrival_time": NEARBY}
 REPEATED = {"row", "attempt", "status", "weight"}
 # Checkpoints are made here, where they are synced; old pages of the log are removed by `sweep.py`.
@@ -167,8 +168,10 @@ def _writing(rows: Table | DeltaTable) -> WriterProperties:
         texts = [name for name in rows.schema.names if rows.schema.field(name).type == DataType.utf8()]
     repeating = {name: REPEATING for name in (*texts, *REPEATED) if name != "day"}
     return WriterProperties(
-        compression="ZSTD",
-        compression_level=1,
+        # A quarter cheaper than the least Zstandard, a tenth larger; merging files compresses them for good.
+        compression="LZ4_RAW",
+        data_page_size_limit=PAGE_BYTES,
+        data_page_row_count_limit=PAGE_ROWS,
         default_column_properties=PLAIN,
         column_properties=repeating | ENCODED,
     )

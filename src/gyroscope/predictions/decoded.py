@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from gyroscope.predictions.arrow import Texts
 from gyroscope.predictions.entries import texts_in
 from gyroscope.predictions.keys import SHADOW, Keys, keys_of_bytes
-from gyroscope.predictions.scan import HEADERS, Scan
+from gyroscope.predictions.scan import HEADERS, RAW, Scan, some_headers
 from gyroscope.predictions.shapes import STRINGS, Group, bytes_of, groups, input_hashes
 from gyroscope.predictions.wal import MISSING, VARIANTS, Layout
 
@@ -82,7 +82,9 @@ def _decoded(found: list[tuple[int, Scan, Group]], layout: Layout) -> Decoded:
     outputs = _block(every, starts, ("outputs", "<f8"), np.full((layout.width, starts[-1]), np.nan))
     missing = np.full((layout.category.size, starts[-1]), MISSING, dtype=np.int32)
     return Decoded(
-        headers=_joined([scan.headers[group.which] for _, scan, group in found], HEADERS),
+        headers=_joined([some_headers(scan.headers, group.which).view(RAW) for _, scan, group in found], RAW).view(
+            HEADERS
+        ),
         source=_joined([np.full(len(group.which), source, np.int32) for source, _, group in found], np.int32),
         keys=_joined([_keys(scan, group) for _, scan, group in found], np.uint64).reshape(-1, 2),
         input_hash=_joined([input_hashes(group) for group in every], np.int64),

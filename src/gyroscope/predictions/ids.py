@@ -105,6 +105,7 @@ class IdIndex:
         self._owed: Owed | None = Owed(path / OWED)
         self._owed.adopt(path.with_name(f"{path.name}.db"))
         self._runs: list[Run] = []
+        self._merged: set[str] = set()
         try:
             self._load()
         except Torn:
@@ -309,6 +310,7 @@ class IdIndex:
             for run in tail:
                 run.check()
             first, last, room = tail[0].first, tail[-1].last, sum(run.count for run in tail)
+            self._merged |= {run.path.name for run in tail}
             self._runs[-len(tail) :] = [Run.write(self._run_path(first, last), first, last, merged(tail), room)]
 
     def _run_path(self, first: int, last: int) -> Path:
@@ -329,7 +331,6 @@ class IdIndex:
 
     def _save(self, manifest: _Manifest) -> None:
         """From here on readers see these runs; those that are no longer listed go."""
-        old = {item.name for item in self._manifest.runs} if hasattr(self, "_manifest") else set()
         new = self._path / f"{MANIFEST}.new"
         with new.open("wb") as file:
             file.write(msgspec.json.encode(manifest))
@@ -337,8 +338,9 @@ class IdIndex:
             os.fsync(file.fileno())
         new.replace(self._path / MANIFEST)
         self._manifest = manifest
-        for name in old - {item.name for item in manifest.runs}:
+        for name in self._merged:
             (self._path / name).unlink(missing_ok=True)
+        self._merged.clear()
 
     def _sweep(self) -> None:
         """Remove what a killed recorder was about to list."""

@@ -39,6 +39,9 @@ HEADERS = np.dtype(
 )  # fmt: skip
 """Prefix and header of a record as numpy sees them; the fields of `wal.HEADER` in their order."""
 
+# The same without fields: numpy copies those one by one.
+RAW = np.dtype(f"V{HEADER_BYTES}")
+
 MAGIC_NUMBER = int.from_bytes(MAGIC, "little")
 FRAME = struct.Struct("<IIIIQ")
 SEQUENCE_AT = 64  # of the number within a record
@@ -100,7 +103,7 @@ def scan(data: bytes, *, segment: int, sealed: bool, start: int = 0, sequence: i
     reader = _Reader(data, segment, start, sequence, sealed and is_whole)
     head = reader.head() if start == 0 else None
     reader.read()
-    headers = np.concatenate(reader.headers) if reader.headers else np.empty(0, HEADERS)
+    headers = np.concatenate(reader.headers).view(HEADERS) if reader.headers else np.empty(0, HEADERS)
     offsets = np.concatenate(reader.offsets) if reader.offsets else np.empty(0, np.int64)
     return Scan(data, start, headers, offsets, reader.damages, start + reader.at, reader.sequence, head)
 
@@ -112,6 +115,13 @@ def head_of(data: bytes, segment: int) -> Head | None:
     magic, number, _, _, found, schema_id, previous, records, checksum = SEGMENT_HEAD.unpack(data)
     is_head = magic == SEGMENT_MAGIC and number == FORMAT and found == segment and _crc(data[:-4]) == checksum
     return Head(found, schema_id, previous, records) if is_head else None
+
+
+def some_headers(headers: NDArray[np.void], which: NDArray[np.intp]) -> NDArray[np.void]:
+    """Headers of some records; all of them in their order cost nothing."""
+    if len(which) == len(headers) and (np.diff(which) == 1).all():
+        return headers
+    return headers.view(RAW)[which].view(HEADERS)
 
 
 class _Reader:
@@ -183,7 +193,7 @@ class _Reader:
         sums = np.fromiter(map(_crc, view["body"].tolist()), np.uint32, len(view))
         taken = _first_false(sums == view["body_sum"])
         if taken:
-            headers = np.ndarray((taken,), HEADERS, self._data, self.at, (length,)).copy()
+            headers = np.ndarray((taken,), RAW, self._data, self.at, (length,)).copy()
             self._take(headers, self.at + length * np.arange(taken, dtype=np.int64))
             self.at += taken * length
         return taken
@@ -203,12 +213,12 @@ class _Reader:
             at = after
         if places:
             headers = b"".join([data[place : place + HEADER_BYTES] for place in places])
-            self._take(np.frombuffer(headers, HEADERS), np.array(places, dtype=np.int64))
+            self._take(np.frombuffer(headers, RAW), np.array(places, dtype=np.int64))
             self.at = at
         return len(places)
 
     def _take(self, headers: NDArray[np.void], offsets: NDArray[np.int64]) -> None:
-        numbers = headers["sequence"].astype(np.int64)
+        numbers = headers.view(HEADERS)["sequence"].astype(np.int64)
         wanted = np.append(self.sequence, numbers[:-1] + 1)
         for place in np.flatnonzero(numbers != wanted).tolist():
             if place or not self._is_gap_known:
@@ -249,7 +259,9 @@ class _Reader:
         if records != self.sequence and self.sequence >= 0 and not self._is_gap_known:
             self._damage(0, "missing records")
         self.at += SEAL.size
-        if self.at < self._size:
+        # A writer that was killed, or is watched, between its seal and the cut leaves zeros behind it.
+        is_uncut = not (self._start + self._size) % CHUNK_BYTES
+        if self.at < self._size and not (is_uncut and self._is_empty_from_here()):
             self._damage(self._size - self.at, "bytes behind the seal")
 
     def _check_size(self) -> None:
