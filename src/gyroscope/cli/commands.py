@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 import gyroscope
-from gyroscope.cli import compare, demo, doctor, down, init, link, predict, profile, status, up
+from gyroscope.cli import backup, compare, demo, doctor, down, init, link, predict, profile, restore, status, up
 from gyroscope.cli.labels import add as labels_add
 from gyroscope.cli.labels import counts as labels_counts
 from gyroscope.cli.labels import pull as labels_pull
@@ -20,9 +20,11 @@ from gyroscope.cli.models import add, convert, serve, show
 from gyroscope.cli.models import list as listing
 from gyroscope.cli.open import open_page
 from gyroscope.cli.predictions import add as predictions_add
+from gyroscope.cli.predictions import erase as predictions_erase
 from gyroscope.cli.predictions import export as predictions_export
 from gyroscope.cli.predictions import query as predictions_query
 from gyroscope.cli.predictions import tail as predictions_tail
+from gyroscope.cli.predictions import verify as predictions_verify
 
 
 def gyro() -> typer.Typer:
@@ -39,6 +41,8 @@ def gyro() -> typer.Typer:
     shell.command("predict")(predict.predict)
     shell.add_typer(_predictions(), name="predictions")
     shell.add_typer(_labels(), name="labels")
+    shell.command("backup")(backup.backup)
+    shell.command("restore")(restore.restore)
     shell.command("down")(down.down)
     shell.command("profile")(profile.profile)
     shell.command("compare")(compare.compare)
@@ -61,6 +65,8 @@ def _predictions() -> typer.Typer:
     noun.command("tail")(predictions_tail.tail)
     noun.command("query")(predictions_query.query)
     noun.command("export")(predictions_export.export)
+    noun.command("verify")(predictions_verify.verify)
+    noun.command("erase")(predictions_erase.erase)
     noun.command("add")(predictions_add.add)
     return noun
 
@@ -91,7 +97,3 @@ def _every_command(
     ] = False,
 ) -> None:
     """Machine-learning models in production, kept accurate, observable and fast."""
-
-
-def _only_verbs() -> None:
-    """The outcomes that arrive after the predictions."""

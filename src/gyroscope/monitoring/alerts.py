@@ -69,6 +69,7 @@ class Memory(msgspec.Struct, frozen=True):
     """What must be known of earlier looks."""
 
     began: MachineTime
+    has_looked: bool = False
     counts: dict[str, int] = {}
     rises: dict[str, Rise] = {}
 
@@ -88,7 +89,7 @@ def standing(seen: Seen, memory: Memory | None) -> tuple[list[Alert], Memory]:
     damage = seen.report.damage if seen.report else {}
     counts = {f"log_loss {model}": count for model, count in seen.unlogged.items()}
     counts |= {f"log_damage {model}": count for model, count in damage.items()}
-    now = Memory(before.began, before.counts | counts, _rises(seen.at, counts, before))
+    now = Memory(before.began, True, before.counts | counts, _rises(seen.at, counts, before))
     alerts = [*_lost(seen, now), *_damaged(now), *_stalled(seen, now), *_budget(seen), *_full(seen)]
     return alerts, now
 
@@ -96,17 +97,19 @@ def standing(seen: Seen, memory: Memory | None) -> tuple[list[Alert], Memory]:
 def _rises(at: MachineTime, counts: dict[str, int], before: Memory) -> dict[str, Rise]:
     rises = {key: rise for key, rise in before.rises.items() if at - rise.last <= _kept(key)}
     for key, count in counts.items():
-        known = before.counts.get(key, count if _is_first(before, key) else 0)
+        known = before.counts.get(key, count if key.startswith("log_damage") or _is_first(before) else 0)
         if count > known:
             base = rises[key].before if key in rises else known
             rises[key] = Rise(count - base, at, base)
     return rises
 
 
-def _is_first(before: Memory, key: str) -> bool:
-    """Before the first look a counter may have risen for days; one that is new later began at 0."""
-    kind = key.partition(" ")[0]
-    return not any(known.partition(" ")[0] == kind for known in before.counts)
+def _is_first(before: Memory) -> bool:
+    """Before the first look a counter may have risen for days; a replica's that is new later began at 0.
+
+    A recorder that is started again tells of its models one after the other, of each what it found in years.
+    """
+    return not before.has_looked
 
 
 def _kept(key: str) -> int:

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import duckdb
 import msgspec
-from deltalake import CommitProperties, DeltaTable
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
@@ -22,7 +22,6 @@ from gyroscope.errors import StoreError
 
 # A recorder stays below 500 MB with this beside its batch; a merge streams, so it rarely needs a tenth of it.
 MEMORY_MIB = 200
-ERASED = "gyroscope_erased"
 
 
 class LiveFile(msgspec.Struct, frozen=True):
@@ -168,6 +167,8 @@ def commit(path: Path, change: Change, metadata: Mapping[str, str]) -> int:
             schema=delta.schema(),
             partition_by=["day"],
             commit_properties=CommitProperties(custom_metadata=dict(metadata)),
+            # A checkpoint has to be synced: `commits.py` makes them.
+            post_commithook_properties=PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False),
         )
         delta.update_incremental()
     except (DeltaError, OSError, TypeError) as error:

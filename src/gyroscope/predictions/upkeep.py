@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 from deltalake import DeltaTable
 
 from gyroscope.clock import DAY_US, SECOND_NS, EventTime, MachineTime, day_of, machine_now, wall_now
@@ -118,7 +119,11 @@ class Upkeep:
             for model, over in excess(self._sizes, self._keeping).items()
         }
         for model in self._sizes:
-            days = [one.day for one in dropped(self._home, model) if _is_fresh(one, wall)]
+            try:
+                days = [one.day for one in dropped(self._home, model) if _is_fresh(one, wall)]
+            except StoreError as error:
+                said[model] = error.what
+                continue
             if days:
                 said[model] = f"{len(days)} days of {model} were deleted for the budget, the last {max(days)}"
         return said
@@ -159,6 +164,11 @@ def newest_metadata(delta: DeltaTable) -> dict[str, str]:
             if OFFSETS in entry:
                 return {name: str(value) for name, value in entry.items() if name.startswith(METADATA)}
     return {}
+
+
+def offsets_of(metadata: dict[str, str]) -> dict[str, int]:
+    """Segment -> how far it is in the table, from what `newest_metadata` found."""
+    return msgspec.json.decode(metadata[OFFSETS], type=dict[str, int]) if OFFSETS in metadata else {}
 
 
 def _by_day(files: list[LiveFile]) -> dict[str, int]:
