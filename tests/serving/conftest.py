@@ -51,11 +51,12 @@ class Bench:
         limits: Limits,
         signature: Signature,
         variant: Variant,
+        segments: Path | None = None,
         **log: object,
     ) -> None:
         self.signature = signature
         self.version = version_of(signature)
-        self.folder = folder / "segments"
+        self.folder = segments or folder / "segments"
         self.pulse = Pulse.create(folder / "replica.pulse")
         self.dialect = V2(self.version, Intake(signature))
         model = type("Model", (), {"predict": staticmethod(predict)})()
