@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from gyroscope.clock import DAY_US
-from gyroscope.models import build_reference
-from gyroscope.monitoring.references import column_icc, standard_of
+from gyroscope.models import Candidate, ModelStore, build_reference
+from gyroscope.monitoring.references import References, column_icc, standard_of
 from gyroscope.records import Feature, NotEnoughData, Signature, Version
 
 SIGNATURE = Signature("regression", (Feature("x"), Feature("kind", "string", ("a", "b"))), output="value")
@@ -45,3 +45,18 @@ def test_without_a_reference_columns_have_no_bins_and_the_reason_is_kept():
     standard = standard_of(version, NotEnoughData("none yet"))
     assert standard.reference == NotEnoughData("none yet")
     assert (list(standard.lens.layout.columns), standard.digest) == (["x", "kind", "value"], "")
+
+
+def test_a_reference_that_was_put_is_met_with_and_without_an_artifact(tmp_path):
+    store = ModelStore(tmp_path)
+    (tmp_path / "trees.txt").write_bytes(b"tree\n")
+    candidates = [
+        Candidate("here", "lightgbm", SIGNATURE, tmp_path / "trees.txt"),
+        Candidate("elsewhere", "external", SIGNATURE),
+    ]
+    for candidate in candidates:
+        version = store.add(candidate, 1)
+        references = References(store)
+        assert references.of(version.model)[version.version].digest == ""
+        store.put_reference(version, reference(0))
+        assert references.of(version.model)[version.version].digest

@@ -119,9 +119,13 @@ class ModelStore:
             )
         return Artifact(path=path, content=content, entry=version.entry)
 
+    def reference_path(self, version: Version) -> Path:
+        """Where the reference lies, once there is one; it is replaced by a rename."""
+        return self._folder(version) / REFERENCE
+
     def reference(self, version: Version) -> ReferenceProfile | NotEnoughData:
         """What the version's held-out predictions looked like, if anyone has said so yet."""
-        path = self._folder(version) / REFERENCE
+        path = self.reference_path(version)
         if not path.is_file():
             return NotEnoughData(f"version {version.version} has no reference yet")
         try:

@@ -14,7 +14,7 @@ from scipy.special import ndtri
 
 from gyroscope.clock import EventTime
 from gyroscope.models.reference import ReferenceProfile
-from gyroscope.models.store import REFERENCE, ModelStore
+from gyroscope.models.store import ModelStore
 from gyroscope.monitoring.fold import Lens, bare_layout
 from gyroscope.records import NotEnoughData, Version
 from gyroscope.stats.drift import Variance, intraclass
@@ -62,9 +62,8 @@ class References:
 
     def _stamp(self, version: Version) -> tuple[int, int]:
         """Changes when the reference does: it is replaced by a rename."""
-        path = self._models.artifact_path(version).parent / REFERENCE
         try:
-            found = path.stat()
+            found = self._models.reference_path(version).stat()
         except FileNotFoundError:
             return (0, 0)
         return (found.st_ino, found.st_mtime_ns)
