@@ -124,3 +124,10 @@ def test_every_setting_is_described_with_its_default():
     assert all(setting.about for setting in described.values())
     assert described["monitoring.thresholds.drift_effect"].default == Settings().monitoring.thresholds.drift_effect
     assert described["models.<name>.replicas"].kind == "whole number, 1 to 256"
+
+
+def test_off_needs_no_quotes():
+    assert parse_settings("serving: {log: off}").serving.log == "off"
+    assert parse_settings("serving: {log: 'off'}").serving.log == "off"
+    with pytest.raises(SettingsError, match="wrong value False"):
+        parse_settings("serving: {on_log_failure: off}")

@@ -285,6 +285,8 @@ def _read_field(kind: Any, value: Any, place: Place) -> Any:
 
 
 def _convert(kind: Any, value: Any, place: Place) -> Any:
+    if value is False and "off" in _choices(kind):
+        value = "off"  # YAML takes the bare word for a false
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
@@ -364,6 +366,11 @@ def _section_of(kind: Any) -> type[Section] | None:
     if get_origin(kind) is dict:
         kind = get_args(kind)[1]
     return kind if isinstance(kind, type) and issubclass(kind, Section) else None
+
+
+def _choices(kind: Any) -> tuple[Any, ...]:
+    plain = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+    return get_args(plain) if get_origin(plain) is Literal else ()
 
 
 def _kind_text(kind: Any) -> str:

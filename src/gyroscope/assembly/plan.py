@@ -130,10 +130,12 @@ def _is_served_here(house: House, model: str) -> bool:
 
 def check_room(house: House) -> None:
     """Refuse to start where the segments would have no room at all: every prediction would go unlogged."""
-    free = shutil.disk_usage(house.runtime).free
-    if house.settings.serving.log == "os" and free < MIB:
+    log = house.settings.serving.log
+    place, setting = (house.home, "home") if log == "full" else (house.runtime, "runtime_dir")
+    free = shutil.disk_usage(place).free
+    if log != "off" and free < MIB:
         raise ModelError(
             f"the log has no room: {free} bytes free",
-            where=str(house.runtime),
-            fix="free space there, or choose another runtime_dir in gyroscope.yaml",
+            where=str(place),
+            fix=f"free space there, or choose another {setting} in gyroscope.yaml",
         )

@@ -10,8 +10,12 @@ from pathlib import Path
 from gyroscope.assembly.house import House
 from gyroscope.assembly.plan import MIB, haproxy, replica_name
 from gyroscope.models.runners import open_runner
-from gyroscope.predictions.log import PredictionLog, segment_folder
+from gyroscope.predictions.log import PredictionLog
+from gyroscope.predictions.privacy import Privacy, has_private
+from gyroscope.predictions.segment_file import segment_folder
+from gyroscope.records import Version
 from gyroscope.serving.replica import Listen, ReplicaPlan, serve_replica
+from gyroscope.settings import ModelPolicy
 from gyroscope.supervisor.pulse import Pulse
 
 
@@ -22,14 +26,7 @@ def run_replica(settings_path: Path, model: str, version_name: str, slot: int) -
     name = replica_name(model, version_name, slot)
     pulse = Pulse.create(house.pulse(name))
     version = house.models.get(model, version_name)
-    log = PredictionLog(
-        segment_folder(house.runtime, model),
-        name,
-        version,
-        mode=serving.log,
-        on_failure=serving.on_log_failure,
-        cap_bytes=serving.segment_cap_mib * MIB,
-    )
+    log = open_log(house, name, version)
     listen = Listen(socket=str(house.socket(name))) if haproxy() else Listen(host=door.host, port=door.port)
     serve_replica(
         ReplicaPlan(
@@ -44,4 +41,22 @@ def run_replica(settings_path: Path, model: str, version_name: str, slot: int) -
             key_digests=house.keys.api_key_digests,
             key_file=house.keys.digests_path,
         )
+    )
+
+
+def open_log(house: House, name: str, version: Version) -> PredictionLog:
+    """The log of one replica as the settings want it. Raises `StoreError` when a key is needed and cannot be had."""
+    settings, model = house.settings, version.model
+    serving = settings.serving
+    # What must be safe on the disk lies in the home; what killed processes may leave behind, in memory.
+    place = house.home if serving.log == "full" else house.runtime
+    return PredictionLog(
+        segment_folder(place, model),
+        name,
+        version,
+        mode=serving.log,
+        on_failure=serving.on_log_failure,
+        cap_bytes=serving.segment_cap_mib * MIB,
+        keep_one_in=settings.models.get(model, ModelPolicy()).keep_one_in or serving.keep_one_in,
+        privacy=Privacy.of(house.home) if has_private(version.signature) else None,
     )
