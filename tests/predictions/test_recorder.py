@@ -16,9 +16,12 @@ from deltalake import DeltaTable
 
 from gyroscope.clock import day_of, machine_now
 from gyroscope.errors import ModelError, StoreError
+from gyroscope.predictions.heartbeat import REPORT_FILE, read_report
 from gyroscope.predictions.ids import MANIFEST, IdIndex, ids_path
+from gyroscope.predictions.log import segment_folder
+from gyroscope.predictions.segments import Segments
 from gyroscope.predictions.table import table_path
-from gyroscope.predictions.wal import SEAL, SEGMENT_HEAD
+from gyroscope.predictions.wal import SEAL, SEGMENT_HEAD, seal
 from gyroscope.records import Feature, Signature, Version
 
 KILLED_RECORDER = textwrap.dedent(
@@ -350,6 +353,148 @@ def test_the_index_is_made_again_from_the_table(house, entry, lose):  # type: ig
     house.record()
     assert [row for row in house.rows() if row[2]] == [("r-000001", 2, True, False), ("r-000002", 2, True, False)]
     assert len(house.rows()) == 4
+
+
+def test_a_record_that_was_written_twice_is_one_row(house, entry):  # type: ignore[no-untyped-def]
+    """After a failed fsync records are written again into a new segment: there they are the same to the microsecond."""
+    twice = [entry(1), entry(2), entry(3, status=500)]
+    house.write(*twice)
+    house.write(*twice[:1])
+    assert house.record() == 3
+    house.write(*twice, entry(4))
+    assert house.record() == 1
+    assert house.rows() == [(f"r-{number:06d}", 1, True, False) for number in (1, 2, 3, 4)]
+    assert house.segments() == []
+
+
+def test_an_ingested_record_counts_once(house, entry):  # type: ignore[no-untyped-def]
+    house.write(entry(1, ingested=True), entry(2, ingested=True))
+    house.record()
+    again = [entry(number, ingested=True, arrival=1_800_000_000_000_000) for number in (1, 2, 3)]
+    house.write(*again, entry(3, ingested=True, arrival=1_900_000_000_000_000))
+    house.write(entry(1, value=9.0, ingested=True, arrival=1_900_000_000_000_000))
+    recorder = house.recorder(commit_every_s=0)
+    assert recorder.run_once() == 2
+    assert recorder.report().repeated == {"flights": 3}
+    assert [row[:2] for row in house.rows()] == [("r-000001", 1), ("r-000001", 2), ("r-000002", 1), ("r-000003", 1)]
+
+
+def test_a_shadow_answer_stands_beside_the_live_one(house, entry):  # type: ignore[no-untyped-def]
+    """Same request, another version, never a retry; its own retries are judged among themselves."""
+    house.write(entry(1, arrival=10), entry(1, arrival=11, variant="shadow", weight=4))
+    house.record()
+    house.write(entry(1, arrival=20, variant="shadow"), entry(2, variant="canary"))
+    house.record()
+    columns = "variant, attempt, answered, id_conflict, weight, epoch_us(arrival_time)"
+    assert sorted(house.rows(columns, "request_id = 'r-000001'")) == [
+        ("live", 1, True, False, 1, 10),
+        ("shadow", 1, False, False, 4, 11),
+        ("shadow", 2, True, False, 1, 20),
+    ]
+    assert house.rows("variant", "request_id = 'r-000002'") == [("canary",)]
+    shutil.rmtree(ids_path(house.home, "flights"))
+    house.write(entry(1, arrival=30, variant="shadow"))
+    house.record()
+    assert sorted(house.rows("variant, attempt, answered", "request_id = 'r-000001'")) == [
+        ("live", 1, True), ("shadow", 1, False), ("shadow", 2, False), ("shadow", 3, True)
+    ]  # fmt: skip
+
+
+def test_both_places_of_segments_are_drained(house, entry):  # type: ignore[no-untyped-def]
+    """Those on tmpfs and those that had to be on a disk."""
+    house.write(entry(1))
+    house.write(entry(2))
+    durable = segment_folder(house.home, "flights")
+    durable.mkdir(parents=True)
+    shutil.move(house.segments()[0], durable)
+    assert house.record() == 2
+    assert (house.segments(), list(durable.iterdir())) == ([], [])
+
+
+def test_a_long_backlog_is_recorded_in_bounded_batches(house, entry, monkeypatch):  # type: ignore[no-untyped-def]
+    """Smaller than a segment and than its largest record; without waiting for the next second in between."""
+    monkeypatch.setattr("gyroscope.predictions.drain.Segments", lambda folders: Segments(folders, 2_000))
+    for start in (0, 50):
+        house.write(*[entry(number, rows=1 + 100 * (number == 55)) for number in range(start, start + 50)])
+    recorder = house.recorder(commit_every_s=3_600)
+    rows = 0
+    for _ in range(40):
+        rows += recorder.run_once()
+    assert (rows, house.segments(), recorder.failures) == (200, [], {})
+    assert len({row[0] for row in house.rows()}) == 100
+    assert recorder.report().damage == {"flights": 0}
+
+
+def test_a_new_recorder_goes_on_counting_records(house, entry):  # type: ignore[no-untyped-def]
+    """It reads on in the middle of a segment and still notices that a record is missing there."""
+    writer = house.log()
+    for number in range(3):
+        writer.append(entry(number))
+    house.record()
+    for number in range(3, 6):
+        writer.append(entry(number))
+    writer.close()
+    segment = house.segments()[0]
+    data = segment.read_bytes()
+    size = (len(data) - SEGMENT_HEAD.size - SEAL.size) // 6
+    begin = SEGMENT_HEAD.size + 3 * size
+    segment.write_bytes(data[:begin] + data[begin + size :])
+    assert house.record() == 2
+    assert [row[1:] for row in IdIndex(ids_path(house.home, "flights")).damage()] == [(begin, 0, "missing records")]
+
+
+@pytest.mark.parametrize("lose", ["nothing", "all", "the last record"])
+def test_a_segment_that_is_gone_is_missed_by_the_next(house, entry, monkeypatch, lose):  # type: ignore[no-untyped-def]
+    monkeypatch.setattr("gyroscope.predictions.log.SEGMENT_BYTES", 1)
+    writer = house.log()
+    for number in range(4):
+        writer.append(entry(number, rows=3_000))
+    house.record()
+    assert len(house.segments()) == 1
+    assert IdIndex(ids_path(house.home, "flights")).damage() == []
+    writer.append(entry(4, rows=3_000))
+    writer.append(entry(5, rows=3_000))
+    writer.close()
+    fifth = house.segments()[-2]
+    if lose == "all":
+        fifth.unlink()
+    elif lose == "the last record":
+        data = fifth.read_bytes()
+        number = int(fifth.stem.rpartition("-")[2], 16)
+        fifth.write_bytes(data[: SEGMENT_HEAD.size] + seal(number, 0))
+    house.record()
+    said = [
+        reason.partition(" ")[2].partition(" ")[2] for *_, reason in IdIndex(ids_path(house.home, "flights")).damage()
+    ]
+    assert said == {"nothing": [], "all": ["is missing"], "the last record": ["had 0 of 1 records"]}[lose]
+
+
+def test_the_recorder_says_how_it_goes(house, entry):  # type: ignore[no-untyped-def]
+    house.write(entry(1))
+    recorder = house.recorder()
+    stop = threading.Event()
+    runner = threading.Thread(target=recorder.run_forever, args=(stop,))
+    runner.start()
+    path = house.home / "run" / REPORT_FILE
+    while (report := read_report(path)) is None or not report.rows:
+        stop.wait(0.01)
+    stop.set()
+    runner.join(timeout=10)
+    assert (report.rows, report.failures, report.damage) == (1, {}, {"flights": 0})
+    assert report.lag_s["flights"] < 60
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_one_id_for_everything_is_recorded_all_the_same(house, entry):  # type: ignore[no-untyped-def]
+    def same(number: int):  # type: ignore[no-untyped-def]
+        some = entry(number, value=float(number), arrival=1_700_000_000_000_000 + number)
+        some.request_id = "constant"
+        return some
+
+    for start in (0, 3_000):
+        house.write(*[same(number) for number in range(start, start + 3_000)])
+        assert house.record() == 3_000
+    assert len({row[1] for row in house.rows()}) == 6_000
 
 
 @pytest.mark.parametrize("step", STEPS)

@@ -134,9 +134,30 @@ class Drain:
     def _delete(self, pieces: list[Piece]) -> None:
         """Everything of these pieces is committed or written down as damage."""
         done = [piece for piece in pieces if piece.done]
+        if done:
+            self._check_chain(done)
         for piece in done:
             piece.path.unlink(missing_ok=True)
         self._segments.forget(piece.name for piece in done)
+
+    def _check_chain(self, done: list[Piece]) -> None:
+        """A process names in each segment the one it wrote before: one that is gone, or was longer, is missed."""
+        books = self._ids.books
+        first_known = books.remembers_since()
+        books.note_drained([(piece.number, piece.scan.sequence) for piece in done])
+        waiting = {path.stem.rpartition("-")[2] for path in self._segments.paths()}
+        for piece in done:
+            head = piece.head()
+            if head is None or not head.previous or f"{head.previous:016x}" in waiting - _numbers(done):
+                continue
+            records = books.drained(head.previous)
+            if records is None and head.previous >= first_known:
+                reason = f"segment {head.previous:016x} is missing"
+            elif records is not None and records != head.previous_records:
+                reason = f"segment {head.previous:016x} had {records} of {head.previous_records} records"
+            else:
+                continue
+            self._ids.keep_damage(piece.name, [Damage(0, 0, reason, b"")])
 
     def _next_offsets(self, pieces: list[Piece]) -> dict[str, int]:
         """Offsets of segments that still exist; the others were deleted after they were drained."""
@@ -168,6 +189,10 @@ class Drain:
         sync(self._places.damage)
         scan = piece.scan
         self._ids.keep_damage(piece.name, [Damage(scan.start, len(scan.data), UNKNOWN_VERSION, b"")])
+
+
+def _numbers(pieces: list[Piece]) -> set[str]:
+    return {f"{piece.number:016x}" for piece in pieces}
 
 
 def _replicas(pieces: list[Piece]) -> list[str]:

@@ -269,6 +269,11 @@ class IdIndex:
         """(segment, byte offset, length, reason) of everything that could not be read."""
         return self._books.damage()
 
+    @property
+    def books(self) -> Owed:
+        """What lies beside the index and cannot be made again."""
+        return self._books
+
     def damages(self) -> int:
         """How many stretches could not be read."""
         return self._books.damages()

@@ -23,9 +23,13 @@ CREATE TABLE IF NOT EXISTS amendments(
 CREATE TABLE IF NOT EXISTS damage(
   segment TEXT NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL, reason TEXT NOT NULL, data BLOB NOT NULL,
   PRIMARY KEY(segment, offset, reason));
+CREATE TABLE IF NOT EXISTS drained(
+  segment TEXT PRIMARY KEY, records INTEGER NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS counts(name TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
 """
 KEPT_DAMAGE_BYTES = 1024 * 1024
+# A segment's successor follows it at once, so these are hours of the busiest model.
+KEPT_SEGMENTS = 10_000
 
 
 class Owed:
@@ -97,6 +101,27 @@ class Owed:
             return self._db.execute(
                 "SELECT segment, offset, length, reason FROM damage ORDER BY segment, offset, reason"
             ).fetchall()
+
+    def drained(self, number: int) -> int | None:
+        """How many records a segment had that was drained and deleted; None when that is not known."""
+        with self._database.errors_named():
+            row = self._db.execute("SELECT records FROM drained WHERE segment = ?", (f"{number:016x}",)).fetchone()
+        return None if row is None else int(row[0])
+
+    def remembers_since(self) -> int:
+        """The number of the first segment that is known to have been drained; none: a number above all others."""
+        with self._database.errors_named():
+            row = self._db.execute("SELECT min(segment) FROM drained").fetchone()
+        return 2**64 if row[0] is None else int(row[0], 16)
+
+    def note_drained(self, segments: Sequence[tuple[int, int]]) -> None:
+        """(number, records) of segments that are about to be deleted."""
+        with self._database.errors_named(), transaction(self._db):
+            self._db.executemany(
+                "INSERT OR REPLACE INTO drained SELECT ?, ?, 1 + coalesce(max(at), 0) FROM drained",
+                [(f"{number:016x}", records) for number, records in segments],
+            )
+            self._db.execute("DELETE FROM drained WHERE at <= (SELECT max(at) FROM drained) - ?", (KEPT_SEGMENTS,))
 
     def damages(self) -> int:
         """How many stretches could not be read."""

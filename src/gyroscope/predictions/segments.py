@@ -25,7 +25,10 @@ LOOK_BYTES = 8
 
 
 class Piece(msgspec.Struct, frozen=True):
-    """What one segment holds beyond the offset that the table has; `done` when nothing can follow `end`."""
+    """What one segment holds beyond the offset that the table has.
+
+    `done`: nothing can follow `end`. `is_cut`: there is more, for which this batch had no room.
+    """
 
     path: Path
     number: int
@@ -33,6 +36,7 @@ class Piece(msgspec.Struct, frozen=True):
     version: str
     scan: Scan
     done: bool
+    is_cut: bool
 
     @property
     def name(self) -> str:
@@ -80,7 +84,7 @@ class Segments:
                 pieces.append(piece)
                 room -= piece.end - start
                 self._sequences[path.name] = piece.scan.sequence
-        return Pieces(pieces, room <= 0)
+        return Pieces(pieces, any(piece.is_cut for piece in pieces))
 
     def paths(self) -> list[Path]:
         """All segments, oldest first."""
@@ -111,7 +115,8 @@ class Segments:
             return None
         replica = path.stem.rpartition("-")[0]
         version = replica.rpartition("-")[0].rpartition("-")[2]
-        return Piece(path, _number(path), replica, version, found, is_done)
+        is_cut = start + len(found.data) < size
+        return Piece(path, _number(path), replica, version, found, is_done, is_cut)
 
     def _scan(self, fd: int, path: Path, start: int, limits: tuple[int, int, bool]) -> Scan:
         """Scan as much as there is room for, but at least one record, however long."""
