@@ -19,7 +19,7 @@ from gyroscope.models.reference import ReferenceProfile, build_reference
 from gyroscope.monitoring.cache import Entry
 from gyroscope.monitoring.fold import STATUS_OK, Cell, Columns, features, outputs_of
 from gyroscope.monitoring.windows import closes_at, window_of
-from gyroscope.records import NotEnoughData, Version, Window
+from gyroscope.records import NotEnoughData, Signature, Version, Window
 from gyroscope.settings import Reference
 
 Values = Mapping[tuple[str, int], float]
@@ -60,7 +60,10 @@ def build(version: Version, parts: Iterable[tuple[Columns, Values]], span: Span,
     chosen = [_part(rows, values, version, span) for rows, values in parts]
     times = np.concatenate([part.event_time for part in chosen])
     kept = np.argsort(times, kind="stable")[: span.rows or None]
-    columns = {name: np.concatenate([part.columns[name] for part in chosen])[kept] for name in _known(version, chosen)}
+    columns = {
+        name: np.concatenate([part.columns[name] for part in chosen])[kept]
+        for name in version.signature.as_logged.names
+    }
     outputs = np.concatenate([part.outputs for part in chosen])[kept]
     labels = np.concatenate([part.labels for part in chosen])[kept]
     return build_reference(version.signature, columns, outputs, labels, times[kept], blocks)
@@ -92,16 +95,21 @@ def _part(rows: Columns, values: Values, version: Version, span: Span) -> _Part:
     good = np.flatnonzero(inside & (rows["status"] == STATUS_OK) & ~rows["id_conflict"])
     keys = zip(rows["request_id"][good].tolist(), rows["row"][good].tolist(), strict=True)
     return _Part(
-        columns=features(rows, good, version.signature.as_logged),
+        columns=_features(rows, good, version.signature.as_logged),
         outputs=outputs_of(rows, good, version.signature),
         labels=np.array([values.get(key, np.nan) for key in keys], np.float64),
         event_time=times[good],
     )
 
 
-def _known(version: Version, parts: list[_Part]) -> list[str]:
-    """The features that the table has; others may not be written down."""
-    return [name for name in version.signature.as_logged.names if all(name in part.columns for part in parts)]
+def _features(rows: Columns, places: NDArray[np.intp], signature: Signature) -> dict[str, NDArray[Any]]:
+    """The columns of every feature; one that the table does not have is all missing."""
+    found = features(rows, places, signature)
+    for feature in signature.features:
+        if feature.name not in found:
+            missing = None if feature.dtype == "string" else np.nan
+            found[feature.name] = np.full(len(places), missing, dtype=object if missing is None else np.float64)
+    return found
 
 
 def _days_later(start: EventTime, days: int, blocks: Blocks) -> EventTime:
