@@ -46,7 +46,7 @@ def verify_home(
     total = sum(steps(home, runtime, model) for model in chosen)
     found: list[Fault] = []
     damage: list[Fault] = []
-    counts = {"segment": [0, 0], "table": [0, 0], "index": [0, 0]}
+    counts = {"segment": [0, 0], "table": [0, 0], "index": [0, 0], "log": [0, 0]}
     done = 0
     for model in chosen:
         for looked in verify(home, runtime, model):

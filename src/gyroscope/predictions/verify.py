@@ -94,9 +94,9 @@ def _offsets(path: Path, delta: DeltaTable) -> tuple[dict[str, int], Looked]:
         metadata = newest_metadata(delta)
         offsets = offsets_of(metadata)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        return {}, Looked("table", str(path), 0, (Fault("table", str(path), f"its offsets cannot be read: {error}"),))
+        return {}, Looked("log", str(path), 0, (Fault("table", str(path), f"its offsets cannot be read: {error}"),))
     missing = () if metadata else (Fault("table", str(path), "no commit says how far the segments were read"),)
-    return offsets, Looked("table", str(path), len(offsets), missing)
+    return offsets, Looked("log", str(path), len(offsets), missing)
 
 
 def _segments(home: Path, runtime: Path, model: str) -> list[Path]:
