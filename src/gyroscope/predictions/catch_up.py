@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from gyroscope.errors import StoreError
 from gyroscope.predictions.attempts import Attempt, judge
-from gyroscope.predictions.ids import IdIndex, day_number, state_of
+from gyroscope.predictions.id_entries import day_number, state_of
+from gyroscope.predictions.ids import IdIndex
 from gyroscope.predictions.keys import SHADOW, Keys, id_keys
 from gyroscope.predictions.numbering import changed
 from gyroscope.predictions.runs import ENTRY, Entries

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gyroscope.clock import EventTime, day_of
-from gyroscope.predictions.ids import day_number, day_text
+from gyroscope.predictions.id_entries import day_number, day_text
 
 HOUR_US = 3_600 * 1_000_000
 REMEMBERED = 100_000

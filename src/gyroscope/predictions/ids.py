@@ -9,9 +9,8 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 from uuid import uuid4
 
 import msgspec
@@ -20,21 +19,20 @@ from numpy.typing import NDArray
 
 from gyroscope.errors import StoreError
 from gyroscope.predictions.attempts import Attempt
+from gyroscope.predictions.id_entries import ANSWERED, Asked, attempt_of, day_number, day_text, entries_of
 from gyroscope.predictions.keys import Keys, id_keys
 from gyroscope.predictions.owed import Owed
-from gyroscope.predictions.runs import ENTRY, Entries, Matches, Run, Torn, merged, newest
+from gyroscope.predictions.runs import ATTEMPTS, ENTRY, Entries, Matches, Run, Torn, merged, newest
 from gyroscope.predictions.scan import Damage
 
+__all__ = ["MANIFEST", "OWED", "Found", "IdIndex", "Place", "day_number", "day_text", "ids_path"]
+
 MANIFEST, OWED, SUFFIX = "manifest.json", "owed.db", ".run"
-ANSWERED, CONFLICT = 1, 2
 # Runs of one size are merged eight at a time: an entry is rewritten once per eightfold growth, and ten million entries
 # lie in about fifteen runs, each of which sends most absent keys away by its filter.
 TOGETHER = 8
 SMALLEST = 4_096
-# Of an id that a client uses for everything, only this many attempts take part in judging the next.
-ATTEMPTS = 1_000
 TRIES = 20
-EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 
 class Place(NamedTuple):
@@ -75,24 +73,6 @@ class _Manifest(msgspec.Struct, frozen=True):
 def ids_path(home: Path, model: str) -> Path:
     """Where the index of one model lies: a folder."""
     return home / "ids" / model
-
-
-def day_number(day: str) -> int:
-    """Days since 1970-01-01.
-
-    >>> day_number("1970-01-02")
-    1
-    """
-    return date.fromisoformat(day).toordinal() - EPOCH_DAY
-
-
-def day_text(number: int) -> str:
-    """The day with this number.
-
-    >>> day_text(1)
-    '1970-01-02'
-    """
-    return date.fromordinal(number + EPOCH_DAY).isoformat()
 
 
 class IdIndex:
@@ -153,37 +133,42 @@ class IdIndex:
 
     def seen(self, keys: Keys) -> NDArray[np.bool_]:
         """Which of these keys have any attempt."""
-        known = np.zeros(len(keys), dtype=np.bool_)
-        known[self._match(keys).query] = True
-        return known
+        asked = Asked(keys)
+        known = np.zeros(len(asked.keys), dtype=np.bool_)
+        known[self._match(asked.keys).query] = True
+        return known[asked.place]
 
     def several(self, keys: Keys) -> NDArray[np.bool_]:
         """Which of these keys have more than one attempt."""
-        return np.bincount(self._match(keys).query, minlength=len(keys)) > 1
+        asked = Asked(keys)
+        return (np.bincount(self._match(asked.keys).query, minlength=len(asked.keys)) > 1)[asked.place]
 
     def find(self, keys: Keys) -> Found:
         """Where these requests were answered; with two inputs under one id, the later one."""
-        query, entries = self._match(keys)
+        asked = Asked(keys)
+        query, entries = self._match(asked.keys)
         answers = (entries["state"] & ANSWERED).astype(np.bool_) & (entries["rows"] > 0)
         query, entries = query[answers], entries[answers]
         order = np.lexsort((entries["state"], entries["arrived_at"]))
         query, entries = query[order], entries[order]
-        total = len(keys)
+        total = len(asked.keys)
         found = Found(np.zeros(total, np.bool_), np.zeros(total, np.int32), np.zeros(total, np.int32))
         # Of several assignments to one place the last stands: the answer that arrived last.
         found.is_found[query], found.day[query], found.rows[query] = True, entries["day"], entries["rows"]
-        return found
+        return Found(found.is_found[asked.place], found.day[asked.place], found.rows[asked.place])
 
     def attempts(self, request_ids: Iterable[str]) -> dict[str, list[Attempt]]:
         """The known attempts at these requests; of more than a thousand at one, the newest."""
         every = list(dict.fromkeys(request_ids))
-        query, entries = self._match(id_keys(every))
+        asked = Asked(id_keys(every))
+        query, entries = self._match(asked.keys)
+        query = asked.order[query]
         order = np.argsort(entries["arrived_at"], kind="stable")[::-1]
         found: dict[str, list[Attempt]] = {}
         for at, entry in zip(query[order].tolist(), entries[order].tolist(), strict=True):
             known = found.setdefault(every[at], [])
             if len(known) < ATTEMPTS:
-                known.append(_attempt(every[at], entry))
+                known.append(attempt_of(every[at], entry))
         return found
 
     def places(self, request_ids: Iterable[str]) -> dict[str, Place]:
@@ -293,9 +278,8 @@ class IdIndex:
         return self._owed
 
     def _match(self, keys: Keys) -> Matches:
-        order = np.argsort(keys[:, 0])
-        ordered = keys[order]
-        found = [run.match(ordered) for run in reversed(self._runs)]
+        """The newest state of every attempt at these; `keys` in ascending order of their high half."""
+        found = [run.match(keys) for run in reversed(self._runs)]
         query = np.concatenate([some.query for some in found] or [np.empty(0, np.intp)])
         entries = np.concatenate([some.entries for some in found] or [np.empty(0, ENTRY)])
         if not query.size:
@@ -305,7 +289,7 @@ class IdIndex:
         first = np.lexsort((number, query))
         query, entries, number = query[first], entries[first], number[first]
         again = np.insert((query[1:] == query[:-1]) & (number[1:] == number[:-1]), 0, False)
-        return Matches(order[query[~again]], entries[~again])
+        return Matches(query[~again], entries[~again])
 
     def _add(self, high: NDArray[np.uint64], entries: Entries, turn: int) -> None:
         if len(high):
@@ -364,31 +348,6 @@ class IdIndex:
                 where=str(self._path),
                 fix="make room or mend the folder; nothing is lost, the recorder tries again",
             ) from error
-
-
-def state_of(attempt: Any, answered: Any, conflict: Any) -> Any:
-    """Number and flags of attempts in one integer, of one attempt or of arrays."""
-    return attempt * 4 + answered * ANSWERED + conflict * CONFLICT
-
-
-def entries_of(attempts: Sequence[Attempt]) -> tuple[NDArray[np.uint64], Entries]:
-    """Attempts as the columns of a run."""
-    keys = id_keys([attempt.request_id for attempt in attempts])
-    entries = np.array(
-        [
-            (0, a.input_hash, a.arrived_at, day_number(a.day), a.rows, 0, state_of(a.attempt, a.answered, a.conflict))
-            for a in attempts
-        ],
-        dtype=ENTRY,
-    )
-    entries["low"] = keys[:, 1]
-    return keys[:, 0], entries
-
-
-def _attempt(request_id: str, entry: tuple[int, ...]) -> Attempt:
-    _, hashed, arrived_at, day, rows, _, state = entry
-    flags = bool(state & ANSWERED), bool(state & CONFLICT)
-    return Attempt(request_id, state >> 2, day_text(day), hashed, arrived_at, rows, *flags)
 
 
 def _mergeable(runs: Sequence[Run]) -> list[Run]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from gyroscope.predictions.attempts import Attempt, judge
 from gyroscope.predictions.columns import Verdicts
 from gyroscope.predictions.decoded import Decoded
-from gyroscope.predictions.ids import state_of
+from gyroscope.predictions.id_entries import state_of
 from gyroscope.predictions.keys import Keys
 from gyroscope.predictions.runs import ENTRY, Entries
 from gyroscope.predictions.wal import INGESTED

@@ -39,6 +39,8 @@ MAGIC = b"\xa9GYRUN1\n"
 STEP = 256 * 1024
 # Slots of the filter per entry: one look at eight bits sends seven of eight absent keys away without a search.
 SLOTS = 8
+# Of an id that a client uses for everything, only so many attempts, the newest of each run, are ever looked at.
+ATTEMPTS = 1_000
 
 Entries = NDArray[np.void]
 High = NDArray[np.uint64]
@@ -100,14 +102,15 @@ class Run:
         return cls(path, count, first, last)
 
     def match(self, keys: Keys) -> Matches:
-        """Every entry of these keys, which are in ascending order of their high half."""
+        """The entries of these keys, which are in ascending order of their high half."""
         slot = (keys[:, 0] >> self._shift).astype(np.intp)
         asked = np.flatnonzero(self._filter[slot >> 3] >> (slot & 7).astype(np.uint8) & 1)
         if not asked.size:
             return Matches(asked, self.entries[:0])
         high = keys[asked, 0]
-        begins = np.searchsorted(self.high, high, side="left")
-        counts = np.searchsorted(self.high, high, side="right") - begins
+        ends = np.searchsorted(self.high, high, side="right")
+        counts = np.minimum(ends - np.searchsorted(self.high, high, side="left"), ATTEMPTS)
+        begins = ends - counts
         query = np.repeat(asked, counts)
         within = np.arange(query.size) - np.repeat(np.cumsum(counts) - counts, counts)
         entries = self.entries[np.repeat(begins, counts) + within]
