@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from gyroscope.clock import EventTime
 from gyroscope.predictions import label_index
 from gyroscope.predictions.label_columns import Checked
-from gyroscope.predictions.label_groups import JOINED, PENDING, QUARANTINED, SUPERSEDED, Kept, restated_days
+from gyroscope.predictions.label_groups import JOINED, PENDING, QUARANTINED, SUPERSEDED, Kept, Target, restated_days
 from gyroscope.records import LabelState
 
 SCHEMA = f"""
@@ -124,11 +124,26 @@ def insert_lonely(db: sqlite3.Connection, model: int, labels: Lonely, now: Event
     )
 
 
+def read_rows(db: sqlite3.Connection, arrivals: Iterable[int]) -> list[tuple[Any, ...]]:
+    """Labels by their arrival, as rows of FIELDS."""
+    wanted = json.dumps(list(arrivals))
+    query = f"SELECT {FIELDS} FROM kept WHERE {IN_LIST} ORDER BY arrival"  # noqa: S608  # fixed names
+    return db.execute(query, (wanted,)).fetchall()
+
+
+def identity_of(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Equal for the same statement, however its value was spelled and wherever it has been joined since."""
+    return row[1:6] if row[10] is None else (row[10:12], *row[2:6])
+
+
+def target_of(row: tuple[Any, ...]) -> Target:
+    """The request and row that a label belongs to."""
+    return row[1], row[2]
+
+
 def read_kept(db: sqlite3.Connection, arrivals: Iterable[int]) -> list[Kept]:
     """Labels by their arrival."""
-    wanted = json.dumps(list(arrivals))
-    rows = db.execute(f"SELECT {FIELDS} FROM kept WHERE {IN_LIST} ORDER BY arrival", (wanted,))  # noqa: S608  # fixed
-    return [kept_of(row) for row in rows]
+    return list(map(kept_of, read_rows(db, arrivals)))
 
 
 def kept_of(row: Sequence[Any]) -> Kept:

@@ -43,11 +43,6 @@ class Kept(Statement):
     def target(self) -> Target:
         return self.request_id, self.row
 
-    def identity(self) -> tuple[object, ...]:
-        """Equal for the same statement, however its value was spelled."""
-        name = self.request_id if self.entity_key is None else (self.entity_key, self.said_at)
-        return name, self.row, self.value, self.version, self.labeled_at
-
 
 def waiting_id(entity_key: str, said_at: int | None) -> str:
     """What stands for the request of a label of an entity before it is known: no request can have this id."""

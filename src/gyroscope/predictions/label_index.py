@@ -28,6 +28,7 @@ ROW_BITS = np.uint64(0xFFFF)
 
 Hashes = NDArray[np.uint64]
 Arrivals = NDArray[np.int64]
+NOTHING: Arrivals = np.empty(0, dtype=np.int64)
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -39,12 +40,13 @@ class Run(msgspec.Struct, frozen=True):
 
     def between(self, lowest: Hashes, highest: Hashes) -> tuple[NDArray[np.intp], Arrivals]:
         """Which of these ranges have something here (each as often as it has), and the arrivals that are there."""
-        first = np.searchsorted(self.hashes, lowest, "left")
-        inside = first < len(self.hashes)
-        inside[inside] = self.hashes[first[inside]] <= highest[inside]
-        some = np.flatnonzero(inside)
+        first = self.hashes.searchsorted(lowest)
+        nearest = self.hashes.take(first, mode="clip")
+        some = ((nearest >= lowest) & (nearest <= highest)).nonzero()[0]
+        if not len(some):  # nearly always: most labels are the first of their row
+            return some, NOTHING
         first = first[some]
-        counts = np.searchsorted(self.hashes, highest[some], "right") - first
+        counts = self.hashes.searchsorted(highest[some], "right") - first
         places = np.arange(counts.sum()) + np.repeat(first - np.cumsum(counts) + counts, counts)
         return np.repeat(some, counts), self.offsets[places].astype(np.int64) + self.base
 
@@ -85,7 +87,7 @@ class LabelIndex:
             places, arrivals = run.between(lowest, highest)
             known[places] = True
             found.append(arrivals)
-        return known, np.concatenate(found) if found else np.empty(0, dtype=np.int64)
+        return known, np.concatenate(found) if found else NOTHING
 
     def _of_model(self, db: sqlite3.Connection, model: int) -> list[Run]:
         """Runs by their number; what another process has merged away is dropped here."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,27 +135,27 @@ class Intake:
         others: NDArray[np.int64],
     ) -> list[Kept]:
         """Put labels among those of their rows; the new ones that are no duplicates."""
-        known = file.read_kept(self._db, others.tolist())
-        identities = {kept.identity() for kept in known}
-        groups: dict[Target, list[Kept]] = {}
-        for kept in known:
-            groups.setdefault(kept.target, []).append(kept)
+        known = file.read_rows(self._db, others.tolist())
+        said = set(map(file.identity_of, known))
         new: list[Kept] = []
         days: dict[Target, int | None] = {}
-        for place in together.tolist():
+        for place, identity in zip(together.tolist(), _identities(labels.some(together)), strict=True):
+            if identity in said:
+                continue
+            said.add(identity)
             kept = _new(labels, place, ids[place], first + place, self._now)
-            identity = kept.identity()
-            if identity not in identities:
-                identities.add(identity)
-                groups.setdefault(kept.target, []).append(kept)
-                new.append(kept)
-                is_joined = found.is_found[place] and kept.row < found.rows[place]
-                days[kept.target] = int(found.day[place]) if is_joined else None
-        touched: list[Kept] = []
-        for target, day in days.items():
-            arrange(groups[target], day, self._now)
-            touched += groups[target]
-        file.write_kept(self._db, self._model, touched)
+            new.append(kept)
+            is_joined = found.is_found[place] and kept.row < found.rows[place]
+            days[kept.target] = int(found.day[place]) if is_joined else None
+        groups: dict[Target, list[Kept]] = {target: [] for target in days}
+        for row in known:
+            if file.target_of(row) in groups:
+                groups[file.target_of(row)].append(file.kept_of(row))
+        for kept in new:
+            groups[kept.target].append(kept)
+        for target, group in groups.items():
+            arrange(group, days[target], self._now)
+        file.write_kept(self._db, self._model, [kept for group in groups.values() for kept in group])
         file.seek(self._db, self._model, [kept.arrival for kept in new if kept.entity_key is not None])
         return new
 
@@ -195,6 +196,24 @@ def _targets(labels: Checked) -> tuple[list[str], NDArray[np.bool_]]:
         for request_id, entity, time in zip(labels.request_ids, labels.entity_keys, times, strict=True)
     ]
     return ids, np.array([bool(entity) for entity in labels.entity_keys], dtype=bool)
+
+
+def _identities(labels: Checked) -> Iterator[tuple[Any, ...]]:
+    """For each label what `label_file.identity_of` says of one that is kept."""
+    nothing = [None] * len(labels)
+    plain = zip(
+        labels.request_ids,
+        labels.rows.tolist(),
+        labels.values,
+        labels.versions or nothing,
+        labels.labeled_at or nothing,
+        strict=True,
+    )
+    if labels.entity_keys is None:
+        yield from plain
+        return
+    for identity, entity, said_at in zip(plain, labels.entity_keys, labels.event_times or nothing, strict=True):
+        yield ((entity, said_at), *identity[1:]) if entity else identity
 
 
 def _new(labels: Checked, place: int, request_id: str, arrival: int, now: EventTime) -> Kept:
