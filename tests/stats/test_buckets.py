@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gyroscope.stats.buckets import RELATIVE_ERROR, bucket_keys, bucket_middle, bucket_quantile
+from gyroscope.stats.buckets import (
+    RELATIVE_ERROR,
+    bucket_keys,
+    bucket_keys_of_ordered,
+    bucket_middle,
+    bucket_quantile,
+)
 from gyroscope.stats.sparse import SparseCounts
 
 NORMAL = st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False)
@@ -38,3 +44,13 @@ def test_quantiles_are_those_of_numpy_within_one_percent(q: float) -> None:
     values = np.random.default_rng(3).lognormal(2, 3, 5_001) * np.random.default_rng(4).choice([-1, 1], 5_001)
     exact = np.quantile(values, q, method="inverted_cdf")
     assert bucket_quantile(SparseCounts.of(bucket_keys(values)), q) == pytest.approx(exact, rel=0.01)
+
+
+def test_ordered_values_fall_into_the_same_buckets():
+    rng = np.random.default_rng(0)
+    values = np.sort(
+        np.concatenate((rng.normal(size=500), np.exp(rng.normal(size=500) * 50), [0.0, -0.0, -5e-324, 5e-324]))
+    )
+    assert np.array_equal(bucket_keys_of_ordered(values), bucket_keys(values))
+    for some in (values[:0], -np.abs(values)[::-1][:10], np.sort(-np.abs(values)), np.abs(values[-5:])):
+        assert np.array_equal(bucket_keys_of_ordered(np.sort(some)), bucket_keys(np.sort(some)))

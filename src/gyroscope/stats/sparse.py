@@ -61,11 +61,11 @@ class SparseCounts(msgspec.Struct, frozen=True, eq=False):
             return self
         if not self.keys.size:
             return other
-        keys, place = np.unique(np.concatenate((self.keys, other.keys)), return_inverse=True)
-        counts = np.zeros(keys.size, np.int64)
-        counts[place[: self.keys.size]] = self.counts
-        counts[place[self.keys.size :]] += other.counts
-        return SparseCounts(keys, counts)
+        keys = np.concatenate((self.keys, other.keys))
+        order = np.argsort(keys, kind="stable")  # two runs that ascend: this merges them
+        keys, counts = keys[order], np.concatenate((self.counts, other.counts))[order]
+        starts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
+        return SparseCounts(keys[starts], np.add.reduceat(counts, starts))
 
     def scaled(self, weight: int) -> SparseCounts:
         """Every key as if it had occurred `weight` times as often; `weight` is at least 1."""

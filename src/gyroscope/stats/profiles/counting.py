@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from gyroscope.stats.arrays import Floats
-from gyroscope.stats.buckets import bucket_keys
+from gyroscope.stats.buckets import bucket_keys_of_ordered
 from gyroscope.stats.profiles.column import ColumnCounts, center_of
 from gyroscope.stats.profiles.inputs import Column, as_floats, tally_strings
 from gyroscope.stats.profiles.layout import CategoryBins, NumericBins
@@ -82,7 +82,7 @@ def _count(values: Floats, bins: NumericBins) -> ColumnCounts:
         counts=np.diff(places[:-1]),
         missing=ordered.size - present,
         nan_or_inf=first + present - last,
-        buckets=SparseCounts.of_sorted(bucket_keys(finite)) if finite.size else SparseCounts.empty(),
+        buckets=SparseCounts.of_sorted(bucket_keys_of_ordered(finite)) if finite.size else SparseCounts.empty(),
         # + 0.0 makes -0.0 into 0.0, whose bytes would else depend on the order of merging.
         least=float(finite[0]) + 0.0 if finite.size else np.inf,
         greatest=float(finite[-1]) + 0.0 if finite.size else -np.inf,
@@ -94,5 +94,6 @@ def _count(values: Floats, bins: NumericBins) -> ColumnCounts:
 def _squared_distances(values: Floats, center: float) -> Floats:
     with np.errstate(over="ignore"):
         distances = values - center
+        distances *= distances
         # Beyond 1e154 a square overflows: it is cut to the greatest float, and `sd` refuses such columns.
-        return np.minimum(distances * distances, _GREATEST)
+        return np.minimum(distances, _GREATEST, out=distances)
