@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 
 from gyroscope.clock import EventTime, event_time_of, parse_event_time
 from gyroscope.predictions.cells import Faults, numbers, texts
+from gyroscope.predictions.privacy import has_private
 from gyroscope.predictions.wal import EARLIEST_US, LATEST_US, VARIANTS, LogEntry
 from gyroscope.records import Feature, Signature
 
 Values = Sequence[Any] | NDArray[Any]
 
+WITHHELD = "the words are not kept, because they may quote a value that must not be"
 MAX_ID, MOST_ERROR, MOST_TEXT = 128, 4_096, 16_000
 # How far outside [0, 1] a probability may lie: the sum of float32 numbers is off by some 1e-7.
 SLACK = 1e-5
@@ -59,6 +61,7 @@ class Checker:
 
     def __init__(self, signature: Signature) -> None:
         self._signature = signature
+        self._has_private = has_private(signature)
         self._codes = {
             feature.name: {name: float(code) for code, name in enumerate(feature.categories)}
             for feature in signature.features
@@ -83,7 +86,7 @@ class Checker:
             unseen=unseen,
             outputs=self._outputs(given, failed, faults),
             entity_key=texts(given.entity_key, "entity_key", faults, longest=MAX_ID),
-            error=texts(given.error, "error", faults, longest=MOST_ERROR),
+            error=self._errors(given, faults),
             variant=_variants(given, faults),
         )
         return Checked([columns.entry(row, now) for row in np.flatnonzero(faults.none).tolist()], faults.listed())
@@ -123,6 +126,11 @@ class Checker:
         if known.keys() >= set(found) - {None}:
             return codes, []
         return codes, [(row, text) for row, text in enumerate(found) if text is not None and text not in known]
+
+    def _errors(self, given: Given, faults: Faults) -> list[str]:
+        """The words of errors, unless they may quote a value that must not be kept."""
+        found = texts(given.error, "error", faults, longest=MOST_ERROR)
+        return [WITHHELD if text else "" for text in found] if self._has_private else found
 
     def _outputs(self, given: Given, failed: NDArray[np.bool_], faults: Faults) -> NDArray[np.float64]:
         width = self._signature.width
