@@ -26,6 +26,7 @@ from gyroscope.clock import EventTime, wall_now
 from gyroscope.demo.flights import CATEGORICAL, ZONE, Flights, load_flights
 from gyroscope.demo.flights import FEATURES as FLIGHT_FEATURES
 from gyroscope.models.store import Candidate, ModelStore
+from gyroscope.monitoring.loop import Monitor
 from gyroscope.predictions.labels import Labels
 from gyroscope.predictions.log import PredictionLog, segment_folder
 from gyroscope.predictions.recorder import Recorder
@@ -186,8 +187,6 @@ def _record(place: _Place, n: int) -> None:
 
 
 def _fold(place: _Place, n: int) -> None:
-    from gyroscope.monitoring.loop import Monitor
-
     labels = Labels(place.home, lambda _: place.version().signature)
     tables = {}
 

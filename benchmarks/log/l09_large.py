@@ -29,7 +29,7 @@ from gyroscope.predictions.wal import LogEntry
 from gyroscope.records import Label
 
 DAYS, DAY_US = 30, 86_400_000_000
-QUERY = "SELECT count(*), avg(output_0), quantile_cont(x00, 0.5) FROM predictions"
+QUERY = "SELECT count(*), avg(output_0), quantile_cont(feature_x00, 0.5) FROM predictions"
 STARTS, QUERIES = 3, 5
 
 
