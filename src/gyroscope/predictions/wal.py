@@ -175,7 +175,7 @@ def pack(entry: LogEntry, layout: Layout, segment: int, sequence: int) -> tuple[
         raise ValueError(f"event time {event_time} is outside the years 1 to 9999")
     if weight < 1:
         raise ValueError("an entry weighs at least 1")
-    matrix, outputs = entry.matrix, entry.outputs
+    matrix, outputs, texts = entry.matrix, entry.outputs, 0
     if (
         layout.is_plain
         and matrix is not None
@@ -192,6 +192,7 @@ def pack(entry: LogEntry, layout: Layout, segment: int, sequence: int) -> tuple[
         body = matrix.tobytes() + outputs.tobytes() + request_id
     else:
         body, sizes, rows = _any_body(entry, layout)
+        texts = len(entry.unseen)
     length = HEADER_BYTES + len(body)
     if length & 7:
         body += _PADDING[-length & 7]
@@ -205,7 +206,7 @@ def pack(entry: LogEntry, layout: Layout, segment: int, sequence: int) -> tuple[
         entry.arrival_time,
         entry.latency_ns,
         rows,
-        len(entry.unseen),
+        texts,
         sequence,
         weight,
         entry.status,
