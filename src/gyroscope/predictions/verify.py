@@ -15,7 +15,8 @@ import msgspec
 from deltalake import DeltaTable
 
 from gyroscope.errors import StoreError
-from gyroscope.predictions.ids import OWED, IdIndex, day_text, ids_path
+from gyroscope.predictions.id_entries import day_text
+from gyroscope.predictions.ids import OWED, IdIndex, ids_path
 from gyroscope.predictions.keys import id_keys
 from gyroscope.predictions.owed import Owed
 from gyroscope.predictions.rewrite import LiveFile, live_files, open_table
