@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from tests.predictions.conftest import HOUR_US, MARCH_1_US
 
 from gyroscope.clock import DAY_US, EventTime
 from gyroscope.predictions.labels import Labels
 from gyroscope.records import Label
-from tests.predictions.conftest import HOUR_US, MARCH_1_US
 
 NOW = EventTime(1_700_000_000_000_000)
 NONE = {"joined": 0, "pending": 0, "quarantined": 0, "duplicate": 0, "superseded": 0, "refused": 0}

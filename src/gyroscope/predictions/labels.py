@@ -21,7 +21,7 @@ from gyroscope.clock import DAY_US, EventTime
 from gyroscope.database import Database, transaction
 from gyroscope.predictions import label_file as file
 from gyroscope.predictions.batches import KnownLabels
-from gyroscope.predictions.ids import day_number, day_text
+from gyroscope.predictions.id_entries import day_number, day_text
 from gyroscope.predictions.keys import Keys
 from gyroscope.predictions.label_columns import LabelColumns, check, columns_of
 from gyroscope.predictions.label_entities import (
@@ -39,6 +39,7 @@ from gyroscope.predictions.label_groups import JOINED, PENDING, QUARANTINED
 from gyroscope.predictions.label_history import counts_then, values_then
 from gyroscope.predictions.label_index import LabelIndex
 from gyroscope.predictions.label_intake import Intake, move_to_places
+from gyroscope.predictions.label_migration import migrate
 from gyroscope.predictions.label_places import Places
 from gyroscope.predictions.label_reading import as_sent
 from gyroscope.records import Label, LabelState, Signature
@@ -83,6 +84,7 @@ class Labels:
         self._writer, self._reader = self._database.connect(), self._database.connect()
         with self._database.errors_named():
             self._writer.executescript(ROOM)
+            migrate(self._writer)
 
     def add(self, model: str, labels: Sequence[Label], now: EventTime) -> LabelReport:
         """Take labels in, in the order of arrival; when this returns they are on disk.
