@@ -13,11 +13,12 @@ import typer
 
 from gyroscope.cli.options import JsonOption, SettingsOption, settings_path
 from gyroscope.cli.output import print_json, say, warn
-from gyroscope.cli.predictions.bar import bar
+from gyroscope.cli.progress import progress
 from gyroscope.clock import wall_now
 from gyroscope.errors import InputError
 
 SHOWN = 20
+WHOLE = 1_000
 KEPT_REFUSALS = 100_000
 
 
@@ -46,15 +47,14 @@ def add(
     counts: Counter[str] = Counter()
     refused: list[tuple[int, str]] = []
     logged = ""
-    with bar("adding", is_wanted=not as_json) as told, ingesting(house, meant) as ingest:
+    with progress("adding") as move, ingesting(house, meant) as ingest:
         for portion in portions:
             done = ingest.add(portion.given, wall_now())
             faults = portion.refused + [(portion.lines[row], reason) for row, reason in done.refused]
             counts.update(received=len(portion.lines) + len(portion.refused), written=done.written, refused=len(faults))
             refused += sorted(faults)[: KEPT_REFUSALS - len(refused)]
             logged = done.logged
-            if told:
-                told(portion.done)
+            move(round(portion.done * WHOLE), WHOLE, "")
     if as_json:
         lines = [{"line": line, "reason": reason} for line, reason in refused]
         print_json({**_three(counts), "logged": logged, "left_out": plan.unknown, "refused_lines": lines})

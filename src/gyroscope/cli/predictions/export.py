@@ -5,6 +5,7 @@ Rows go from file to file and never all through memory; the new file appears who
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,9 @@ import typer
 
 from gyroscope.cli.options import JsonOption, ModelArgument, SettingsOption, settings_path
 from gyroscope.cli.output import print_json, say
-from gyroscope.cli.predictions.bar import bar
+from gyroscope.cli.progress import Move, progress
+
+WHOLE = 1_000
 
 
 def export(
@@ -43,9 +46,14 @@ def export(
     query = f"SELECT {chosen} FROM ({attempts_sql(table, files, 'true' if attempts else ANSWER)})"  # noqa: S608
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        with bar("writing", is_wanted=not as_json) as progress:
-            rows = write(connection, query, output, is_replacing=force, progress=progress)
+        with progress("writing") as move:
+            tell = partial(_tell, move)
+            rows = write(connection, query, output, is_replacing=force, progress=tell)
     if as_json:
         print_json({"rows": rows, "file": output})
     else:
         say(f"{rows:,} rows in {output}")
+
+
+def _tell(move: Move, share: float) -> None:
+    move(round(share * WHOLE), WHOLE, "")
