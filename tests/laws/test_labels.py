@@ -18,6 +18,7 @@ from gyroscope.records import Label, Signature
 SIGNATURE = Signature("binary", ())
 KNOWN = [Attempt(f"r{n}", 1, f"2013-03-0{n + 1}", 7, n, 2) for n in range(2)]
 FAST = Path("/dev/shm")
+PIECES = st.lists(st.integers(1, 5), min_size=1, max_size=4)
 Joined = dict[tuple[str, str, int], float]
 
 labels_of_one_house = st.lists(
@@ -69,3 +70,19 @@ def test_any_order_and_grouping_gives_the_same(labels: list[Label], data: st.Dat
     assert sum(counts.values()) == len(labels)
     assert counts["joined"] == len(joined)
     assert counts["refused"] == sum(label.value == "bad" for label in labels)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    labels_of_one_house, st.lists(st.integers(1, 5), min_size=1, max_size=4), st.lists(st.integers(1, 5), min_size=1)
+)
+def test_sent_again_in_other_pieces_everything_is_a_duplicate(
+    labels: list[Label], sizes: list[int], others: list[int]
+) -> None:
+    counts, joined = outcome(labels, sizes, 0)
+    twice, again = outcome(labels + labels, others, 0)
+    assert again == joined
+    for state in ("joined", "pending", "quarantined", "superseded"):
+        assert twice[state] == counts[state]
+    assert twice["refused"] == 2 * counts["refused"]
+    assert sum(twice.values()) == 2 * len(labels)

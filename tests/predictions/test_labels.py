@@ -14,6 +14,7 @@ import pytest
 from gyroscope.clock import DAY_US, EventTime
 from gyroscope.errors import ModelError, StoreError
 from gyroscope.predictions.ids import ids_path
+from gyroscope.predictions.label_columns import LabelColumns
 from gyroscope.predictions.labels import Labels
 from gyroscope.records import Label, Signature
 
@@ -291,3 +292,59 @@ def test_a_killed_writer_leaves_whole_calls_only(predicted):  # type: ignore[no-
 def test_an_empty_day_has_empty_arrays(labels):  # type: ignore[no-untyped-def]
     request_ids, rows, found = labels.of_day("flights", "2013-03-01")
     assert (request_ids.shape, rows.dtype, found.dtype) == ((0,), np.int64, np.float64)
+
+
+def test_one_by_one_they_are_found_again_however_their_runs_were_merged(labels):  # type: ignore[no-untyped-def]
+    for number in range(150):
+        labels.add("flights", [label(number)], NOW)
+    assert labels.add("flights", [label(number) for number in range(150)], NOW).counts == NONE | {"duplicate": 150}
+    other = sqlite3.connect(labels._database.path)
+    assert other.execute("SELECT count(*) FROM runs").fetchone()[0] < 16
+    other.close()
+
+
+def test_rows_that_share_a_hash_are_told_apart(labels):  # type: ignore[no-untyped-def]
+    """From row 65,535 on all rows of a request lie in one place of the index."""
+    rows = [65_534, 65_535, 65_536, 2**31 - 1]
+    assert labels.add("flights", [label(1, row=row) for row in rows], NOW).counts == NONE | {"pending": 4}
+    again = [label(1, row=row) for row in rows] + [label(1, 0.0, row=rows[2])]
+    assert labels.add("flights", again, NOW).counts == NONE | {"duplicate": 4, "pending": 1}
+    assert labels.counts("flights") == NONE | {"duplicate": 4, "pending": 4, "superseded": 1}
+
+
+def test_many_labels_in_one_call_are_several_transactions_that_add_up(predicted, labels, monkeypatch):  # type: ignore[no-untyped-def]
+    monkeypatch.setattr("gyroscope.predictions.labels.A_TRANSACTION", 7)
+    batch = [label(number % 40, float(number < 40)) for number in range(100)]
+    report = labels.add("flights", [*batch, label(1, "bad")], NOW)
+    assert sum(report.counts.values()) == report.received == 101
+    assert report.refused[0][0] == 100
+    labels.settle("flights", NOW)
+    assert labels.counts("flights") == NONE | {
+        "joined": 39,
+        "pending": 1,
+        "superseded": 40,
+        "duplicate": 20,
+        "refused": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("signature", "value", "kept"),
+    [
+        (Signature("regression", ()), 2**53 + 1, float(2**53)),
+        (Signature("regression", ()), -0.0, 0.0),
+        (Signature("multiclass", (), classes=("9007199254740993", "9007199254740992")), 2**53 + 1, 0.0),
+        (Signature("multiclass", (), classes=("1", "2")), "2.0", 1.0),
+    ],
+)
+def test_what_a_number_becomes(predicted, signature, value, kept):  # type: ignore[no-untyped-def]
+    labels = Labels(predicted.home, lambda _: signature)
+    labels.add("flights", [label(1, value)], NOW)
+    assert values(labels) == {("r-000001", 0): kept}
+
+
+def test_columns_keep_the_numbers_of_their_sender(labels):  # type: ignore[no-untyped-def]
+    columns = LabelColumns(["a", "b", ""], [1.0, "maybe", 0.0], numbers=[11, 12, 13])
+    report = labels.add_columns("flights", columns, NOW)
+    assert [number for number, _ in report.refused] == [12, 13]
+    assert [row[0] for row in labels.refused("flights")] == [13, 12]
