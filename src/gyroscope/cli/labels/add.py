@@ -13,10 +13,11 @@ import typer
 
 from gyroscope.cli.options import JsonOption, SettingsOption, settings_path
 from gyroscope.cli.output import print_json, say, warn
-from gyroscope.cli.predictions.bar import bar
+from gyroscope.cli.progress import progress
 
 TRIES = 5
 SHOWN = 20
+WHOLE = 1_000
 KEPT_REFUSALS = 100_000
 
 
@@ -43,7 +44,7 @@ def add(
     client = Client(address(house), house.keys.api_key_path)
     counts: Counter[str] = Counter()
     refused: list[dict[str, Any]] = []
-    with bar("adding", is_wanted=not as_json) as told:
+    with progress("adding") as move:
         for portion in read_portions(file):
             body = {"model": model, "labels": portion.labels, "numbers": portion.lines}
             report = client.post("/v1/labels", body, tries=TRIES).body
@@ -51,8 +52,7 @@ def add(
             counts["refused"] += len(report["refused"])
             faults = [{"line": one["row"], "reason": one["reason"]} for one in report["refused"]]
             refused += faults[: KEPT_REFUSALS - len(refused)]
-            if told:
-                told(portion.done)
+            move(round(portion.done * WHOLE), WHOLE, "")
     if as_json:
         print_json({**counts, "refused": refused})
     else:
