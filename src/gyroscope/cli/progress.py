@@ -1,4 +1,7 @@
-"""A bar on stderr for what takes long, and nothing where stderr is no terminal."""
+"""A bar on stderr for what takes long, and nothing where stderr is no terminal.
+
+Commands that read or write many rows or files use it. It never writes to stdout.
+"""
 
 from __future__ import annotations
 
