@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from deltalake import DeltaTable
 
-from gyroscope.clock import SECOND_US, EventTime
+from gyroscope.clock import DAY_US, SECOND_US, EventTime, MachineTime, wall_now
 from gyroscope.monitoring import Monitor
 from gyroscope.predictions.dropped import Dropped, note_dropped
+from gyroscope.predictions.retention import Keeping
 from gyroscope.predictions.table import Table, table_path
+from gyroscope.predictions.upkeep import Upkeep
 
 MARCH_1, MARCH_2 = "2013-03-01T00:00:00-05:00", "2013-03-02T00:00:00-05:00"
 JANUARY = "2013-01-01T00:00:00-05:00"
@@ -209,3 +211,23 @@ def test_first_labels_that_are_not_like_the_rest_are_a_reading_until_the_rest_is
     assert house.points("labels_mature")[-1].value == 1.0
     for name in ("performance_low", "performance_high"):
         assert house.points(name, metric="accuracy")[-1].value == pytest.approx(right, abs=1e-12)
+
+
+def test_what_the_recorder_keeps_up_changes_no_number(house, make_rows):
+    """Its own merging, then its own deletion of days by age."""
+    first, second = make_rows(MARCH_1, 90), make_rows(MARCH_2, 60)
+    for part in range(3):
+        house.predict(first, places=range(30 * part, 30 * part + 30))
+        house.predict(second, places=range(20 * part, 20 * part + 20))
+    for rows in (first, second):
+        house.label(rows, range(50))
+    house.measure()
+    before, wall = everything(house), EventTime(wall_now() + DAY_US)
+    for limits, files in (({}, 2), ({"default_days": 30}, 0)):
+        upkeep = Upkeep(house.home, Keeping(**limits), lambda _: house.settings.timezone)
+        while upkeep.step("flights", MachineTime(0), wall):
+            pass
+        upkeep.close()
+        assert len(house.table("flights").files()) == files
+        assert house.measure().windows == 0
+        assert everything(house) == before
