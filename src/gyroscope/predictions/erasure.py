@@ -55,7 +55,8 @@ def erase(home: Path, runtime: Path, model: str, subject: Subject) -> Erased:
     path = table_path(home, model)
     delta = open_table(path)
     if delta is None:
-        return Erased(0, 0, erase_labels(home, model, [], _names(subject)), 0, (), 0, ())
+        labels = erase_labels(home, model, [], _names(subject))
+        return Erased(0, 0, labels, 0, (), 0, tuple(_left_in(home, runtime, subject.value)))
     condition, values = CONDITIONS[subject.by], [subject.value]
     with closing(Writer(path)) as writer:
         found = {file: ids for file in live_files(delta) if (ids := writer.ids(file, condition, values))}
