@@ -41,8 +41,9 @@ class Database:
     def connect(self) -> sqlite3.Connection:
         """A connection without implicit transactions, for one thread at a time, whichever. Raises `StoreError`."""
         with self.errors_named():
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _make_private(self.path)
+            if not self.path.exists():  # even asking for a folder that is there waits for a disk that is frozen
+                self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                _make_private(self.path)
             connection = sqlite3.connect(
                 self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
             )

@@ -87,13 +87,7 @@ def stop(run_dir: Path | str, timeout_s: float = 60.0) -> list[str]:
 
 def is_running(run_dir: Path | str) -> bool:
     """Whether a supervisor lives: the lock says so, whatever pids say."""
-    run = RunDir(Path(run_dir).resolve())
-    if not run.lock.exists():
-        return False
-    lock = run.take_lock()
-    if lock >= 0:
-        os.close(lock)
-    return lock < 0
+    return RunDir(Path(run_dir).resolve()).is_locked()
 
 
 def status(run_dir: Path | str) -> dict[str, Any]:

@@ -57,7 +57,7 @@ class RunDir:
         """A descriptor that holds the lock until it is closed or its process dies; -1 when somebody has it."""
         self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        # Several tries: `is_running` holds the lock for a moment while it looks.
+        # Several tries: `is_locked` shares the lock for a moment while it looks.
         for _ in range(5):
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -66,6 +66,20 @@ class RunDir:
                 sleep(0.005)
         os.close(descriptor)
         return -1
+
+    def is_locked(self) -> bool:
+        """Whether somebody holds the lock. Creates nothing: whoever looks must not wait for a disk that is frozen."""
+        try:
+            descriptor = os.open(self.lock, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
 
     def sign_lock(self, descriptor: int) -> None:
         """Write into the lock who holds it."""
