@@ -520,4 +520,5 @@ def test_a_killed_recorder_neither_loses_nor_doubles(house, entry, step):  # typ
     first.close()
     house.record()
     assert house.segments() == []
-    assert IdIndex(ids_path(house.home, "flights")).owed() == []
+    index = IdIndex(ids_path(house.home, "flights"))
+    assert (index.owed(), index.damage()) == ([], [])

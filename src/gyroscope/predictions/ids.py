@@ -22,7 +22,7 @@ from gyroscope.predictions.attempts import Attempt
 from gyroscope.predictions.id_entries import ANSWERED, Asked, attempt_of, day_number, day_text, entries_of
 from gyroscope.predictions.keys import Keys, id_keys
 from gyroscope.predictions.owed import Owed
-from gyroscope.predictions.runs import ATTEMPTS, ENTRY, Entries, Matches, Run, Torn, merged, newest
+from gyroscope.predictions.runs import ATTEMPTS, ENTRY, Entries, Matches, Merge, Run, RunWriter, Torn, newest
 from gyroscope.predictions.scan import Damage
 
 __all__ = ["MANIFEST", "OWED", "Found", "IdIndex", "Place", "day_number", "day_text", "ids_path"]
@@ -32,6 +32,8 @@ MANIFEST, OWED, SUFFIX = "manifest.json", "owed.db", ".run"
 # lie in about fifteen runs, each of which sends most absent keys away by its filter.
 TOGETHER = 8
 SMALLEST = 4_096
+# Entries that are merged for each new one: more than the one or two that each has to be merged in the long run.
+SHARE = 4
 TRIES = 20
 
 
@@ -86,6 +88,7 @@ class IdIndex:
         self._owed.adopt(path.with_name(f"{path.name}.db"))
         self._runs: list[Run] = []
         self._merged: set[str] = set()
+        self._merge: Merge | None = None
         try:
             self._load()
         except Torn:
@@ -119,6 +122,7 @@ class IdIndex:
         """Let go of files; arrays that were handed out stay."""
         self._runs = []
         if self._owed is not None:
+            self._give_up_merging()
             self._owed.close()
 
     @property
@@ -241,6 +245,7 @@ class IdIndex:
     def forget(self) -> None:
         """Empty the index before it is made again from the table; damage stays."""
         self._books.forget()
+        self._give_up_merging()
         self._runs = []
         with self._errors_named():
             self._save(_Manifest(uuid4().hex))
@@ -293,14 +298,29 @@ class IdIndex:
 
     def _add(self, high: NDArray[np.uint64], entries: Entries, turn: int) -> None:
         if len(high):
-            path = self._run_path(turn, turn)
-            self._runs.append(Run.write(path, turn, turn, iter([newest(high, entries)]), len(high)))
-        while len(tail := _mergeable(self._runs)) > 1:
-            for run in tail:
-                run.check()
-            first, last, room = tail[0].first, tail[-1].last, sum(run.count for run in tail)
-            self._merged |= {run.path.name for run in tail}
-            self._runs[-len(tail) :] = [Run.write(self._run_path(first, last), first, last, merged(tail), room)]
+            writer = RunWriter(self._run_path(turn, turn), turn, turn, len(high))
+            writer.add(*newest(high, entries))
+            self._runs.append(writer.finish())
+        self._merge_some(max(SMALLEST * TOGETHER, SHARE * len(high)))
+
+    def _merge_some(self, entries: int) -> None:
+        """Go on with the merge that is under way, or begin one: in steps, so that no batch waits for a large one."""
+        if self._merge is None:
+            tail = _mergeable(self._runs)
+            if not tail:
+                return
+            self._merge = Merge(tail, self._run_path(tail[0].first, tail[-1].last))
+        made = self._merge.advance(entries)
+        if made is not None:
+            at = self._runs.index(self._merge.runs[0])
+            self._merged |= {run.path.name for run in self._merge.runs}
+            self._runs[at : at + len(self._merge.runs)] = [made]
+            self._merge = None
+
+    def _give_up_merging(self) -> None:
+        if self._merge is not None:
+            self._merge.drop()
+        self._merge = None
 
     def _run_path(self, first: int, last: int) -> Path:
         return self._path / f"{self._manifest.epoch[:8]}-{first:09d}-{last:09d}{SUFFIX}"

@@ -9,9 +9,9 @@ from __future__ import annotations
 import mmap
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 import xxhash
@@ -37,8 +37,8 @@ HEAD = struct.Struct("<8sQQQQ24x")
 MAGIC = b"\xa9GYRUN1\n"
 # Entries of one step of a merge: 13 MB, however large the runs are.
 STEP = 256 * 1024
-# Slots of the filter per entry: one look at eight bits sends seven of eight absent keys away without a search.
-SLOTS = 8
+# Slots of the filter per entry: one look at one bit sends nineteen of twenty absent keys away without a search.
+SLOTS = 16
 # Of an id that a client uses for everything, only so many attempts, the newest of each run, are ever looked at.
 ATTEMPTS = 1_000
 
@@ -76,31 +76,6 @@ class Run:
         self._shift = np.uint64(64 - _bits(room))
         self.entries: Entries = np.frombuffer(self._map, ENTRY, count, at[2])
 
-    @classmethod
-    def write(cls, path: Path, first: int, last: int, parts: Iterator[tuple[High, Entries]], room: int) -> Self:
-        """A new run from parts in ascending order of keys, at most `room` entries; on disk when this returns."""
-        at = _places(room)
-        filtered = np.zeros(at[2] - at[1], dtype=np.uint8)
-        shift = np.uint64(64 - _bits(room))
-        sums = (xxhash.xxh3_64(), xxhash.xxh3_64())
-        count = 0
-        with path.open("wb") as file:
-            for high, entries in parts:
-                _mark(filtered, (high >> shift).astype(np.intp))
-                for place, size, values, total in (
-                    (at[0], 8, high, sums[0]),
-                    (at[2], ENTRY.itemsize, entries, sums[1]),
-                ):
-                    data = np.ascontiguousarray(values).view(np.uint8).data
-                    total.update(data)
-                    os.pwrite(file.fileno(), data, place + count * size)
-                count += len(high)
-            os.pwrite(file.fileno(), filtered.data, at[1])
-            os.ftruncate(file.fileno(), at[2] + room * ENTRY.itemsize)
-            os.pwrite(file.fileno(), HEAD.pack(MAGIC, count, room, *(total.intdigest() for total in sums)), 0)
-            os.fsync(file.fileno())
-        return cls(path, count, first, last)
-
     def match(self, keys: Keys) -> Matches:
         """The entries of these keys, which are in ascending order of their high half."""
         slot = (keys[:, 0] >> self._shift).astype(np.intp)
@@ -108,8 +83,11 @@ class Run:
         if not asked.size:
             return Matches(asked, self.entries[:0])
         high = keys[asked, 0]
+        begins = np.searchsorted(self.high, high, side="left")
+        there = self.high[np.minimum(begins, self.count - 1)] == high
+        asked, high, begins = asked[there], high[there], begins[there]
         ends = np.searchsorted(self.high, high, side="right")
-        counts = np.minimum(ends - np.searchsorted(self.high, high, side="left"), ATTEMPTS)
+        counts = np.minimum(ends - begins, ATTEMPTS)
         begins = ends - counts
         query = np.repeat(asked, counts)
         within = np.arange(query.size) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -117,33 +95,98 @@ class Run:
         same = entries["low"] == keys[query, 1]
         return Matches(query[same], entries[same])
 
-    def check(self) -> None:
-        """Raise `Torn` when a byte is not what was written."""
-        for values, wanted in zip((self.high, self.entries), self._sums, strict=True):
-            total = xxhash.xxh3_64()
-            for begin in range(0, self.count, STEP):
-                total.update(values[begin : begin + STEP].view(np.uint8).data)
-                self.release()
-            if total.intdigest() != wanted:
-                raise Torn(f"{self.path.name} has changed since it was written")
+    @property
+    def sums(self) -> tuple[int, int]:
+        """What the bytes of the keys and of the entries add up to, as it was written."""
+        return self._sums[0], self._sums[1]
 
     def release(self) -> None:
         """Give back the memory of what was read; the next look reads it again."""
         self._map.madvise(mmap.MADV_DONTNEED)
 
 
-def merged(runs: Sequence[Run]) -> Iterator[tuple[High, Entries]]:
-    """The entries of adjacent runs, oldest first, in ascending order of keys; of one attempt the newest state."""
-    total = sum(run.count for run in runs)
-    edges = [index * 2**64 // (total // STEP + 1) for index in range(1, total // STEP + 1)]
-    cuts = [[0, *np.searchsorted(run.high, np.array(edges, dtype=np.uint64)).tolist(), run.count] for run in runs]
-    for step in range(len(edges) + 1):
-        spans = [(run, cut[step], cut[step + 1]) for run, cut in zip(runs, cuts, strict=True)]
-        high = np.concatenate([run.high[begin:end] for run, begin, end in spans])
-        entries = np.concatenate([run.entries[begin:end] for run, begin, end in spans])
-        for run in runs:
+class RunWriter:
+    """A new run from parts in ascending order of keys, at most `room` entries."""
+
+    def __init__(self, path: Path, first: int, last: int, room: int) -> None:
+        self._path, self._first, self._last, self._room = path, first, last, room
+        self._at = _places(room)
+        self._filter = np.zeros(self._at[2] - self._at[1], dtype=np.uint8)
+        self._sums = (xxhash.xxh3_64(), xxhash.xxh3_64())
+        self._count = 0
+        self._file = path.open("wb")
+
+    def add(self, high: High, entries: Entries) -> None:
+        """The next part."""
+        _mark(self._filter, (high >> np.uint64(64 - _bits(self._room))).astype(np.intp))
+        for place, values, total in zip((self._at[0], self._at[2]), (high, entries), self._sums, strict=True):
+            data = np.ascontiguousarray(values).view(np.uint8).data
+            total.update(data)
+            os.pwrite(self._file.fileno(), data, place + self._count * values.itemsize)
+        self._count += len(high)
+
+    def finish(self) -> Run:
+        """The run, on disk when this returns."""
+        fd = self._file.fileno()
+        os.pwrite(fd, self._filter.data, self._at[1])
+        os.ftruncate(fd, self._at[2] + self._room * ENTRY.itemsize)
+        os.pwrite(fd, HEAD.pack(MAGIC, self._count, self._room, *(total.intdigest() for total in self._sums)), 0)
+        os.fsync(fd)
+        self._file.close()
+        return Run(self._path, self._count, self._first, self._last)
+
+    def drop(self) -> None:
+        """Leave it unfinished."""
+        self._file.close()
+        self._path.unlink(missing_ok=True)
+
+
+class Merge:
+    """Adjacent runs, oldest first, on their way to being one; of one attempt the newest state stays."""
+
+    def __init__(self, runs: Sequence[Run], path: Path) -> None:
+        self.runs = list(runs)
+        room = sum(run.count for run in runs)
+        self._writer = RunWriter(path, runs[0].first, runs[-1].last, room)
+        edges = np.array([index * 2**64 // (room // STEP + 1) for index in range(1, room // STEP + 1)], dtype=np.uint64)
+        self._cuts = [[0, *np.searchsorted(run.high, edges).tolist(), run.count] for run in runs]
+        self._sums = [(xxhash.xxh3_64(), xxhash.xxh3_64()) for _ in runs]
+        self._steps = len(edges) + 1
+        self._step = 0
+
+    def advance(self, entries: int) -> Run | None:
+        """Merge about so many entries more; the run when that were all. Raises `Torn`."""
+        steps = -(-entries // STEP)
+        for _ in range(steps):
+            if self._step == self._steps:
+                break
+            self._merge_step()
+        return self._finish() if self._step == self._steps else None
+
+    def drop(self) -> None:
+        """Give up; the runs are as they were."""
+        self._writer.drop()
+
+    def _merge_step(self) -> None:
+        high_parts: list[High] = []
+        entry_parts: list[Entries] = []
+        for run, cut, sums in zip(self.runs, self._cuts, self._sums, strict=True):
+            span = slice(cut[self._step], cut[self._step + 1])
+            high_parts.append(run.high[span])
+            entry_parts.append(run.entries[span])
+            sums[0].update(high_parts[-1].view(np.uint8).data)
+            sums[1].update(entry_parts[-1].view(np.uint8).data)
+        high, entries = np.concatenate(high_parts), np.concatenate(entry_parts)
+        for run in self.runs:
             run.release()
-        yield newest(high, entries)
+        self._writer.add(*newest(high, entries))
+        self._step += 1
+
+    def _finish(self) -> Run:
+        for run, sums in zip(self.runs, self._sums, strict=True):
+            if tuple(total.intdigest() for total in sums) != run.sums:
+                raise Torn(f"{run.path.name} has changed since it was written")
+        return self._writer.finish()
 
 
 def newest(high: High, entries: Entries) -> tuple[High, Entries]:

@@ -161,7 +161,9 @@ class _Reader:
         while True:
             self._records()
             if self._is_seal(self.at):
-                self._sealed()
+                # Left alone until the writer has let go: behind a seal that was passed, nothing would tell of it.
+                if self._is_final:
+                    self._sealed()
                 break
             if self._is_empty_from_here():
                 self._check_size()

@@ -121,6 +121,10 @@ class Segments:
     def _scan(self, fd: int, path: Path, start: int, limits: tuple[int, int, bool]) -> Scan:
         """Scan as much as there is room for, but at least one record, however long."""
         size, room, is_sealed = limits
+        if is_sealed and 0 < size <= start:
+            # All of it is in the table, and a kill came before it was deleted: only what it says of its end counts.
+            seen = scan(_read_bytes(fd, 0, size), segment=_number(path), sealed=True)
+            return msgspec.structs.replace(seen, headers=seen.headers[:0], offsets=seen.offsets[:0])
         sequence = self._sequence(fd, path, start)
         while True:
             data = _read_bytes(fd, start, min(size, start + room))
