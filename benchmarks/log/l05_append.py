@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.rows import Row, at_most
 from benchmarks.target import Options
 from gyroscope.clock import EventTime
-from gyroscope.predictions.log import PredictionLog, segment_folder
+from gyroscope.predictions.log import LogPolicy, PredictionLog, segment_folder
 from gyroscope.predictions.wal import LogEntry
 from gyroscope.records import Feature, Signature, Version
 
@@ -42,7 +42,7 @@ def append_us(n: int, rng: np.random.Generator) -> float:
     answers = [rng.normal(size=(1, 1)) for _ in range(1_000)]
     ids = [f"{number:032x}" for number in range(n)]
     with tempfile.TemporaryDirectory(dir=_memory()) as folder:
-        log = PredictionLog(segment_folder(Path(folder), "probe"), "probe-0", VERSION, cap_bytes=1 << 40)
+        log = PredictionLog(segment_folder(Path(folder), "probe"), "probe-0", VERSION, LogPolicy(cap_bytes=1 << 40))
         _append(log, ids[:1_000], rows, answers)
         gc.collect()
         gc.freeze()  # as a replica does once its model is loaded

@@ -28,7 +28,7 @@ from gyroscope.demo.flights import FEATURES as FLIGHT_FEATURES
 from gyroscope.models.store import Candidate, ModelStore
 from gyroscope.monitoring.loop import Monitor
 from gyroscope.predictions.labels import Labels
-from gyroscope.predictions.log import PredictionLog, segment_folder
+from gyroscope.predictions.log import LogPolicy, PredictionLog, segment_folder
 from gyroscope.predictions.recorder import Recorder
 from gyroscope.predictions.table import Table, table_path
 from gyroscope.predictions.wal import LogEntry
@@ -79,7 +79,9 @@ def flights_bytes(folder: Path, most: int) -> tuple[int, int]:
     signature = _flights_signature(flights)
     version = Version("flights", "0a1b2c3d4e5f", "python", "model.py", "0", signature, EventTime(0))
     runtime = Path(tempfile.mkdtemp(dir=_memory()))
-    log = PredictionLog(segment_folder(runtime, "flights"), "flights-0a1b2c3d4e5f-0", version, cap_bytes=1 << 40)
+    log = PredictionLog(
+        segment_folder(runtime, "flights"), "flights-0a1b2c3d4e5f-0", version, LogPolicy(cap_bytes=1 << 40)
+    )
     json = sum(_sent_bytes(log, entry, row) for entry, row in _flight_entries(flights, signature, n))
     log.close()
     recorder = Recorder(folder / "home", runtime, lambda *_: version, lambda _: ZONE)
@@ -166,7 +168,7 @@ def _fill(place: _Place, n: int, seed: int) -> None:
     version = place.version()
     rng = np.random.default_rng(seed)
     log = PredictionLog(
-        segment_folder(place.runtime, MODEL), f"{MODEL}-{version.version}-0", version, cap_bytes=1 << 40
+        segment_folder(place.runtime, MODEL), f"{MODEL}-{version.version}-0", version, LogPolicy(cap_bytes=1 << 40)
     )
     matrix = rng.normal(size=(n, FEATURES)).round(4)
     outputs = rng.normal(size=(n, 1))

@@ -23,7 +23,7 @@ from benchmarks.load import body
 from benchmarks.rows import Row, at_most
 from benchmarks.target import Options
 from gyroscope.clock import EventTime, iso, wall_now
-from gyroscope.predictions.log import PredictionLog, segment_folder
+from gyroscope.predictions.log import LogPolicy, PredictionLog, segment_folder
 from gyroscope.predictions.recorder import Recorder
 from gyroscope.predictions.wal import LogEntry
 from gyroscope.records import Label
@@ -136,7 +136,9 @@ def _in_own_process(step: str, folder: Path, *numbers: int) -> None:
 def _record(house: Running, first: int, last: int, n: int, start: int, seed: int) -> None:
     rng = np.random.default_rng((seed, first))
     replica = f"{MODEL}-{house.version.version}-9"
-    log = PredictionLog(segment_folder(house.house.runtime, MODEL), replica, house.version, cap_bytes=1 << 40)
+    log = PredictionLog(
+        segment_folder(house.house.runtime, MODEL), replica, house.version, LogPolicy(cap_bytes=1 << 40)
+    )
     matrix = np.empty((last - first, 2 + len(NUMBERS)))
     matrix[:, 0] = np.arange(first, last)
     matrix[:, 1] = np.arange(first, last) % 3

@@ -15,7 +15,7 @@ from gyroscope.clock import EventTime, wall_now
 from gyroscope.models.store import Candidate, ModelStore
 from gyroscope.monitoring.loop import Monitor
 from gyroscope.predictions.labels import Labels
-from gyroscope.predictions.log import PredictionLog, segment_folder
+from gyroscope.predictions.log import LogPolicy, PredictionLog, segment_folder
 from gyroscope.predictions.recorder import Recorder
 from gyroscope.predictions.table import Table, table_path
 from gyroscope.predictions.wal import LogEntry
@@ -66,7 +66,9 @@ class LabelHome:
         with tempfile.TemporaryDirectory(dir=shm if shm.is_dir() else None) as runtime:
             for name, version in versions.items():
                 replica = f"{MODEL}-{version.version}-0"
-                log = PredictionLog(segment_folder(Path(runtime), MODEL), replica, version, cap_bytes=1 << 40)
+                log = PredictionLog(
+                    segment_folder(Path(runtime), MODEL), replica, version, LogPolicy(cap_bytes=1 << 40)
+                )
                 for entry in _entries(known.filter(pl.col("version") == name)):
                     log.append(entry)
                 log.close()

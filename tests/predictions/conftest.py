@@ -15,7 +15,7 @@ import pytest
 
 from gyroscope.clock import EventTime
 from gyroscope.predictions.entries import entries_in
-from gyroscope.predictions.log import PredictionLog, segment_folder
+from gyroscope.predictions.log import LogPolicy, PredictionLog, segment_folder
 from gyroscope.predictions.recorder import Recorder
 from gyroscope.predictions.segments import read_pieces
 from gyroscope.predictions.table import Table, table_path
@@ -50,7 +50,7 @@ class House:
         self._logs: list[PredictionLog] = []
 
     def log(self, slot: int = 0, version: Version = VERSION, **options: object) -> PredictionLog:
-        made = PredictionLog(self.folder, f"flights-{version.version}-{slot}", version, **options)  # type: ignore[arg-type]
+        made = PredictionLog(self.folder, f"flights-{version.version}-{slot}", version, LogPolicy(**options))  # type: ignore[arg-type]
         self._logs.append(made)
         return made
 

@@ -238,9 +238,9 @@ WRITER = """
 import sys
 sys.path.insert(0, {tests!r})
 from pathlib import Path
-from gyroscope.predictions.log import PredictionLog
+from gyroscope.predictions.log import LogPolicy, PredictionLog
 from tests.predictions.conftest import VERSION, make_entry
-log = PredictionLog(Path({folder!r}), "flights-0a1b2c3d4e5f-0", VERSION, mode="full")
+log = PredictionLog(Path({folder!r}), "flights-0a1b2c3d4e5f-0", VERSION, LogPolicy(mode="full"))
 for number in range(100):
     print(number, log.append(make_entry(number)), flush=True)
 """

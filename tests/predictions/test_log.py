@@ -11,7 +11,7 @@ from xxhash import xxh3_64_intdigest
 
 from gyroscope.errors import StoreError
 from gyroscope.predictions import cap, segment_file
-from gyroscope.predictions.log import PredictionLog
+from gyroscope.predictions.log import LogPolicy, PredictionLog
 from gyroscope.predictions.segment_file import SegmentFile
 from gyroscope.predictions.wal import HEADER, MAGIC, PREFIX, SEGMENT_HEAD, Layout, seal, segment_head
 
@@ -163,7 +163,7 @@ def test_a_folder_that_cannot_be_made_is_a_failure_not_a_crash(tmp_path, house, 
     open_log = PredictionLog(tmp_path / "file", "r-0", version)
     assert open_log.append(entry(1)) == "no"
     with pytest.raises(StoreError, match="cannot be written down"):
-        PredictionLog(tmp_path / "file", "r-0", version, on_failure="fail_closed").append(entry(1))
+        PredictionLog(tmp_path / "file", "r-0", version, LogPolicy(on_failure="fail_closed")).append(entry(1))
 
 
 def test_a_full_tmpfs_is_said_and_survived(small_tmpfs, house, entry):  # type: ignore[no-untyped-def]

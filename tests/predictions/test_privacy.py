@@ -10,7 +10,7 @@ import pytest
 
 from gyroscope.clock import EventTime
 from gyroscope.errors import StoreError
-from gyroscope.predictions.log import PredictionLog
+from gyroscope.predictions.log import LogPolicy, PredictionLog
 from gyroscope.predictions.privacy import Privacy, Protect, protect
 from gyroscope.predictions.wal import LogEntry
 from gyroscope.records import Feature, Signature, Version
@@ -59,7 +59,7 @@ def test_an_error_without_input_has_no_texts():
 
 @pytest.mark.parametrize("mode", ["os", "full"])
 def test_no_byte_of_a_private_value_is_written(tmp_path, mode):
-    log = PredictionLog(tmp_path / "s", "people-0a1b2c3d4e5f-0", VERSION, mode=mode, privacy=PRIVACY)
+    log = PredictionLog(tmp_path / "s", "people-0a1b2c3d4e5f-0", VERSION, LogPolicy(mode=mode), privacy=PRIVACY)
     entries = [an_entry(), an_entry(3, unseen=[(0, 1, FRIEND)]), an_entry(2)]
     assert log.append_all(entries) == [mode] * 3
     log.close()

@@ -11,7 +11,8 @@ import pytest
 from gyroscope.clock import EventTime, machine_now
 from gyroscope.models.runners import Checked, Rows
 from gyroscope.predictions.entries import entries_in
-from gyroscope.predictions.log import PredictionLog
+from gyroscope.predictions.log import LogPolicy, PredictionLog
+from gyroscope.predictions.privacy import Privacy
 from gyroscope.predictions.scan import scan
 from gyroscope.predictions.wal import Layout, LogEntry, Variant
 from gyroscope.records import Feature, Signature, Version
@@ -52,6 +53,7 @@ class Bench:
         signature: Signature,
         variant: Variant,
         segments: Path | None = None,
+        privacy: Privacy | None = None,
         **log: object,
     ) -> None:
         self.signature = signature
@@ -60,7 +62,8 @@ class Bench:
         self.pulse = Pulse.create(folder / "replica.pulse")
         self.dialect = V2(self.version, Intake(signature))
         model = type("Model", (), {"predict": staticmethod(predict)})()
-        self.log = PredictionLog(self.folder, "flights-0a1b2c3d4e5f-0", self.version, **log)  # type: ignore[arg-type]
+        policy, name = LogPolicy(**log), "flights-0a1b2c3d4e5f-0"  # type: ignore[arg-type]
+        self.log = PredictionLog(self.folder, name, self.version, policy, privacy=privacy)
         self.plane = Plane(self.version, Checked(model, signature), self.log, self.pulse, limits, variant)
 
     def call(self, body: bytes, **headers: str) -> Call:

@@ -10,7 +10,7 @@ from pathlib import Path
 from gyroscope.assembly.house import House
 from gyroscope.assembly.plan import MIB, haproxy, replica_name
 from gyroscope.models.runners import open_runner
-from gyroscope.predictions.log import PredictionLog
+from gyroscope.predictions.log import LogPolicy, PredictionLog
 from gyroscope.predictions.privacy import Privacy, has_private
 from gyroscope.predictions.segment_file import segment_folder
 from gyroscope.records import Version
@@ -54,9 +54,11 @@ def open_log(house: House, name: str, version: Version) -> PredictionLog:
         segment_folder(place, model),
         name,
         version,
-        mode=serving.log,
-        on_failure=serving.on_log_failure,
-        cap_bytes=serving.segment_cap_mib * MIB,
-        keep_one_in=settings.models.get(model, ModelPolicy()).keep_one_in or serving.keep_one_in,
+        LogPolicy(
+            mode=serving.log,
+            on_failure=serving.on_log_failure,
+            cap_bytes=serving.segment_cap_mib * MIB,
+            keep_one_in=settings.models.get(model, ModelPolicy()).keep_one_in or serving.keep_one_in,
+        ),
         privacy=Privacy.of(house.home) if has_private(version.signature) else None,
     )

@@ -1,4 +1,7 @@
-"""How much one replica's undrained segments may take; `log.py` and `full.py` ask before they reserve room."""
+"""How much one replica's undrained segments may take, those of its earlier lives too.
+
+`log.py` and `full.py` ask before they reserve room. It deletes nothing and waits for nobody.
+"""
 
 from __future__ import annotations
 

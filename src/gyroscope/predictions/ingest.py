@@ -14,7 +14,7 @@ import msgspec
 from gyroscope.clock import SECOND_NS, EventTime, machine_now, sleep
 from gyroscope.errors import StoreError
 from gyroscope.predictions.given import Checked, Checker, Given
-from gyroscope.predictions.log import Logged, Mode, PredictionLog, segment_folder
+from gyroscope.predictions.log import Logged, LogPolicy, Mode, PredictionLog, segment_folder
 from gyroscope.predictions.privacy import Privacy, has_private
 from gyroscope.predictions.wal import LogEntry
 from gyroscope.records import Version
@@ -108,7 +108,6 @@ def _open_log(settings: Settings, version: Version) -> PredictionLog:
         segment_folder(folder, version.model),
         f"{version.model}-{version.version}-i{os.getpid()}",
         version,
-        mode=mode,
-        cap_bytes=serving.segment_cap_mib * MIB,
+        LogPolicy(mode=mode, cap_bytes=serving.segment_cap_mib * MIB),
         privacy=Privacy.of(settings.home_path) if has_private(version.signature) else None,
     )

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+import msgspec
 from xxhash import xxh3_64_intdigest
 
 from gyroscope.clock import sleep
@@ -18,11 +19,11 @@ from gyroscope.errors import StoreError
 from gyroscope.predictions.cap import Cap
 from gyroscope.predictions.full import GroupCommit, Waiting
 from gyroscope.predictions.privacy import Privacy, Protect, has_private
-from gyroscope.predictions.segment_file import NEW_SUFFIX, SUFFIX, SegmentFile, reserved_for, segment_folder
+from gyroscope.predictions.segment_file import SegmentFile, reserved_for, segment_folder
 from gyroscope.predictions.wal import MAGIC, MISFITS, PREFIX, SEAL, Layout, LogEntry, encode, misfit, pack
 from gyroscope.records import Version
 
-__all__ = ["NEW_SUFFIX", "SUFFIX", "Logged", "PredictionLog", "segment_folder"]
+__all__ = ["LogPolicy", "Logged", "PredictionLog", "segment_folder"]
 
 Mode = Literal["os", "full", "off"]
 Logged = Literal["os", "full", "sampled", "off", "no"]
@@ -35,13 +36,27 @@ PATIENCE_S = 1.0
 _put_prefix = PREFIX.pack_into
 
 
+class LogPolicy(msgspec.Struct, frozen=True):
+    """What a log promises and how much it may take.
+
+    `mode` "off" writes nothing; `keep_one_in` k > 1 keeps every error and one of k answers, by the hash of their ids,
+    with weight k. When a write fails or `cap_bytes` of undrained segments are reached, `on_failure` decides:
+    "serve_unlogged" answers "no" and counts it in `failed`, "fail_closed" counts it and raises `StoreError`.
+    """
+
+    mode: Mode = "os"
+    on_failure: Literal["serve_unlogged", "fail_closed"] = "serve_unlogged"
+    cap_bytes: int = 256 * 1024 * 1024
+    keep_one_in: int = 1
+
+
+DEFAULT = LogPolicy()
+
+
 class PredictionLog:
     """One replica's log. `append` says how durable the entry is before the reply leaves.
 
-    `mode` "off" writes nothing; `keep_one_in` k > 1 keeps every error and one of k answers, by the hash of their ids,
-    with weight k; `privacy` hashes what the signature says. When a write fails or `cap_bytes` of undrained segments are
-    reached, `on_failure` decides: "serve_unlogged" answers "no" and counts it in `failed`, "fail_closed" counts it and
-    raises `StoreError`. Any thread may call; entries of one thread keep their order.
+    `privacy` hashes what the signature says. Any thread may call; entries of one thread keep their order.
     """
 
     def __init__(
@@ -49,11 +64,8 @@ class PredictionLog:
         folder: Path,
         replica: str,
         version: Version,
+        policy: LogPolicy = DEFAULT,
         *,
-        mode: Mode = "os",
-        on_failure: Literal["serve_unlogged", "fail_closed"] = "serve_unlogged",
-        cap_bytes: int = 256 * 1024 * 1024,
-        keep_one_in: int = 1,
         privacy: Privacy | None = None,
     ) -> None:
         self.failed = 0
@@ -62,17 +74,15 @@ class PredictionLog:
         self._folder = folder
         self._replica = replica
         self._layout = Layout(version.signature)
-        self._on_failure = on_failure
-        self._cap = Cap(folder, replica, cap_bytes)
+        self._policy = policy
+        self._cap = Cap(folder, replica, policy.cap_bytes)
         # A quarter of the cap at most, so that draining one sealed segment always makes room for the next.
-        self._segment_bytes = max(1, min(SEGMENT_BYTES, cap_bytes // 4))
+        self._segment_bytes = max(1, min(SEGMENT_BYTES, policy.cap_bytes // 4))
         # Who holds the one item may write. Popping it is a quarter of the price of a `Lock` that nobody else wants.
         self._turn = [None]
-        self._mode = mode
-        self._keep_one_in = keep_one_in
         self._protect = Protect(version.signature, privacy) if has_private(version.signature) else None
-        self._is_plain = mode == "os" and keep_one_in == 1 and self._protect is None
-        keeps_late = on_failure == "serve_unlogged"
+        self._is_plain = policy.mode == "os" and policy.keep_one_in == 1 and self._protect is None
+        keeps_late = policy.on_failure == "serve_unlogged"
         self._disk = GroupCommit(
             folder, replica, self._layout.schema_id, self._cap, self._segment_bytes, keeps_late=keeps_late
         )
@@ -93,7 +103,7 @@ class PredictionLog:
             said = self._prepare(entry)
             if not isinstance(said, LogEntry):
                 return said
-            if self._mode == "full":
+            if self._policy.mode == "full":
                 return self._wait(self._hand_over(said), PATIENCE_S)
             entry = said
         try:
@@ -126,7 +136,7 @@ class PredictionLog:
 
         Raises `StoreError` as `append` does.
         """
-        if self._mode != "full":
+        if self._policy.mode != "full":
             return self.append(entry)
         said = self._prepare(entry)
         return self._hand_over(said) if isinstance(said, LogEntry) else said
@@ -173,18 +183,18 @@ class PredictionLog:
 
     def _prepare(self, entry: LogEntry) -> LogEntry | Logged:
         """The entry as it may be written, or why it is not."""
-        if self._mode == "off":
+        if self._policy.mode == "off":
             return "off"
-        if self._keep_one_in > 1 and entry.status < 400:
-            if xxh3_64_intdigest(entry.request_id.encode("utf-8", "backslashreplace")) % self._keep_one_in:
+        if self._policy.keep_one_in > 1 and entry.status < 400:
+            if xxh3_64_intdigest(entry.request_id.encode("utf-8", "backslashreplace")) % self._policy.keep_one_in:
                 return "sampled"
-            entry.weight *= self._keep_one_in
+            entry.weight *= self._policy.keep_one_in
         return self._protect(entry) if self._protect is not None else entry
 
     def _hand_over(self, entry: LogEntry) -> Logged | Waiting:
         disk = self._disk
         try:
-            if disk.is_stalled and self._on_failure == "fail_closed":
+            if disk.is_stalled and self._policy.on_failure == "fail_closed":
                 raise StoreError("the disk does not answer", where=str(self._folder))
             waiting = disk.submit(encode(entry, self._layout))
         except StoreError as error:
@@ -237,7 +247,7 @@ class PredictionLog:
     def _not_written(self, error: OSError | StoreError) -> Logged:
         self.failed += 1
         self.failure = str(error)
-        if self._on_failure == "serve_unlogged":
+        if self._policy.on_failure == "serve_unlogged":
             return "no"
         if isinstance(error, StoreError):
             raise error
