@@ -189,13 +189,14 @@ class Cache:
         )
         return [Outcomes.from_bytes(packed) for (packed,) in rows]
 
-    def arrivals(self, model: str, version: str, window: Window) -> dict[EventTime, Arrivals]:
-        """When the labels of each cell of a version that starts inside a window came."""
+    def arrivals(self, model: str, version: str, window: Window) -> dict[EventTime, tuple[int, Arrivals]]:
+        """By start of each cell of a version in a window: its scored rows, and when their labels came."""
         rows = self._rows(
-            "SELECT start, arrivals FROM tallies WHERE model = ? AND version = ? AND start >= ? AND start < ?",
+            "SELECT start, scored, arrivals FROM tallies JOIN cells USING (model, version, start) "
+            "WHERE model = ? AND version = ? AND start >= ? AND start < ?",
             *(model, version, window.start, window.end),
         )
-        return {EventTime(start): Arrivals.from_bytes(packed) for start, packed in rows}
+        return {EventTime(start): (scored, Arrivals.from_bytes(packed)) for start, scored, packed in rows}
 
     def mark_dirty(self, model: str, cells: Iterable[Cell], *, has_new_rows: bool) -> None:
         """These cells are to be measured again: everything, or only what labels change."""

@@ -17,6 +17,7 @@ from gyroscope.monitoring.references import Standard
 from gyroscope.records import NotEnoughData, Signal, Window
 from gyroscope.stats.intervals import Z_95
 from gyroscope.stats.performance import (
+    LAG_SHARE,
     Arrivals,
     EarlyLabels,
     Estimate,
@@ -33,7 +34,9 @@ PAST_US = 30 * DAY_US
 QUANTILES = (0.5, 0.95)
 _LABELS_ARE_THERE = NotEnoughData("the labels of this window are there")
 _AGES = 16
-_PERCENT_95 = 0.95
+
+Cells = Mapping[EventTime, tuple[int, Arrivals]]
+"""Start of a cell -> its scored rows, and when their labels came."""
 
 
 class Coverage(msgspec.Struct, frozen=True):
@@ -48,24 +51,17 @@ class Coverage(msgspec.Struct, frozen=True):
     early: EarlyLabels | NotEnoughData
 
 
-def coverage_of(
-    window: Window,
-    arrivals: Mapping[EventTime, Arrivals],
-    scored: Mapping[EventTime, int],
-    now: EventTime,
-    *,
-    support: float = 1.0,
-) -> Coverage:
-    """From the arrivals and scored rows of each cell, those of the 30 days before the window included.
+def coverage_of(window: Window, cells: Cells, now: EventTime, *, support: float = 1.0) -> Coverage:
+    """From the cells of the window, and for one that lacks labels those of the 30 days before.
 
     `support` is how many rows stand behind one that is counted.
     """
-    mine = _added(found for start, found in arrivals.items() if start >= window.start)
-    rows = sum(n for start, n in scored.items() if window.start <= start < window.end)
-    usual_s = _added(arrivals.values()).lag_quantile(_PERCENT_95)
+    mine = _added(found for start, (_, found) in cells.items() if start >= window.start)
+    rows = sum(scored for start, (scored, _) in cells.items() if start >= window.start)
+    usual_s = _added(found for _, found in cells.values()).lag_quantile(LAG_SHARE)
     share = mine.n / rows if rows else NotEnoughData("no rows")
     mature = not isinstance(share, NotEnoughData) and is_mature(share, (now - window.end) / SECOND_US, usual_s)
-    before = _mature_before(window, arrivals, scored, now, usual_s)
+    before = _mature_before(window, cells, now, usual_s)
     return Coverage(
         share=share,
         is_mature=mature,
@@ -131,20 +127,13 @@ def _about_early(
     return found
 
 
-def _mature_before(
-    window: Window,
-    arrivals: Mapping[EventTime, Arrivals],
-    scored: Mapping[EventTime, int],
-    now: EventTime,
-    usual_s: float | NotEnoughData,
-) -> Arrivals:
+def _mature_before(window: Window, cells: Cells, now: EventTime, usual_s: float | NotEnoughData) -> Arrivals:
     """The labels of the cells before the window whose labels are there."""
     length = min(window.end - window.start, DAY_US)
     return _added(
         found
-        for start, found in arrivals.items()
-        if start < window.start
-        and is_mature(found.n / scored.get(start, 1), (now - start - length) / SECOND_US, usual_s)
+        for start, (scored, found) in cells.items()
+        if start < window.start and scored and is_mature(found.n / scored, (now - start - length) / SECOND_US, usual_s)
     )
 
 

@@ -33,7 +33,7 @@ from gyroscope.predictions.table import Table
 from gyroscope.records import NotEnoughData, Signal, Window
 from gyroscope.settings import Monitoring
 from gyroscope.signals.store import Signals
-from gyroscope.stats.performance import Estimate, Outcomes, metrics
+from gyroscope.stats.performance import MATURE_COVERAGE, Estimate, Outcomes, metrics
 from gyroscope.stats.profiles import Profile
 
 # A window that keeps changing is measured this often: a replay touches the same day in every round for seconds.
@@ -292,11 +292,12 @@ class Monitor:
 
     def _coverage(self, facts: Facts, standard: Standard, now: EventTime) -> Coverage:
         """How far the labels of a window have come, held against those of the 30 days before it."""
-        version = standard.version
-        since = EventTime(facts.window.start - PAST_US)
-        found = self._cache.arrivals(version.model, version.version, Window(since, facts.window.end))
-        scored = {cell.start: n for cell, n in self._cache.scored_by_cell(version.model, version.version).items()}
-        return coverage_of(facts.window, found, scored, now, support=facts.fold.support)
+        about = (standard.version.model, standard.version.version)
+        labelled = 0 if isinstance(facts.outcomes, NotEnoughData) else facts.outcomes.n
+        asks_past = 0 < labelled < MATURE_COVERAGE * facts.fold.scored
+        since = EventTime(facts.window.start - PAST_US) if asks_past else facts.window.start
+        cells = self._cache.arrivals(*about, Window(since, facts.window.end))
+        return coverage_of(facts.window, cells, now, support=facts.fold.support)
 
     def _readings_of(self, model: str, due: Due) -> list[Signal]:
         """The readings that measuring this window again may take back."""

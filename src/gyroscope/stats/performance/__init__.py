@@ -7,13 +7,22 @@ and reports call this. It never decides whether a number is bad.
 from gyroscope.stats.intervals import Estimate, mean_estimate, share_estimate
 from gyroscope.stats.performance.arrivals import Arrivals, count_arrivals
 from gyroscope.stats.performance.binary import auc_bound
-from gyroscope.stats.performance.early import EarlyLabels, early_labels, is_mature, loss_bounds
+from gyroscope.stats.performance.early import (
+    LAG_SHARE,
+    MATURE_COVERAGE,
+    EarlyLabels,
+    early_labels,
+    is_mature,
+    loss_bounds,
+)
 from gyroscope.stats.performance.metrics import METRICS, metrics
 from gyroscope.stats.performance.multiclass import confusion
 from gyroscope.stats.performance.outcomes import Outcomes
 from gyroscope.stats.performance.tally import tally
 
 __all__ = [
+    "LAG_SHARE",
+    "MATURE_COVERAGE",
     "METRICS",
     "Arrivals",
     "EarlyLabels",
