@@ -42,7 +42,7 @@ HELPS = {
 }
 MACHINE_OR_EVENT = (
     "performance", "drift", "label_coverage", "label_count", "predictions", "output_mean", "positive_share",
-    "error_share", "missing_share", "requests_per_s", "errors_per_s", "latency_p50_s", "latency_p99_s",
+    "labels_mature", "error_share", "missing_share", "requests_per_s", "errors_per_s", "latency_p50_s", "latency_p99_s",
 )  # fmt: skip
 
 
