@@ -6,6 +6,9 @@ Assembly and the loops call this; it starts and stops nothing.
 
 from __future__ import annotations
 
+import sqlite3
+import threading
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -56,7 +59,6 @@ class Routes:
 
     def __init__(self, state_db: Path) -> None:
         self._store = ModelStore(state_db.parent)
-        # A connection of its own for each call: callers may be threads, and control is asked seldom.
         self._database = Database(
             state_db,
             "the state database cannot be used",
@@ -64,6 +66,9 @@ class Routes:
             SCHEMA,
             synchronous="FULL",
         )
+        # Kept for reading: a disk that is frozen lets nobody open a database, and /metrics must go on saying so.
+        self._lock = threading.Lock()
+        self._reader: sqlite3.Connection | None = None
 
     def set_route(self, route: Route, *, reason: str, now: EventTime, expected: int | None = None) -> int:
         """Give one version all of its model's traffic; the new revision. Raises as `set_routes`."""
@@ -174,13 +179,19 @@ class Routes:
         return int(present) + 1
 
     def _newest(self, model: str, kind: Kind) -> tuple[int, str] | None:
-        with self._database.opened() as database:
-            row: tuple[int, str] | None = database.execute(
+        with self._database.errors_named(), self._lock:
+            row: tuple[int, str] | None = self._reading().execute(
                 "SELECT revision, value FROM control_changes"
                 " WHERE model = ? AND kind = ? ORDER BY revision DESC LIMIT 1",
                 (model, kind),
             ).fetchone()
         return row
+
+    def _reading(self) -> sqlite3.Connection:
+        if self._reader is None:
+            self._reader = self._database.connect()
+            weakref.finalize(self, self._reader.close)
+        return self._reader
 
 
 class _Why(msgspec.Struct, frozen=True):
