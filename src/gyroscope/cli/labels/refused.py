@@ -1,4 +1,7 @@
-"""`gyro labels refused`: the newest labels that could not be kept, with their rows and the reasons."""
+"""`gyro labels refused`: the newest labels that could not be kept, with their rows and the reasons.
+
+Reads the store of labels itself, so that it needs no running house.
+"""
 
 from __future__ import annotations
 
