@@ -49,7 +49,7 @@ class Signals:
     """The store of signals in one SQLite file; safe to share between threads and processes."""
 
     def __init__(self, db: Path) -> None:
-        self._lock = threading.Lock()
+        self._writing, self._looking = threading.Lock(), threading.Lock()
         self._series: dict[str, dict[Labels, int]] = {}
         self._database = Database(
             db,
@@ -58,6 +58,8 @@ class Signals:
             _SCHEMA,
         )
         self._connection = self._database.connect()
+        # Another one for readers: a writer may wait for a disk, and pages and scrapes must not wait with it.
+        self._reader = self._database.connect()
 
     def put(self, signals: Iterable[Signal], *, instead_of: Iterable[Signal] = ()) -> None:
         """Write points in one transaction; a point of the same series and time is replaced.
@@ -81,7 +83,7 @@ class Signals:
         found: list[Signal] = []
         with self._reading():
             for series_labels, series in self._matching(name, labels):
-                rows = self._connection.execute(
+                rows = self._reader.execute(
                     "SELECT * FROM signal_points WHERE series = ? AND at >= ? AND at < ?", (series, start, end)
                 )
                 found.extend(_signal(name, series_labels, row) for row in rows)
@@ -99,7 +101,7 @@ class Signals:
         found: list[Signal] = []
         with self._reading():
             for series_labels, series in self._matching(name, labels):
-                rows = self._connection.execute(
+                rows = self._reader.execute(
                     "SELECT * FROM signal_points WHERE series = ? ORDER BY at DESC LIMIT 1", (series,)
                 )
                 found.extend(_signal(name, series_labels, row) for row in rows)
@@ -108,15 +110,16 @@ class Signals:
     def names(self) -> list[str]:
         """Every name that was ever put, sorted."""
         with self._reading():
-            return [name for (name,) in self._connection.execute("SELECT DISTINCT name FROM signal_series ORDER BY 1")]
+            return [name for (name,) in self._reader.execute("SELECT DISTINCT name FROM signal_series ORDER BY 1")]
 
     def close(self) -> None:
-        with self._lock:
+        with self._writing, self._looking:
             self._connection.close()
+            self._reader.close()
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with self._reading():
+        with self._writing, self._database.errors_named():
             try:
                 with transaction(self._connection):
                     yield
@@ -126,7 +129,7 @@ class Signals:
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        with self._lock, self._database.errors_named():
+        with self._looking, self._database.errors_named():
             yield
 
     def _series_id(self, name: str, labels: Labels) -> int:
@@ -140,7 +143,7 @@ class Signals:
 
     def _matching(self, name: str, labels: Mapping[str, str] | None) -> list[tuple[Labels, int]]:
         wanted = set((labels or {}).items())
-        rows = self._connection.execute("SELECT labels, id FROM signal_series WHERE name = ? ORDER BY labels", (name,))
+        rows = self._reader.execute("SELECT labels, id FROM signal_series WHERE name = ? ORDER BY labels", (name,))
         series = [(_labels_of(text), series) for text, series in rows.fetchall()]
         return [(series_labels, number) for series_labels, number in series if wanted <= set(series_labels)]
 
