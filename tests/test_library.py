@@ -67,6 +67,12 @@ def test_ids_are_made_where_there_are_none_and_a_row_under_its_id_is_recorded_on
     assert rows()["request_id"].to_list() == sorted(made)
 
 
+def test_ids_may_be_a_column_of_numbers(home: Path):
+    frame = pd.DataFrame({"id": [7, 8], "age": [1.0, 2.0], "plan": ["plus", "plus"]})
+    assert gyroscope.log("churn", frame, [0.1, 0.2], frame["id"], entity_keys=frame["id"]) == ["7", "8"]
+    assert rows().select("request_id", "entity_key").rows() == [("7", "7"), ("8", "8")]
+
+
 def test_a_row_that_does_not_fit_stops_all_of_them(home: Path):
     with pytest.raises(InputError, match=r"1 rows do not fit.*row 1: output 0 is no probability"):
         gyroscope.log("churn", {"age": [1.0, 2.0], "plan": ["plus", "plus"]}, [0.1, 7])

@@ -24,6 +24,7 @@ from gyroscope.errors import InputError, SettingsError
 from gyroscope.models.signature import infer_signature
 from gyroscope.models.store import Candidate
 from gyroscope.notebook import read_columns
+from gyroscope.predictions.cells import names
 from gyroscope.predictions.given import Given
 from gyroscope.predictions.selection import FIRST_TIME, LAST_TIME, Selection
 from gyroscope.records import Task, Version
@@ -137,13 +138,13 @@ def log(
     answers = _answers(outputs)
     version = _version(house, model, columns, answers, details)
     now = wall_now()
-    ids = list(request_ids) if request_ids is not None else [new_id(now) for _ in answers]
+    ids = names(list(request_ids)) if request_ids is not None else [new_id(now) for _ in answers]
     given = Given(
         request_id=ids,
         inputs=columns,
         outputs=list(answers.T),
         event_time=_as_column(event_times),
-        entity_key=details.get("entity_keys"),
+        entity_key=names(list(details["entity_keys"])) if "entity_keys" in details else None,
         latency_ms=details.get("latency_ms"),
         status=details.get("statuses"),
         error=details.get("errors"),

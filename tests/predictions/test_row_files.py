@@ -124,6 +124,13 @@ def test_lines_of_json_that_are_no_objects_are_told_by_their_number(tmp_path: Pa
     assert checked.refused == [(2, "the feature 'age' is missing")]
 
 
+@pytest.mark.parametrize("name", ["rows.csv", "rows.parquet", "rows.jsonl"])
+def test_ids_may_be_numbers(tmp_path: Path, name: str):
+    rows = [{**row, "request_id": 1_000 + number, "entity_key": 7} for number, row in enumerate(ROWS)]
+    found = entries(write(tmp_path / name, rows))
+    assert [(entry.request_id, entry.entity_key) for entry in found] == [("1000", "7"), ("1001", "7"), ("1002", "7")]
+
+
 def test_a_name_with_signs_is_one_file_and_no_pattern(tmp_path: Path):
     write(tmp_path / "rows1.parquet", ROWS)
     path = write(tmp_path / "rows.parquet", ROWS[:1]).rename(tmp_path / "rows[1]*.parquet")

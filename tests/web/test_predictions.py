@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import pytest
 
 from gyroscope.models import Candidate
+from gyroscope.predictions.log import segment_folder
 from gyroscope.predictions.recorder import Recorder
 from gyroscope.predictions.selection import Selection
 from gyroscope.predictions.table import Table, table_path
 from gyroscope.records import Feature, Signature
+from gyroscope.web import predictions
 
 PATH = "/v1/predictions"
 JSON = {"Content_Type": "application/json"}
@@ -114,6 +117,24 @@ def test_a_version_is_chosen_by_its_name_elsewhere(site, scores):
     assert post(site, [row(51)], version=scores).json["version"] == scores
     answer = post(site, [row(52)], version="2026-06")
     assert (answer.status, "did you mean '2026-05'" in answer.json["fix"]) == (404, True)
+
+
+def test_without_room_nobody_is_told_that_it_was_written(site, scores, monkeypatch):
+    monkeypatch.setattr(predictions, "PATIENCE_S", 0.1)
+    folder = segment_folder(site.parts.settings.runtime_path, "scores")
+    full = folder / f"scores-{scores}-i{os.getpid()}-0000000000000001.seg"
+    folder.mkdir(parents=True, exist_ok=True)
+    full.touch()
+    os.truncate(full, 2**30)  # takes no room, and is taken for a gibibyte that nobody has drained
+    try:
+        answer = post(site, [row(60)])
+    finally:
+        full.unlink()
+    assert (answer.status, "cap of" in answer.json["error"]) == (503, True), answer.text
+    assert "nothing doubles" in answer.json["fix"]
+    assert str(folder) not in answer.text
+    assert post(site, [row(60)]).json["written"] == 1
+    assert recorded(site).filter(request_id="s-60").height == 1
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,6 +80,21 @@ def texts(
         elif not _is_missing(value):
             faults.add(row, f"{name} must be a text, not {_shown(value)}")
     return found
+
+
+def names(values: Sequence[Any]) -> list[Any]:
+    """Ids out of a table: whole numbers and UUIDs as texts, all else as it is.
+
+    >>> names([7, "a", None, 1.5])
+    ['7', 'a', None, 1.5]
+    """
+    if set(map(type, values)) <= {str}:
+        return list(values)
+    return [str(value) if _is_name(value) else value for value in values]
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, int | np.integer | UUID) and not isinstance(value, bool)
 
 
 def _plainly(values: Sequence[Any] | NDArray[Any], plain: set[type]) -> NDArray[np.float64] | None:

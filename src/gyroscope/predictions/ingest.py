@@ -90,8 +90,10 @@ class Ingest:
 
     def _wait(self, give_up: int) -> None:
         if machine_now() >= give_up:
+            # Its first line says what; the others name places on this machine, which the API must not tell.
+            what = self._log.failure.partition("\n")[0]
             raise StoreError(
-                f"no room came to write predictions down: {self._log.failure}",
+                f"no room came to write predictions down: {what}",
                 where="the segments",
                 fix="see that the recorder runs (gyro status) and has room; then send the same again, nothing doubles",
             )

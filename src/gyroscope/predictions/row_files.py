@@ -17,12 +17,14 @@ import duckdb
 import msgspec
 
 from gyroscope.errors import InputError, did_you_mean
+from gyroscope.predictions.cells import names
 from gyroscope.predictions.given import Given
 from gyroscope.predictions.query import errors_named, quoted
 from gyroscope.records import Feature, Signature
 
 PORTION_ROWS = 10_000
 PLAIN = ("request_id", "row", "event_time", "entity_key", "latency_ms", "status", "error", "variant")
+IDS = ("request_id", "entity_key")
 NUMBERS = ("row", "latency_ms", "status")
 BOOLS = {"true": True, "false": False, "1": True, "0": False, "t": True, "f": False}
 FLOATS = msgspec.json.Decoder(list[float | None])
@@ -100,7 +102,7 @@ def _given(table: Table, plan: Plan, feature: Callable[[str, Sequence[Any]], Seq
     return Given(
         inputs={name: feature(name, table[column]) for name, column in plan.features.items()},
         outputs=[feature("", table[column]) for column in plan.outputs],
-        **{name: table[column] for name, column in plan.plain.items()},
+        **{name: names(table[column]) if name in IDS else table[column] for name, column in plan.plain.items()},
     )
 
 

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from gyroscope.errors import GyroscopeError, InputError, ModelError, StoreError
+from gyroscope.errors import GyroscopeError, InputError, ModelError, OverloadError, StoreError
 from gyroscope.web import alerts, api, assets, figures, labels, login, metrics, pages, predictions
 from gyroscope.web.guard import Gate, Guard
 from gyroscope.web.hosts import allowed_hosts
@@ -55,7 +55,7 @@ def _healthz(_: Request) -> Response:
 
 def _refused(_: Request, error: Exception) -> Response:
     """What, where and fix of our own errors; StoreErrors name paths of the server and stay in its log."""
-    if isinstance(error, InputError):
+    if isinstance(error, InputError | OverloadError):
         return JSONResponse({"error": error.what, "where": error.where, "fix": error.fix}, error.status)
     if isinstance(error, ModelError):
         return JSONResponse({"error": error.what, "fix": error.fix}, 404)
