@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -146,6 +147,22 @@ def test_damaged_records_are_emptied_of_a_subject(with_subjects):
     assert len(verify_home(lived.home, lived.house.runtime).damage) == 1, "that something was lost stays known"
 
 
+def test_a_segment_that_was_set_aside_loses_one_subject_and_no_other(with_subjects):
+    lived = with_subjects
+    log = lived.log()
+    lived.predict(log, 400, entity_key="N-aside")
+    lived.predict(log, 401, entity_key="N-other")
+    log.close()
+    segment = max((lived.house.segments / "flights").glob("*.seg"))
+    aside = lived.home / "damage" / "flights" / segment.name
+    aside.parent.mkdir(parents=True)
+    shutil.move(segment, aside)
+    erase_subject(lived.house, "flights", Subject("entity", "N-aside"))
+    assert holding(lived.home, "N-aside") == []
+    shutil.move(aside, segment)
+    assert lived.record() == 1, "the other record is whole"
+
+
 def test_labels_of_a_model_that_has_no_rows(lived):
     lived.house.labels.add("flights", [Label("waits", 1.0)], EventTime(10**15))
     erased = erase_subject(lived.house, "flights", Subject("request-id", "waits"))
@@ -180,7 +197,7 @@ def test_a_running_recorder_is_asked(with_subjects):
         stop.set()
         thread.join()
         recorder.close()
-    assert erased.rows == 40
+    assert (erased.rows, erased.left_in) == (40, ())
     assert holding(lived.home, "N-first") == []
     assert list(lived.house.run_dir.glob("erase-*")) == []
 

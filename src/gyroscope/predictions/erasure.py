@@ -6,6 +6,7 @@ strangers: it is bound to statements, never made part of one, and written into n
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -19,13 +20,14 @@ from gyroscope.errors import StoreError
 from gyroscope.predictions.durable import sync_checkpoint
 from gyroscope.predictions.ids import OWED, IdIndex, ids_path
 from gyroscope.predictions.label_books import erase_labels, scrub
-from gyroscope.predictions.rewrite import Change, Writer, commit, live_files, open_table
+from gyroscope.predictions.rewrite import Change, Writer, commit, live_files, open_table, sync
 from gyroscope.predictions.sweep import remove_now, trim_log
 from gyroscope.predictions.table import table_path
 from gyroscope.predictions.upkeep import newest_metadata
 
 CONDITIONS = {"request-id": "request_id = ?", "entity": "entity_key = ?", "where-client": "client_id = ?"}
-LARGEST_LOOK = 64 * 1_048_576
+ERRAND = "erase-"
+"""How the file begins that asked for this; it goes when it is answered."""
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -105,9 +107,19 @@ def _forget_in_index(home: Path, model: str, texts: list[str]) -> None:
         for text in texts:
             db.execute("UPDATE damage SET data = x'' WHERE instr(data, ?)", (text.encode(),))
         scrub(db)
-    for copy in (home / "damage").rglob("*"):
-        if copy.is_file() and any(text.encode() in copy.read_bytes() for text in texts):
-            copy.unlink()
+    for copy in (home / "damage").rglob("*.seg"):
+        _blank(copy, [text.encode() for text in texts])
+
+
+def _blank(copy: Path, texts: list[bytes]) -> None:
+    """Empty a subject's own records in a segment that was set aside; those of others stay whole."""
+    data = copy.read_bytes()
+    blank = data
+    for text in texts:
+        blank = blank.replace(text, bytes(len(text)))
+    if blank != data:
+        copy.write_bytes(blank)
+        sync(copy)
 
 
 def _left_in(home: Path, runtime: Path, value: str) -> Iterator[str]:
@@ -115,23 +127,17 @@ def _left_in(home: Path, runtime: Path, value: str) -> Iterator[str]:
     wanted = value.encode()
     for place in (home, runtime):
         for path in sorted(place.rglob("*")):
-            if path.is_file() and not path.is_symlink() and _holds(path, wanted):
+            is_looked_at = path.is_file() and not path.is_symlink() and not path.name.startswith(ERRAND)
+            if is_looked_at and not path.parent.name.startswith("day=") and _holds(path, wanted):
                 yield str(path)
 
 
 def _holds(path: Path, wanted: bytes) -> bool:
     try:
-        if path.stat().st_size > LARGEST_LOOK and path.suffix == ".parquet":
-            return False
-        with path.open("rb") as file:
-            before = b""
-            while data := file.read(1_048_576):
-                if wanted in before + data:
-                    return True
-                before = data[-len(wanted) :]
-    except OSError:
-        return False
-    return False
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            return data.find(wanted) >= 0
+    except (OSError, ValueError):
+        return False  # gone, or empty
 
 
 def _broken(path: Path, error: Exception) -> StoreError:

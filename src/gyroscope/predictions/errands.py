@@ -12,10 +12,10 @@ import msgspec
 
 from gyroscope.clock import sleep
 from gyroscope.errors import GyroscopeError, ProcessError, StoreError
-from gyroscope.predictions.erasure import Erased, Subject
+from gyroscope.predictions.erasure import ERRAND, Erased, Subject
 from gyroscope.predictions.rewrite import sync
 
-PREFIX, DONE = "erase-", ".done"
+DONE = ".done"
 LOOK_EVERY_S = 0.2
 
 
@@ -41,7 +41,7 @@ def ask(home: Path, model: str, subject: Subject, *, timeout_s: float = 600.0) -
 
     Raises `StoreError` when it cannot be done, `ProcessError` when nobody answers.
     """
-    errand = Errand(f"{PREFIX}{secrets.token_hex(8)}.json", model, subject)
+    errand = Errand(f"{ERRAND}{secrets.token_hex(8)}.json", model, subject)
     path = home / "run" / errand.name
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     _write(path, msgspec.json.encode(errand))
@@ -62,7 +62,7 @@ def ask(home: Path, model: str, subject: Subject, *, timeout_s: float = 600.0) -
 def errands(home: Path) -> list[Errand]:
     """What is asked for and not yet answered; a file that is none of ours is removed."""
     found = []
-    for path in sorted((home / "run").glob(f"{PREFIX}*.json")):
+    for path in sorted((home / "run").glob(f"{ERRAND}*.json")):
         try:
             found.append(msgspec.json.decode(path.read_bytes(), type=Errand))
         except FileNotFoundError:
