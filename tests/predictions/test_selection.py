@@ -100,6 +100,25 @@ def test_pairs_stand_beside_what_was_answered(table: Table):
     ]
 
 
+def test_the_recorder_leaves_pairs_and_one_answer(house, entry):  # type: ignore[no-untyped-def]
+    first, again = entry(1), entry(1, arrival=1_800_000_000_000_000)
+    house.write(first, entry(2), entry(1, variant="shadow"), again, entry(3, status=500), entry(3, variant="shadow"))
+    house.record()
+    found = Selection(house.table)
+    assert found.sql("SELECT request_id, attempt FROM predictions ORDER BY ALL").polars().rows() == [
+        ("r-000001", 2),
+        ("r-000002", 1),
+        ("r-000003", 1),
+    ]
+    assert found.sql("SELECT count(*) FROM attempts").polars().item() == 6
+    assert found.shadow_pairs().polars().select("request_id", "output_0", "shadow_output_0").sort(
+        "request_id"
+    ).rows() == [
+        ("r-000001", 0.25, 0.25),
+        ("r-000003", None, 0.25),
+    ]
+
+
 def test_a_table_of_the_first_format_reads_as_live_rows_of_weight_one(tmp_path: Path):
     path = tmp_path / "flights"
     write(path, [row(0), row(1)], without=("variant", "weight"))
