@@ -73,7 +73,7 @@ def test_merged_files_hold_the_same_rows(many):
 
 def test_recording_goes_on_after_a_merge(many, entry):
     rest(keeper(many))
-    many.write(entry(1, at=1362114000000099), entry(700, at=1362114000000099))
+    many.write(entry(1, at=1362114000000099, arrival=1_800_000_000_000_000), entry(700, at=1362114000000099))
     assert many.record() == 2
     answered = [row for row in many.rows("request_id, attempt, answered", "request_id = 'r-000001'") if row[2]]
     assert answered == [("r-000001", 21, True)], "the amendment found the row in its merged file"
