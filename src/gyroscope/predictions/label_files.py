@@ -131,7 +131,9 @@ def _parquet(file: Path, columns: Mapping[str, str] | None, most: int) -> Iterat
         found = duck.execute("SELECT * FROM read_parquet($1)", [str(file)])
         header = [item[0] for item in found.description or ()]
         fields = fields_of(header, columns, str(file))
-        yield from portions_of(found.fetchmany, fields, most)
+        rows = duck.cursor().execute("SELECT count(*) FROM read_parquet($1)", [str(file)]).fetchall()[0][0]
+        for portion in portions_of(found.fetchmany, fields, most):
+            yield msgspec.structs.replace(portion, done=portion.lines[-1] / rows)
 
 
 def portions_of(

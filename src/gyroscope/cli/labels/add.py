@@ -15,6 +15,7 @@ from gyroscope.cli.options import JsonOption, SettingsOption, settings_path
 from gyroscope.cli.output import print_json, say, warn
 from gyroscope.cli.progress import progress
 
+LABELS_A_REQUEST = 5_000
 TRIES = 5
 SHOWN = 20
 WHOLE = 1_000
@@ -45,7 +46,7 @@ def add(
     counts: Counter[str] = Counter()
     refused: list[dict[str, Any]] = []
     with progress("adding") as move:
-        for portion in read_portions(file):
+        for portion in read_portions(file, most=LABELS_A_REQUEST):
             body = {"model": model, "labels": portion.labels, "numbers": portion.lines}
             report = client.post("/v1/labels", body, tries=TRIES).body
             counts.update({state: count for state, count in report.items() if isinstance(count, int)})
