@@ -111,6 +111,13 @@ def test_what_does_not_fit_is_refused(entry, layout, spoil):  # type: ignore[no-
         encode(wrong, layout)
 
 
+def test_an_id_that_is_no_text_is_kept_readable(entry):  # type: ignore[no-untyped-def]
+    layout = Layout(Signature("binary", (Feature("a"),)))
+    some = entry(1)
+    some.request_id, some.matrix = "half \ud83d pair", np.array([[1.0]])
+    assert there_and_back(some, layout).request_id == "half \\ud83d pair"
+
+
 def test_a_numeric_signature_needs_no_category_block(entry):  # type: ignore[no-untyped-def]
     layout = Layout(Signature("multiclass", (Feature("a"), Feature("b")), classes=("x", "y", "z")))
     some = entry(1)

@@ -187,7 +187,10 @@ def pack(entry: LogEntry, layout: Layout, segment: int, sequence: int) -> tuple[
         and entry.variant == "live"
         and not (entry.unseen or entry.client_id or entry.entity_key or entry.error or entry.ingested)
     ):
-        request_id = entry.request_id.encode("utf-8", "backslashreplace")
+        try:
+            request_id = entry.request_id.encode()
+        except UnicodeEncodeError:  # half a surrogate pair
+            request_id = _bytes(entry.request_id)
         rows, sizes = 1, layout.sizes.get(len(request_id)) or layout.remember_sizes(len(request_id))
         body = matrix.tobytes() + outputs.tobytes() + request_id
     else:
