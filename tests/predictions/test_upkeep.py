@@ -21,6 +21,7 @@ from gyroscope.predictions.table import table_path
 from gyroscope.predictions.upkeep import Upkeep, newest_metadata
 from gyroscope.records import Feature
 
+ARRIVAL = 1_700_000_001_000_000
 LATER = EventTime(wall_now() + DAY_US)
 
 
@@ -29,7 +30,8 @@ def many(house, entry):  # type: ignore[no-untyped-def]
     """Twenty commits of one day and two of the next, with a retry among them."""
     recorder = house.recorder(commit_every_s=0)
     for number in range(20):
-        house.write(entry(1, at=1362114000000000 + number), entry(100 + number, at=1362114000000000 + number))
+        retry = entry(1, at=1362114000000000 + number, arrival=1_700_000_000_000_000 + number)
+        house.write(retry, entry(100 + number, at=1362114000000000 + number))
         recorder.run_once()
     for number in (50, 51):
         house.write(entry(number))
