@@ -72,7 +72,8 @@ class Labels:
         self._horizon_us = horizon_days * DAY_US
         self._index = LabelIndex()
         self._places_of: dict[str, Places] = {}
-        self._writing, self._asking = threading.Lock(), threading.Lock()
+        self._entities: dict[str, Entities] = {}
+        self._writing, self._asking, self._seeking = threading.Lock(), threading.Lock(), threading.Lock()
         self._database = Database(
             home / "labels.db",
             "the labels cannot be read or written",
@@ -240,7 +241,12 @@ class Labels:
         with self._reading(model) as (db, number):
             if not has_entities(db, number):
                 return
-        entities = Entities(self._home, model, self._horizon_us)
+        with self._seeking:
+            if model not in self._entities:
+                self._entities[model] = Entities(self._home, model, self._horizon_us)
+            self._look(model, self._entities[model], places, now)
+
+    def _look(self, model: str, entities: Entities, places: Places, now: EventTime) -> None:
         files = entities.files()
         with self._reading(model) as (db, number):
             new = new_files(db, number, files)
