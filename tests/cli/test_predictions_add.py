@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 
 import duckdb
 import pytest
+
+from gyroscope.settings import read_settings
 
 SIGNATURE = """\
 task: binary
@@ -27,7 +30,9 @@ def shop(gyro, here):
         writer = csv.writer(file)
         writer.writerow(["id", "age", "plan", "score", "happened", "note"])
         writer.writerows([f"c-{n}", n / 3, "plus", (n % 10) / 10, f"2026-03-{1 + n % 28:02d}", "x"] for n in range(500))
-    return here
+    yield here
+    # What is added lies in memory until it is recorded.
+    shutil.rmtree(read_settings(here / "gyroscope.yaml").runtime_path, ignore_errors=True)
 
 
 ADD = ("predictions", "add", "scored.csv", "--model", "scores", "--map", "request_id=id,output_0=score")
