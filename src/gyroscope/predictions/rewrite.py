@@ -89,16 +89,9 @@ class Writer:
         (self._path / made.path).unlink()
         return None
 
-    def count(self, file: LiveFile, condition: str, values: Sequence[str]) -> int:
-        """How many rows of a file meet a condition."""
-        query = f"SELECT count(*) FROM {_source(1)} WHERE {_numbered(condition)}"  # noqa: S608  # values are bound
-        with self._errors_named():
-            found = self._duck.execute(query, [[str(self._path / file.path)], *values]).fetchone()
-        return int(found[0]) if found else 0
-
     def ids(self, file: LiveFile, condition: str, values: Sequence[str]) -> list[str]:
         """The request ids of the rows that meet a condition."""
-        query = f"SELECT DISTINCT request_id FROM {_source(1)} WHERE {_numbered(condition)}"  # noqa: S608  # as above
+        query = f"SELECT DISTINCT request_id FROM {_source(1)} WHERE {_numbered(condition)}"  # noqa: S608  # values are bound
         with self._errors_named():
             return [row[0] for row in self._duck.execute(query, [[str(self._path / file.path)], *values]).fetchall()]
 
@@ -116,7 +109,8 @@ class Writer:
         sync(folder)
         found = (folder / name).stat()
         path = (Path(files[0].path).parent / name).as_posix()
-        return LiveFile(path, files[0].day, found.st_size, int(written[0]), found.st_mtime_ns // 1_000_000)
+        rows = int(written[0]) if written else 0
+        return LiveFile(path, files[0].day, found.st_size, rows, found.st_mtime_ns // 1_000_000)
 
     def _errors_named(self) -> _Named:
         return _Named(self._path)
