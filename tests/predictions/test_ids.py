@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -207,3 +209,14 @@ def test_a_reader_says_when_the_index_was_taken_away(index, tmp_path):  # type: 
     (tmp_path / "m" / "manifest.json").unlink()
     with pytest.raises(Torn):
         reader.refresh()
+
+
+def test_damage_of_the_first_format_is_kept_and_its_file_goes(tmp_path):  # type: ignore[no-untyped-def]
+    spine = tmp_path / "m.db"
+    with contextlib.closing(sqlite3.connect(spine)) as old, old:
+        old.execute("CREATE TABLE damage(segment TEXT, offset INTEGER, length INTEGER, reason TEXT, data BLOB)")
+        old.execute("INSERT INTO damage VALUES('s.seg', 64, 8, 'checksum', x'00')")
+    index = IdIndex(tmp_path / "m")
+    assert index.damage() == [("s.seg", 64, 8, "checksum")]
+    assert (index.reflects, spine.exists()) == (("", -1), False)
+    index.close()
