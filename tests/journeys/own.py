@@ -68,8 +68,12 @@ class Own:
 
     def ask(self, *values: Any, request_id: str = "", **headers: str) -> Answer:
         """One row."""
+        return self.ask_rows([list(values)], request_id=request_id, **headers)
+
+    def ask_rows(self, rows: list[list[Any]], *, request_id: str = "", **headers: str) -> Answer:
+        """Rows of one request."""
         names = list(self.version.signature.names)
-        body = {"dataframe_split": {"columns": names, "data": [list(values)]}}
+        body = {"dataframe_split": {"columns": names, "data": rows}}
         sent = {"X-Request-Id": request_id} if request_id else {}
         return self.post(PATH, json.dumps(body).encode(), {**sent, **headers})
 
@@ -85,6 +89,10 @@ class Own:
         wanted = [f'{label}="{value}"' for label, value in labels.items()]
         lines = [line for line in self.get("/metrics").text.splitlines() if line.startswith(f"{name}{{")]
         return sum(int(float(line.rpartition(" ")[2])) for line in lines if all(one in line for one in wanted))
+
+    def process(self, name: str) -> int:
+        """The number of a process."""
+        return next(one["pid"] for one in client.status(self.house.run_dir)["processes"] if one["name"] == name)
 
     def replicas(self) -> list[dict[str, Any]]:
         return [one for one in client.status(self.house.run_dir)["processes"] if one["kind"] == "replica"]

@@ -109,6 +109,12 @@ class House:
         """Of each segment in its order: whether nobody will write to it any more."""
         return [piece.done for piece in read_pieces(self.folder, {})]
 
+    def drop_drained(self) -> None:
+        """Delete what is sealed, as a recorder does that has committed it."""
+        for path, is_done in zip(self.segments(), self.sealed(), strict=True):
+            if is_done:
+                path.unlink()
+
     def close(self) -> None:
         for log in self._logs:
             log.close()

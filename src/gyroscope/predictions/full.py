@@ -181,8 +181,13 @@ class GroupCommit:
         if self._file is None:
             self._cap.check("", reserved_for(size))
             self._file = SegmentFile(self._folder, self._replica, self._schema_id, self._before, is_durable=True)
-        self._cap.check(self._file.name, reserved_for(self._file.at + size))
-        self._file.reserve(size)
+        try:
+            self._cap.check(self._file.name, reserved_for(self._file.at + size))
+            self._file.reserve(size)
+        except (OSError, StoreError):
+            # Sealed, it can be drained and deleted: then its own room is free.
+            self._seal()
+            raise
         return self._file
 
     def _refused(self, error: OSError | StoreError | None) -> Outcome:

@@ -216,12 +216,19 @@ class PredictionLog:
         self._show(self._file)
 
     def _extend(self, more: int) -> int:
-        """Make room for a record of `more` bytes; where it will end in the window."""
+        """Make room for a record of `more` bytes; where it will end in the window.
+
+        Where there is none the segment is sealed: once the recorder has drained and deleted it, its own room is free.
+        """
         file = self._file
         assert file is not None, "there is a segment from `_begin` on"
         file.at = self._base + self._place
-        self._cap.check(file.name, reserved_for(file.at + more))
-        file.reserve(more)
+        try:
+            self._cap.check(file.name, reserved_for(file.at + more))
+            file.reserve(more)
+        except (OSError, StoreError):
+            self._seal()
+            raise
         self._show(file)
         return self._place + more
 
