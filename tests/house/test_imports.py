@@ -8,6 +8,8 @@ import subprocess
 import sys
 import tomllib
 
+import pytest
+
 BACKEND_ONLY = {
     "onnxruntime": ("models/runners/onnx.py",),
     "onnx": ("models/estimators.py",),
@@ -24,6 +26,8 @@ BACKEND_ONLY = {
 
 INSTALLED_AS = {"pyyaml": "yaml", "google-crc32c": "google_crc32c", "arro3-core": "arro3"}
 """Distribution -> module, where they differ."""
+
+TABLES_AND_PAGES = {"scipy", "duckdb", "deltalake", "arro3", "plotly", "starlette", "pandas", "polars"}
 
 HEAVY = {"numpy", "scipy", "duckdb", "deltalake", "plotly", "starlette", "uvicorn", "arro3", "pandas", "polars"}
 
@@ -57,6 +61,14 @@ def test_asking_the_command_for_help_imports_nothing_heavy():
     asked = "import sys; sys.argv = ['gyro', '--help']; from gyroscope.cli import main"
     program = f"{asked}\ntry: main()\nexcept SystemExit: pass"
     assert not _imported_by(program) & HEAVY, "import inside the command, not at the top of its file"
+
+
+@pytest.mark.parametrize("module", ["gyroscope.assembly", "gyroscope.assembly.replica"])
+def test_starting_a_house_and_a_replica_imports_neither_tables_nor_pages(module):
+    found = _imported_by(f"import {module}") & TABLES_AND_PAGES
+    assert not found, (
+        f"each replica would start twice as slowly: import inside the function, or for types only: {found}"
+    )
 
 
 def _third_party(tree: ast.Module) -> list[tuple[str, int]]:

@@ -1,9 +1,24 @@
 """The monitors that every model gets: windows of event time, performance, drift, predictions over time, missing values.
 
 Control runs the loop; pages, reports and the command line ask for windows. Reads the three stores, notifies nobody.
+Names are imported when asked for: a replica that only looks for alerts must not load DuckDB and SciPy with them.
 """
 
-from gyroscope.monitoring.loop import Monitor, Month, Round
-from gyroscope.monitoring.windows import closes_at, window_of
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gyroscope.monitoring.loop import Monitor, Month, Round
+    from gyroscope.monitoring.windows import closes_at, window_of
 
 __all__ = ["Monitor", "Month", "Round", "closes_at", "window_of"]
+
+_HOMES = {"Monitor": "loop", "Month": "loop", "Round": "loop", "closes_at": "windows", "window_of": "windows"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'gyroscope.monitoring' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"gyroscope.monitoring.{_HOMES[name]}"), name)

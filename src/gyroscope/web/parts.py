@@ -6,16 +6,19 @@ Stores and paths only: nothing here answers a request.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from gyroscope.errors import InputError, did_you_mean
 from gyroscope.models.routes import Routes
 from gyroscope.models.store import ModelStore
-from gyroscope.predictions.labels import Labels
 from gyroscope.settings import Settings
 from gyroscope.signals.store import Signals
 from gyroscope.web.keys import Keys
+
+if TYPE_CHECKING:  # a replica and `gyro up` come by here: neither needs DuckDB and Delta
+    from gyroscope.predictions.labels import Labels
 
 
 class Parts(msgspec.Struct, frozen=True):
