@@ -66,9 +66,7 @@ def test_asking_the_command_for_help_imports_nothing_heavy():
 @pytest.mark.parametrize("module", ["gyroscope.assembly", "gyroscope.assembly.replica"])
 def test_starting_a_house_and_a_replica_imports_neither_tables_nor_pages(module):
     found = _imported_by(f"import {module}") & TABLES_AND_PAGES
-    assert not found, (
-        f"each replica would start slowly; import inside the function, or for types only: {found}"
-    )
+    assert not found, f"each replica would start slowly; import inside the function, or for types only: {found}"
 
 
 def _third_party(tree: ast.Module) -> list[tuple[str, int]]:
