@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from benchmarks.house import MODEL, Running
 from benchmarks.ledger import acknowledged, read, request_id
-from gyroscope.predictions.ids import IdIndex, ids_path
+from gyroscope.predictions.ids.index import IdIndex, ids_path
 
 COLUMNS = "try_cast(substr(request_id, 3) AS BIGINT) AS n, request_id, row, answered, status, output_0, feature_number"
 

@@ -126,9 +126,9 @@ def test_the_function_and_the_room_of_its_name_are_one():
         "import gyroscope, sys\n"
         "assert not [name for name in ('numpy', 'duckdb', 'polars', 'pandas') if name in sys.modules]\n"
         "first = gyroscope.predictions\n"
-        "import gyroscope.predictions.table\n"
+        "import gyroscope.predictions.tables.table\n"
         "from gyroscope import predictions\n"
         "assert first is predictions is gyroscope.predictions and callable(first)\n"
-        "assert gyroscope.predictions.table.Table\n"
+        "assert gyroscope.predictions.tables.table.Table\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -70,7 +70,7 @@ class Scene(NamedTuple):
 
 def measure(options: Options) -> list[Row]:
     """Every fault on a house with `os`, errors of the disk on one with `full`, and a house that lies as control."""
-    seconds = 4.0 if options.is_quick else 20.0
+    seconds = 3.0 if options.is_quick else 20.0
     found = [
         *_all(options.folder / "os", "os", seconds, _faults_with_os),
         *_all(options.folder / "room", "full", seconds, _room_with_full),
@@ -103,9 +103,12 @@ def suffer(scene: Scene, fault: Fault, seconds: float) -> Found:
         known = alerts(house)
         began_ns = time.monotonic_ns()
         fault.inject()
+        # Filling a disk or attaching strace is our own work: latency counts from when the fault stands, the alert not.
+        stands_ns = time.monotonic_ns()
         try:
-            alert_s = wait_for(lambda: alerts(house) - known, ALERT_S + 5, 0.1)
-            time.sleep(max(0.0, seconds - (time.monotonic_ns() - began_ns) / 1e9))
+            wait_for(lambda: alerts(house) - known, ALERT_S + 5, 0.1)
+            alert_s = (time.monotonic_ns() - began_ns) / 1e9 if alerts(house) - known else float("inf")
+            time.sleep(max(0.0, seconds - (time.monotonic_ns() - stands_ns) / 1e9))
             ended_ns = time.monotonic_ns()
         finally:
             fault.lift()
@@ -118,7 +121,7 @@ def suffer(scene: Scene, fault: Fault, seconds: float) -> Found:
         print(f"L4 {fault.name}: {verdict}")
     book = read(ledger)
     calm = np.concatenate([between(book, *before), between(book, *after)])
-    rough = between(book, began_ns, ended_ns)
+    rough = between(book, stands_ns, ended_ns)
     unlogged = int(np.count_nonzero(~np.isin(rough["logged"], KEPT)))
     ratio = p99_ms(rough) / p99_ms(calm)
     return Found(fault.name, ratio, p99_ms(calm), verdict.lost + verdict.wrong, unlogged, alert_s, heal_s, len(rough))

@@ -20,10 +20,10 @@ from rich.progress import track
 from benchmarks.rows import Row, at_least, at_most, control, with_control
 from benchmarks.target import Options
 from gyroscope.clock import EventTime
-from gyroscope.predictions import scan as reader
-from gyroscope.predictions.log import PredictionLog, segment_folder
-from gyroscope.predictions.scan import Scan, scan
-from gyroscope.predictions.wal import HEADER, HEADER_BYTES, PREFIX, SEAL, SEGMENT_HEAD, LogEntry
+from gyroscope.predictions.segments import scan as reader
+from gyroscope.predictions.segments.log import PredictionLog, segment_folder
+from gyroscope.predictions.segments.scan import Scan, scan
+from gyroscope.predictions.segments.wal import HEADER, HEADER_BYTES, PREFIX, SEAL, SEGMENT_HEAD, LogEntry
 from gyroscope.records import Feature, Signature, Version
 
 MIB = 1_048_576

@@ -16,8 +16,8 @@ import numpy as np
 from benchmarks.rows import Row, at_most
 from benchmarks.target import Options
 from gyroscope.clock import EventTime
-from gyroscope.predictions.log import LogPolicy, PredictionLog, segment_folder
-from gyroscope.predictions.wal import LogEntry
+from gyroscope.predictions.segments.log import LogPolicy, PredictionLog, segment_folder
+from gyroscope.predictions.segments.wal import LogEntry
 from gyroscope.records import Feature, Signature, Version
 
 FEATURES, REPEATS = 20, 7

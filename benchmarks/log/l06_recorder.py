@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,11 +28,11 @@ from gyroscope.demo.flights import CATEGORICAL, ZONE, Flights, load_flights
 from gyroscope.demo.flights import FEATURES as FLIGHT_FEATURES
 from gyroscope.models.store import Candidate, ModelStore
 from gyroscope.monitoring.loop import Monitor
-from gyroscope.predictions.labels import Labels
-from gyroscope.predictions.log import LogPolicy, PredictionLog, segment_folder
-from gyroscope.predictions.recorder import Recorder
-from gyroscope.predictions.table import Table, table_path
-from gyroscope.predictions.wal import LogEntry
+from gyroscope.predictions.labels.labels import Labels
+from gyroscope.predictions.recording.recorder import Recorder
+from gyroscope.predictions.segments.log import LogPolicy, PredictionLog, segment_folder
+from gyroscope.predictions.segments.wal import LogEntry
+from gyroscope.predictions.tables.table import Table, table_path
 from gyroscope.records import Feature, Signature, Version
 from gyroscope.settings import Monitoring
 from gyroscope.signals.store import Signals
@@ -59,6 +60,7 @@ def measure(options: Options) -> list[Row]:
         _child("fill", place, n, options.seed)
         recorded.append(_child("record", place, n, options.seed))
         folded.append(_child("fold", place, n, options.seed))
+        shutil.rmtree(_Place(place).runtime, ignore_errors=True)
     rates = [n / (one.cpu_s + other.cpu_s) for one, other in zip(recorded, folded, strict=True)]
     for one, other in zip(recorded, folded, strict=True):
         print(f"L6: recorder {one.cpu_s / n * 1e6:.2f} us/row, monitor {other.cpu_s / n * 1e6:.2f} us/row, of {n:,}")
@@ -87,6 +89,7 @@ def flights_bytes(folder: Path, most: int) -> tuple[int, int]:
     recorder = Recorder(folder / "home", runtime, lambda *_: version, lambda _: ZONE)
     recorder.drain()
     recorder.close()
+    shutil.rmtree(runtime, ignore_errors=True)
     files = Table(table_path(folder / "home", "flights")).files()
     if sum(file.rows for file in files) != n:
         raise RuntimeError(f"{n} flights were sent, {sum(file.rows for file in files)} are in the table")

@@ -23,9 +23,9 @@ from benchmarks.load import body
 from benchmarks.rows import Row, at_most
 from benchmarks.target import Options
 from gyroscope.clock import EventTime, iso, wall_now
-from gyroscope.predictions.log import LogPolicy, PredictionLog, segment_folder
-from gyroscope.predictions.recorder import Recorder
-from gyroscope.predictions.wal import LogEntry
+from gyroscope.predictions.recording.recorder import Recorder
+from gyroscope.predictions.segments.log import LogPolicy, PredictionLog, segment_folder
+from gyroscope.predictions.segments.wal import LogEntry
 from gyroscope.records import Label
 
 DAYS, DAY_US = 30, 86_400_000_000

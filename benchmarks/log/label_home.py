@@ -14,11 +14,11 @@ import polars as pl
 from gyroscope.clock import EventTime, wall_now
 from gyroscope.models.store import Candidate, ModelStore
 from gyroscope.monitoring.loop import Monitor
-from gyroscope.predictions.labels import Labels
-from gyroscope.predictions.log import LogPolicy, PredictionLog, segment_folder
-from gyroscope.predictions.recorder import Recorder
-from gyroscope.predictions.table import Table, table_path
-from gyroscope.predictions.wal import LogEntry
+from gyroscope.predictions.labels.labels import Labels
+from gyroscope.predictions.recording.recorder import Recorder
+from gyroscope.predictions.segments.log import LogPolicy, PredictionLog, segment_folder
+from gyroscope.predictions.segments.wal import LogEntry
+from gyroscope.predictions.tables.table import Table, table_path
 from gyroscope.records import Feature, Signature, Version
 from gyroscope.settings import Monitoring
 from gyroscope.signals.store import Signals

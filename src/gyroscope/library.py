@@ -24,9 +24,9 @@ from gyroscope.errors import InputError, SettingsError
 from gyroscope.models.signature import infer_signature
 from gyroscope.models.store import Candidate
 from gyroscope.notebook import read_columns
-from gyroscope.predictions.cells import names
-from gyroscope.predictions.given import Given
-from gyroscope.predictions.selection import FIRST_TIME, LAST_TIME, Selection
+from gyroscope.predictions.ingest.cells import names
+from gyroscope.predictions.ingest.given import Given
+from gyroscope.predictions.reading.selection import FIRST_TIME, LAST_TIME, Selection
 from gyroscope.records import Task, Version
 from gyroscope.serving.envelope import new_id
 from gyroscope.settings import FILE_NAME, find_settings

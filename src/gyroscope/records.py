@@ -93,8 +93,8 @@ def _digested(feature: Feature) -> Feature:
 class Version(msgspec.Struct, frozen=True):
     """One content-addressed model version; `version` is the first 12 hex digits of the SHA-256 of what it holds.
 
-    `entry` is `module:Class` for the runner `python`; for a model served elsewhere, whose runner is `external` and which
-    has no artifact, what it is called there; else empty.
+    `entry` is `module:Class` for the runner `python`; for a model served elsewhere, whose runner is `external` and
+    which has no artifact, what it is called there; else empty.
     """
 
     model: str

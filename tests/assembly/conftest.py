@@ -12,10 +12,10 @@ import pytest
 from gyroscope.assembly import House
 from gyroscope.clock import EventTime
 from gyroscope.models import Candidate
-from gyroscope.predictions.log import PredictionLog
-from gyroscope.predictions.recorder import Recorder
-from gyroscope.predictions.segment_file import segment_folder
-from gyroscope.predictions.wal import LogEntry
+from gyroscope.predictions.recording.recorder import Recorder
+from gyroscope.predictions.segments.file import segment_folder
+from gyroscope.predictions.segments.log import PredictionLog
+from gyroscope.predictions.segments.wal import LogEntry
 from gyroscope.records import Feature, Label, Route, Signal, Signature, Version
 
 MARCH_1_US = 1362114000000000

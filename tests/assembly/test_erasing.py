@@ -16,11 +16,11 @@ from gyroscope.assembly.erasing import AUDIT, erase_subject
 from gyroscope.assembly.verifying import verify_home
 from gyroscope.clock import EventTime, sleep
 from gyroscope.errors import ModelError, ProcessError, StoreError
-from gyroscope.predictions import erasure
-from gyroscope.predictions.erasure import Subject
-from gyroscope.predictions.errands import Errand, ask, errands, refuse
-from gyroscope.predictions.ids import IdIndex, ids_path
-from gyroscope.predictions.recorder import Recorder
+from gyroscope.predictions.ids.index import IdIndex, ids_path
+from gyroscope.predictions.keeping import erasure
+from gyroscope.predictions.keeping.erasure import Subject
+from gyroscope.predictions.keeping.errands import Errand, ask, errands, refuse
+from gyroscope.predictions.recording.recorder import Recorder
 from gyroscope.records import Label
 
 HOSTILE = "O'Brien\"; DROP TABLE x;--%_\\ü"
@@ -240,8 +240,8 @@ import os, signal, sys
 from pathlib import Path
 from gyroscope.assembly import House
 from gyroscope.assembly.erasing import erase_subject
-from gyroscope.predictions import erasure
-from gyroscope.predictions.erasure import Subject
+from gyroscope.predictions.keeping import erasure
+from gyroscope.predictions.keeping.erasure import Subject
 
 settings, step, when, value = sys.argv[1:]
 real = getattr(erasure, step)

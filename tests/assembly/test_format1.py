@@ -18,12 +18,12 @@ from gyroscope.assembly.backup import backup
 from gyroscope.assembly.restore import restore
 from gyroscope.assembly.verifying import verify_home
 from gyroscope.clock import DAY_US, EventTime, parse_event_time, wall_now
-from gyroscope.predictions.log import PredictionLog
-from gyroscope.predictions.recorder import Recorder
-from gyroscope.predictions.retention import Keeping
-from gyroscope.predictions.segment_file import segment_folder
-from gyroscope.predictions.upkeep import Upkeep
-from gyroscope.predictions.wal import LogEntry
+from gyroscope.predictions.keeping.retention import Keeping
+from gyroscope.predictions.keeping.upkeep import Upkeep
+from gyroscope.predictions.recording.recorder import Recorder
+from gyroscope.predictions.segments.file import segment_folder
+from gyroscope.predictions.segments.log import PredictionLog
+from gyroscope.predictions.segments.wal import LogEntry
 from gyroscope.records import Label
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "format1" / "home.tar.gz"
@@ -159,7 +159,7 @@ def test_it_can_be_backed_up_and_restored(old, tmp_path):
 
 
 def test_a_killed_migration_of_labels_begins_again(old, monkeypatch):
-    from gyroscope.predictions import label_migration
+    from gyroscope.predictions.labels import migration as label_migration
 
     def die(*_: object) -> None:
         raise KeyboardInterrupt

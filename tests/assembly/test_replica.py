@@ -12,8 +12,8 @@ from gyroscope.assembly.plan import check_room
 from gyroscope.assembly.replica import open_log
 from gyroscope.clock import EventTime
 from gyroscope.errors import ModelError
-from gyroscope.predictions.log import PredictionLog
-from gyroscope.predictions.wal import LogEntry
+from gyroscope.predictions.segments.log import PredictionLog
+from gyroscope.predictions.segments.wal import LogEntry
 from gyroscope.records import Feature, Signature, Version
 
 NAME = "flights-0a1b2c3d4e5f-0"

@@ -11,8 +11,8 @@ from deltalake import DeltaTable
 
 from gyroscope.assembly.verifying import Verified, verify_home
 from gyroscope.errors import ModelError
-from gyroscope.predictions.ids import IdIndex, ids_path
-from gyroscope.predictions.wal import SEGMENT_HEAD
+from gyroscope.predictions.ids.index import IdIndex, ids_path
+from gyroscope.predictions.segments.wal import SEGMENT_HEAD
 
 
 def look(lived) -> Verified:

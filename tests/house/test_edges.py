@@ -9,9 +9,9 @@ FOREIGN_CODE = {
     "models/convert_child.py": "what a pickle holds may raise anything; the child reports it and ends",
     "models/estimators.py": "converters of scikit-learn models raise whatever they like",
     "monitoring/loop.py": "the outermost line of a loop: the other models go on, this one is tried again",
-    "predictions/label_sources.py": "the border to drivers of databases; the other sources go on",
-    "predictions/batches.py": "what goes wrong behind the Arrow interface has no type of its own; it is named and raised",
-    "predictions/recorder.py": "the outermost line of a loop: the other models go on, this one is read back",
+    "predictions/labels/sources.py": "the border to drivers of databases; the other sources go on",
+    "predictions/tables/batches.py": "what goes wrong behind Arrow has no type of its own; it is named and raised",
+    "predictions/recording/recorder.py": "the outermost line of a loop: the other models go on, this one is read back",
     "models/runners/__init__.py": "the one border to a user's model, at load and at predict",
     "supervisor/loop.py": "the outermost line of a loop: a supervisor with a fault must go on watching",
 }

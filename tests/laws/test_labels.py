@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gyroscope.clock import EventTime
-from gyroscope.predictions.attempts import Attempt
-from gyroscope.predictions.ids import IdIndex, ids_path
-from gyroscope.predictions.labels import Labels
+from gyroscope.predictions.ids.index import IdIndex, ids_path
+from gyroscope.predictions.labels.labels import Labels
+from gyroscope.predictions.recording.attempts import Attempt
 from gyroscope.records import Label, Signature
 
 SIGNATURE = Signature("binary", ())

@@ -5,8 +5,17 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gyroscope.predictions.scan import Scan, scan
-from gyroscope.predictions.wal import CHUNK_BYTES, SEAL, SEGMENT_HEAD, Layout, LogEntry, encode, seal, segment_head
+from gyroscope.predictions.segments.scan import Scan, scan
+from gyroscope.predictions.segments.wal import (
+    CHUNK_BYTES,
+    SEAL,
+    SEGMENT_HEAD,
+    Layout,
+    LogEntry,
+    encode,
+    seal,
+    segment_head,
+)
 from gyroscope.records import Feature, Signature
 
 LAYOUT = Layout(Signature("binary", (Feature("x"),)))

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from gyroscope.predictions.entries import entries_in
-from gyroscope.predictions.scan import Scan, scan
-from gyroscope.predictions.wal import VARIANTS, Layout, LogEntry, encode, seal, segment_head
+from gyroscope.predictions.segments.entries import entries_in
+from gyroscope.predictions.segments.scan import Scan, scan
+from gyroscope.predictions.segments.wal import VARIANTS, Layout, LogEntry, encode, seal, segment_head
 from gyroscope.records import Feature, Signature
 
 LAYOUT = Layout(

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from gyroscope.clock import SECOND_US, EventTime, parse_event_time
 from gyroscope.models import Blocks, Candidate, ModelStore, ReferenceProfile, build_reference
 from gyroscope.monitoring import Monitor, Round
-from gyroscope.predictions.labels import Labels
-from gyroscope.predictions.log import PredictionLog, segment_folder
-from gyroscope.predictions.recorder import Recorder
-from gyroscope.predictions.table import Table, table_path
-from gyroscope.predictions.wal import LogEntry
+from gyroscope.predictions.labels.labels import Labels
+from gyroscope.predictions.recording.recorder import Recorder
+from gyroscope.predictions.segments.log import PredictionLog, segment_folder
+from gyroscope.predictions.segments.wal import LogEntry
+from gyroscope.predictions.tables.table import Table, table_path
 from gyroscope.records import Feature, Label, Signal, Signature, Task, Version, Window
 from gyroscope.settings import Monitoring
 from gyroscope.signals import Signals

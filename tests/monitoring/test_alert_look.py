@@ -20,7 +20,7 @@ from gyroscope.monitoring.alert_look import (
     write_look,
 )
 from gyroscope.monitoring.alerts import Alert
-from gyroscope.predictions.heartbeat import REPORT_FILE, RecorderReport, read_report, write_report
+from gyroscope.predictions.recording.heartbeat import REPORT_FILE, RecorderReport, read_report, write_report
 from gyroscope.supervisor.pulse import Pulse
 
 

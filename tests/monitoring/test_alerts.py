@@ -7,7 +7,7 @@ import pytest
 
 from gyroscope.clock import SECOND_NS, MachineTime
 from gyroscope.monitoring.alerts import GIB, Alert, Disk, Memory, Seen, standing
-from gyroscope.predictions.heartbeat import RecorderReport
+from gyroscope.predictions.recording.heartbeat import RecorderReport
 
 REPORT = RecorderReport("2013-03-01T00:00:00Z")
 CALM = Seen(MachineTime(0), {"flights": 7}, REPORT, 0.4, ())

@@ -10,10 +10,10 @@ from deltalake import DeltaTable
 
 from gyroscope.clock import DAY_US, SECOND_US, EventTime, MachineTime, wall_now
 from gyroscope.monitoring import Monitor
-from gyroscope.predictions.dropped import Dropped, note_dropped
-from gyroscope.predictions.retention import Keeping
-from gyroscope.predictions.table import Table, table_path
-from gyroscope.predictions.upkeep import Upkeep
+from gyroscope.predictions.keeping.retention import Keeping
+from gyroscope.predictions.keeping.upkeep import Upkeep
+from gyroscope.predictions.tables.dropped import Dropped, note_dropped
+from gyroscope.predictions.tables.table import Table, table_path
 
 MARCH_1, MARCH_2 = "2013-03-01T00:00:00-05:00", "2013-03-02T00:00:00-05:00"
 JANUARY = "2013-01-01T00:00:00-05:00"

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 
 from gyroscope.clock import EventTime
-from gyroscope.predictions.entries import entries_in
-from gyroscope.predictions.log import LogPolicy, PredictionLog, segment_folder
-from gyroscope.predictions.recorder import Recorder
-from gyroscope.predictions.segments import read_pieces
-from gyroscope.predictions.table import Table, table_path
-from gyroscope.predictions.wal import Layout, LogEntry
+from gyroscope.predictions.recording.recorder import Recorder
+from gyroscope.predictions.segments.entries import entries_in
+from gyroscope.predictions.segments.log import LogPolicy, PredictionLog, segment_folder
+from gyroscope.predictions.segments.waiting import read_pieces
+from gyroscope.predictions.segments.wal import Layout, LogEntry
+from gyroscope.predictions.tables.table import Table, table_path
 from gyroscope.records import Feature, Signature, Version
 
 MARCH_1_US = 1362114000000000  # 2013-03-01 00:00 in New York

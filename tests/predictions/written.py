@@ -10,7 +10,7 @@ from arro3.core import Table as Arrow
 from deltalake import write_deltalake
 
 from gyroscope.clock import EventTime, day_of
-from gyroscope.predictions.table import Table
+from gyroscope.predictions.tables.table import Table
 
 MARCH_1_US = 1362096000000000  # 2013-03-01 00:00 UTC
 HOUR_US = 3_600_000_000

@@ -10,11 +10,11 @@ import pytest
 
 from gyroscope.clock import EventTime, machine_now
 from gyroscope.models.runners import Checked, Rows
-from gyroscope.predictions.entries import entries_in
-from gyroscope.predictions.log import LogPolicy, PredictionLog
-from gyroscope.predictions.privacy import Privacy
-from gyroscope.predictions.scan import scan
-from gyroscope.predictions.wal import Layout, LogEntry, Variant
+from gyroscope.predictions.segments.entries import entries_in
+from gyroscope.predictions.segments.log import LogPolicy, PredictionLog
+from gyroscope.predictions.segments.privacy import Privacy
+from gyroscope.predictions.segments.scan import scan
+from gyroscope.predictions.segments.wal import Layout, LogEntry, Variant
 from gyroscope.records import Feature, Signature, Version
 from gyroscope.serving.dialects.v2 import V2
 from gyroscope.serving.intake import Intake

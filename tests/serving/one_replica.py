@@ -12,7 +12,7 @@ from pathlib import Path
 from gyroscope.errors import ProcessError
 from gyroscope.models.runners import open_runner
 from gyroscope.models.store import ModelStore
-from gyroscope.predictions.log import PredictionLog
+from gyroscope.predictions.segments.log import PredictionLog
 from gyroscope.serving.replica import Listen, ReplicaPlan, serve_replica
 from gyroscope.supervisor.pulse import Pulse
 

@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from gyroscope.clock import SECOND_NS
-from gyroscope.predictions import full
+from gyroscope.predictions.segments import full
 from gyroscope.serving.body import BodyReader
 from gyroscope.serving.http import Http
 from gyroscope.serving.keys import ApiKeys

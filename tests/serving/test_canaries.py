@@ -11,8 +11,8 @@ import pytest
 
 from gyroscope.models.blocks import Blocks
 from gyroscope.models.reference import build_reference
-from gyroscope.predictions.privacy import Privacy, protect
-from gyroscope.predictions.recorder import Recorder
+from gyroscope.predictions.recording.recorder import Recorder
+from gyroscope.predictions.segments.privacy import Privacy, protect
 from gyroscope.records import Feature, Signature
 
 TEXTS = ("ann@canary.example", "bob@canary.example", "Canarytown", "Canaryville", "canary-plan")

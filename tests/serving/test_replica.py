@@ -21,9 +21,9 @@ import pytest
 from gyroscope.clock import EventTime
 from gyroscope.models.runners import Rows, open_runner
 from gyroscope.models.store import Candidate, ModelStore
-from gyroscope.predictions.entries import entries_in
-from gyroscope.predictions.scan import scan
-from gyroscope.predictions.wal import Layout
+from gyroscope.predictions.segments.entries import entries_in
+from gyroscope.predictions.segments.scan import scan
+from gyroscope.predictions.segments.wal import Layout
 from gyroscope.records import Feature, Signature
 from gyroscope.supervisor.pulse import Pulse
 

@@ -26,7 +26,7 @@ import uvicorn
 from gyroscope.clock import DAY_US, SECOND_US, EventTime, event_time_of, sleep
 from gyroscope.models.routes import Routes
 from gyroscope.models.store import Candidate, ModelStore
-from gyroscope.predictions.labels import Labels
+from gyroscope.predictions.labels.labels import Labels
 from gyroscope.records import Feature, NotEnoughData, Route, Signal, Signature, Size
 from gyroscope.settings import Monitoring, Settings
 from gyroscope.signals.store import Signals

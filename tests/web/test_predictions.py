@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from gyroscope.models import Candidate
-from gyroscope.predictions.log import segment_folder
-from gyroscope.predictions.recorder import Recorder
-from gyroscope.predictions.selection import Selection
-from gyroscope.predictions.table import Table, table_path
+from gyroscope.predictions.reading.selection import Selection
+from gyroscope.predictions.recording.recorder import Recorder
+from gyroscope.predictions.segments.log import segment_folder
+from gyroscope.predictions.tables.table import Table, table_path
 from gyroscope.records import Feature, Signature
 from gyroscope.web import predictions
 

@@ -98,10 +98,10 @@ def patch_watch(module):
 
 
 PATCHES = {
-    "gyroscope.predictions.log": patch_log,
-    "gyroscope.predictions.commits": patch_commits,
-    "gyroscope.predictions.ids": patch_ids,
-    "gyroscope.predictions.recorder": patch_recorder,
+    "gyroscope.predictions.segments.log": patch_log,
+    "gyroscope.predictions.tables.commits": patch_commits,
+    "gyroscope.predictions.ids.index": patch_ids,
+    "gyroscope.predictions.recording.recorder": patch_recorder,
     "gyroscope.supervisor.watch": patch_watch,
 }
 

@@ -19,7 +19,7 @@ from typing import IO
 import msgspec
 
 from gyroscope.errors import StoreError
-from gyroscope.predictions.rewrite import sync
+from gyroscope.predictions.tables.rewrite import sync
 
 FORMAT = 1
 MANIFEST = "manifest.json"

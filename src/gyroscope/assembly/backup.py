@@ -24,9 +24,9 @@ from gyroscope.assembly.house import House
 from gyroscope.assembly.snapshot import snapshot
 from gyroscope.clock import iso, wall_now
 from gyroscope.errors import StoreError
-from gyroscope.predictions.rewrite import open_table, sync
-from gyroscope.predictions.segment_copy import end_of, segment_copy
-from gyroscope.predictions.upkeep import newest_metadata, offsets_of
+from gyroscope.predictions.keeping.upkeep import newest_metadata, offsets_of
+from gyroscope.predictions.segments.copy import end_of, segment_copy
+from gyroscope.predictions.tables.rewrite import open_table, sync
 
 HOME, SEGMENTS, SETTINGS = "home", "segments", "gyroscope.yaml"
 STAGE = ".backup-"

@@ -13,10 +13,10 @@ import msgspec
 from gyroscope.assembly.house import House
 from gyroscope.clock import iso, wall_now
 from gyroscope.errors import StoreError
-from gyroscope.predictions.erasure import Erased, Subject
-from gyroscope.predictions.errands import ask
-from gyroscope.predictions.recorder import Recorder, is_recording
-from gyroscope.predictions.rewrite import sync
+from gyroscope.predictions.keeping.erasure import Erased, Subject
+from gyroscope.predictions.keeping.errands import ask
+from gyroscope.predictions.recording.recorder import Recorder, is_recording
+from gyroscope.predictions.tables.rewrite import sync
 
 AUDIT = "audit.log"
 

@@ -20,10 +20,10 @@ from gyroscope.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from gyroscope.monitoring.loop import Monitor
-    from gyroscope.predictions.label_sources import LabelSources
-    from gyroscope.predictions.labels import Labels
-    from gyroscope.predictions.retention import Keeping
-    from gyroscope.predictions.table import Table
+    from gyroscope.predictions.keeping.retention import Keeping
+    from gyroscope.predictions.labels.labels import Labels
+    from gyroscope.predictions.labels.sources import LabelSources
+    from gyroscope.predictions.tables.table import Table
     from gyroscope.signals.store import Signals
     from gyroscope.web.keys import Keys
     from gyroscope.web.parts import Parts
@@ -77,7 +77,7 @@ class House:
 
     @cached_property
     def labels(self) -> Labels:
-        from gyroscope.predictions.labels import Labels
+        from gyroscope.predictions.labels.labels import Labels
 
         monitoring = self.settings.monitoring
         return Labels(
@@ -89,7 +89,7 @@ class House:
 
     @cached_property
     def label_sources(self) -> LabelSources:
-        from gyroscope.predictions.label_sources import LabelSources
+        from gyroscope.predictions.labels.sources import LabelSources
 
         return LabelSources(self.settings.label_sources, self.labels, self.home, self.settings_path.parent)
 
@@ -100,7 +100,7 @@ class House:
         return Keys(self.home)
 
     def table(self, model: str) -> Table:
-        from gyroscope.predictions.table import Table, table_path
+        from gyroscope.predictions.tables.table import Table, table_path
 
         return Table(table_path(self.home, model))
 
@@ -122,7 +122,7 @@ class House:
     @property
     def keeping(self) -> Keeping:
         """How long and how much of the log is kept."""
-        from gyroscope.predictions.retention import Keeping
+        from gyroscope.predictions.keeping.retention import Keeping
 
         log, models = self.settings.log, self.settings.models
         return Keeping(

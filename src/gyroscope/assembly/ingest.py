@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from gyroscope.assembly.house import House
 from gyroscope.errors import StoreError
 from gyroscope.models.which import which_version
-from gyroscope.predictions.ingest import PATIENCE_S, Ingest
-from gyroscope.predictions.recorder import Recorder
+from gyroscope.predictions.ingest.ingest import PATIENCE_S, Ingest
+from gyroscope.predictions.recording.recorder import Recorder
 from gyroscope.records import Version
 
 

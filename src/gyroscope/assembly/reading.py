@@ -12,7 +12,7 @@ from arro3.core import Array, DataType, Table
 
 from gyroscope.assembly.house import House
 from gyroscope.clock import EventTime
-from gyroscope.predictions.selection import FIRST_TIME, LAST_TIME, LabelsOf, Selection, Stretch, between
+from gyroscope.predictions.reading.selection import FIRST_TIME, LAST_TIME, LabelsOf, Selection, Stretch, between
 
 
 def selection(

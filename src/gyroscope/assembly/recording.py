@@ -10,8 +10,8 @@ import threading
 from pathlib import Path
 
 from gyroscope.assembly.house import House
-from gyroscope.predictions.recorder import Recorder
-from gyroscope.predictions.upkeep import Upkeep
+from gyroscope.predictions.keeping.upkeep import Upkeep
+from gyroscope.predictions.recording.recorder import Recorder
 
 
 def run_recorder(settings_path: Path) -> None:

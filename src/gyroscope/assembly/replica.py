@@ -10,9 +10,9 @@ from pathlib import Path
 from gyroscope.assembly.house import House
 from gyroscope.assembly.plan import MIB, haproxy, replica_name
 from gyroscope.models.runners import open_runner
-from gyroscope.predictions.log import LogPolicy, PredictionLog
-from gyroscope.predictions.privacy import Privacy, has_private
-from gyroscope.predictions.segment_file import segment_folder
+from gyroscope.predictions.segments.file import segment_folder
+from gyroscope.predictions.segments.log import LogPolicy, PredictionLog
+from gyroscope.predictions.segments.privacy import Privacy, has_private
 from gyroscope.records import Version
 from gyroscope.serving.replica import Listen, ReplicaPlan, serve_replica
 from gyroscope.settings import ModelPolicy

@@ -15,7 +15,7 @@ import msgspec
 from gyroscope.assembly.archive import Manifest, unpack
 from gyroscope.assembly.backup import HOME, SETTINGS
 from gyroscope.errors import StoreError
-from gyroscope.predictions.rewrite import sync
+from gyroscope.predictions.tables.rewrite import sync
 
 SETTINGS_KEPT = "gyroscope.yaml.restored"
 # A zipped backup may grow to several times its size; Parquet files hardly do.

@@ -11,8 +11,8 @@ from pathlib import Path
 import msgspec
 
 from gyroscope.errors import StoreError
-from gyroscope.predictions.rewrite import live_files, open_table
-from gyroscope.predictions.sweep import LAST_CHECKPOINT, LOG
+from gyroscope.predictions.keeping.sweep import LAST_CHECKPOINT, LOG
+from gyroscope.predictions.tables.rewrite import live_files, open_table
 
 # Offsets are looked for in the newest commits: so many go along although a checkpoint makes them unneeded.
 PAGES_BEFORE = 100

@@ -12,8 +12,8 @@ import msgspec
 
 from gyroscope.errors import ModelError, StoreError, did_you_mean
 from gyroscope.models.store import ModelStore
-from gyroscope.predictions.label_books import recount
-from gyroscope.predictions.verify import Fault, known_damage, steps, verify
+from gyroscope.predictions.keeping.verify import Fault, known_damage, steps, verify
+from gyroscope.predictions.labels.books import recount
 
 Progress = Callable[[int, int, str], None]
 

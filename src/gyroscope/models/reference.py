@@ -148,7 +148,7 @@ def _check_digests(name: str, texts: NDArray[Any]) -> None:
         raise ModelError(
             f"the feature {name!r} must be hashed before it comes into a reference",
             where=f"reference, column {name!r}",
-            fix="pass the columns through gyroscope.predictions.privacy.protect",
+            fix="pass the columns through gyroscope.predictions.segments.privacy.protect",
         )
 
 

@@ -180,11 +180,15 @@ class Routes:
 
     def _newest(self, model: str, kind: Kind) -> tuple[int, str] | None:
         with self._database.errors_named(), self._lock:
-            row: tuple[int, str] | None = self._reading().execute(
-                "SELECT revision, value FROM control_changes"
-                " WHERE model = ? AND kind = ? ORDER BY revision DESC LIMIT 1",
-                (model, kind),
-            ).fetchone()
+            row: tuple[int, str] | None = (
+                self._reading()
+                .execute(
+                    "SELECT revision, value FROM control_changes"
+                    " WHERE model = ? AND kind = ? ORDER BY revision DESC LIMIT 1",
+                    (model, kind),
+                )
+                .fetchone()
+            )
         return row
 
     def _reading(self) -> sqlite3.Connection:

@@ -14,7 +14,7 @@ import msgspec
 from gyroscope.clock import EventTime, MachineTime, iso
 from gyroscope.errors import ProcessError
 from gyroscope.monitoring.alerts import Alert, Disk, Memory, Seen, standing
-from gyroscope.predictions.heartbeat import REPORT_FILE, read_report
+from gyroscope.predictions.recording.heartbeat import REPORT_FILE, read_report
 from gyroscope.records import Signal
 from gyroscope.supervisor.pulse import Pulse
 

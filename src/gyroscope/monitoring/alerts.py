@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from gyroscope.clock import SECOND_NS, MachineTime
-from gyroscope.predictions.heartbeat import RecorderReport
+from gyroscope.predictions.recording.heartbeat import RecorderReport
 
 MIB = 1_048_576
 GIB = 1_024 * MIB

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from gyroscope.clock import EventTime, parse_event_time
 from gyroscope.models.blocks import Blocks, block_starts
 from gyroscope.models.reference import output_columns
-from gyroscope.predictions.columns import own_column
+from gyroscope.predictions.recording.columns import own_column
 from gyroscope.records import Feature, Signature
 from gyroscope.stats.profiles import CategoryBins, Layout, NumericBins, Profile, profile
 

@@ -28,8 +28,8 @@ from gyroscope.monitoring.reader import ROWS_A_ROUND, Reader
 from gyroscope.monitoring.references import References, Standard
 from gyroscope.monitoring.tally import empty_tally
 from gyroscope.monitoring.windows import cell_length, window_of
-from gyroscope.predictions.labels import Labels
-from gyroscope.predictions.table import Table
+from gyroscope.predictions.labels.labels import Labels
+from gyroscope.predictions.tables.table import Table
 from gyroscope.records import NotEnoughData, Signal, Window
 from gyroscope.settings import Monitoring
 from gyroscope.signals.store import Signals

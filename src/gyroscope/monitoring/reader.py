@@ -26,9 +26,9 @@ from gyroscope.monitoring.fold import (
     wanted_columns,
 )
 from gyroscope.monitoring.tally import Tally, tally_rows
-from gyroscope.predictions.batches import KnownLabels, batches, labelled
-from gyroscope.predictions.dropped import dropped
-from gyroscope.predictions.table import Table, TableFile
+from gyroscope.predictions.tables.batches import KnownLabels, batches, labelled
+from gyroscope.predictions.tables.dropped import dropped
+from gyroscope.predictions.tables.table import Table, TableFile
 
 Lenses = Mapping[str, Lens]
 Done = TypeVar("Done")

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 
 from gyroscope.clock import SECOND_NS, MachineTime, machine_now
-from gyroscope.predictions.full import Outcome, Waiting
+from gyroscope.predictions.segments.full import Outcome, Waiting
 
 
 async def until_known(waiting: Waiting, deadline: MachineTime) -> None:

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from gyroscope.clock import SECOND_NS, EventTime, MachineTime, machine_now
 from gyroscope.errors import GyroscopeError, InputError, OutputError, OverloadError, StoreError
 from gyroscope.models.runners import Runner
-from gyroscope.predictions.full import Waiting
-from gyroscope.predictions.log import Logged, PredictionLog
-from gyroscope.predictions.privacy import has_private
-from gyroscope.predictions.wal import LogEntry, Variant
+from gyroscope.predictions.segments.full import Waiting
+from gyroscope.predictions.segments.log import Logged, PredictionLog
+from gyroscope.predictions.segments.privacy import has_private
+from gyroscope.predictions.segments.wal import LogEntry, Variant
 from gyroscope.records import Signature, Version
 from gyroscope.serving.dialects import Dialect, Question
 from gyroscope.serving.envelope import new_id, read_event_time, read_id, read_timeout_ns

@@ -23,7 +23,7 @@ import uvloop
 from gyroscope.clock import SECOND_NS, machine_now
 from gyroscope.errors import ProcessError
 from gyroscope.models.runners import Runner
-from gyroscope.predictions.log import PredictionLog
+from gyroscope.predictions.segments.log import PredictionLog
 from gyroscope.records import Version
 from gyroscope.serving.body import BodyReader
 from gyroscope.serving.dialects import Dialect

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from gyroscope.clock import wall_now
 from gyroscope.errors import InputError
-from gyroscope.predictions.label_reading import LabelIn, Read, read_labels, read_raw
+from gyroscope.predictions.labels.reading import LabelIn, Read, read_labels, read_raw
 from gyroscope.web.parts import Parts, check_model
 
 

@@ -18,7 +18,7 @@ from gyroscope.signals.store import Signals
 from gyroscope.web.keys import Keys
 
 if TYPE_CHECKING:  # a replica and `gyro up` come by here: neither needs DuckDB and Delta
-    from gyroscope.predictions.labels import Labels
+    from gyroscope.predictions.labels.labels import Labels
 
 
 class Parts(msgspec.Struct, frozen=True):

@@ -16,8 +16,8 @@ from starlette.responses import Response
 from gyroscope.clock import wall_now
 from gyroscope.errors import InputError, OverloadError, StoreError
 from gyroscope.models.which import which_version
-from gyroscope.predictions.given import Given
-from gyroscope.predictions.ingest import Ingest
+from gyroscope.predictions.ingest.given import Given
+from gyroscope.predictions.ingest.ingest import Ingest
 from gyroscope.records import Signature
 from gyroscope.web.parts import Parts, check_model
 

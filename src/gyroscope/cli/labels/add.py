@@ -39,7 +39,7 @@ def add(
     from gyroscope.assembly import House
     from gyroscope.assembly.lifecycle import address
     from gyroscope.cli.client import Client
-    from gyroscope.predictions.label_files import read_portions
+    from gyroscope.predictions.labels.files import read_portions
 
     house = House(settings_path(settings))
     client = Client(address(house), house.keys.api_key_path)

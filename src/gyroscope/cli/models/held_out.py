@@ -49,7 +49,7 @@ def judge(candidate: Candidate, held_out: HeldOut, blocks: Blocks, home: Path) -
     Raises `ModelError` for a missing column, and what loading or running the model raises.
     """
     from gyroscope.models import build_reference, looks_in_sample
-    from gyroscope.predictions.privacy import Privacy, has_private, protect
+    from gyroscope.predictions.segments.privacy import Privacy, has_private, protect
 
     columns = read_columns(held_out.path)
     for name in (*held_out.score_columns, held_out.label_column, held_out.time_column):

@@ -39,7 +39,7 @@ def add(
     """Add predictions. Exit code 1: some rows were refused, each named with its line; the others are kept."""
     from gyroscope.assembly import House
     from gyroscope.assembly.ingest import ingesting, version_for
-    from gyroscope.predictions.row_files import read_portions
+    from gyroscope.predictions.ingest.row_files import read_portions
 
     house = House(settings_path(settings))
     meant = version_for(house, model, version)

@@ -14,7 +14,7 @@ from gyroscope.cli.output import print_json, say, warn
 from gyroscope.errors import InputError
 
 if TYPE_CHECKING:
-    from gyroscope.predictions.erasure import Subject
+    from gyroscope.predictions.keeping.erasure import Subject
 
 
 def erase(
@@ -46,7 +46,7 @@ def erase(
 
 
 def _subject(entity: str, request_id: str, where_client: str) -> Subject:
-    from gyroscope.predictions.erasure import Subject
+    from gyroscope.predictions.keeping.erasure import Subject
 
     given = {"entity": entity, "request-id": request_id, "where-client": where_client}
     named = [(by, value) for by, value in given.items() if value]

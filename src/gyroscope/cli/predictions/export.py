@@ -33,8 +33,8 @@ def export(
     import duckdb
 
     from gyroscope.assembly import House
-    from gyroscope.predictions.export import export as write
-    from gyroscope.predictions.query import ANSWER, attempts_sql, check_columns, files_of, quoted
+    from gyroscope.predictions.reading.export import export as write
+    from gyroscope.predictions.reading.query import ANSWER, attempts_sql, check_columns, files_of, quoted
 
     house = House(settings_path(settings))
     house.signature_of(model)

@@ -16,7 +16,7 @@ from gyroscope.errors import GyroscopeError, InputError, did_you_mean
 
 if TYPE_CHECKING:
     from gyroscope.assembly import House
-    from gyroscope.predictions.selection import Rows
+    from gyroscope.predictions.reading.selection import Rows
 
 Format = Literal["table", "csv", "json", "parquet"]
 SUFFIXES = {"csv": ".csv", "json": ".jsonl", "parquet": ".parquet"}
@@ -35,7 +35,7 @@ def query(
     """Ask the predictions of a model in SQL (DuckDB's)."""
     from gyroscope.assembly import House
     from gyroscope.assembly.reading import selection_of_days
-    from gyroscope.predictions.export import export_stream
+    from gyroscope.predictions.reading.export import export_stream
 
     house = House(settings_path(settings))
     chosen = selection_of_days(house, _model(house, model), first_day, last_day, labels=labels)
@@ -77,7 +77,7 @@ def _pour(rows: Rows, form: str) -> None:
     import sys
     import tempfile
 
-    from gyroscope.predictions.export import export_stream
+    from gyroscope.predictions.reading.export import export_stream
 
     if form == "parquet":
         raise InputError("parquet is not for the screen", where="--format", fix="name a file: -o rows.parquet")

@@ -14,7 +14,7 @@ from gyroscope.cli.output import print_json, print_table, say
 from gyroscope.clock import iso, sleep
 
 if TYPE_CHECKING:
-    from gyroscope.predictions.tail import Seen
+    from gyroscope.predictions.reading.tail import Seen
 
 LOOK_EVERY_S = 1.0
 LONGEST, LONGEST_ERROR = 24, 60
@@ -31,7 +31,7 @@ def tail(
 ) -> None:
     """Show the newest predictions, the last one at the bottom."""
     from gyroscope.assembly import House
-    from gyroscope.predictions.tail import Tail
+    from gyroscope.predictions.reading.tail import Tail
 
     house = House(settings_path(settings))
     house.signature_of(model)
