@@ -43,7 +43,7 @@ class Stall(NamedTuple):
 
 def measure(options: Options) -> list[Row]:
     """The stall, and a control in which replicas lie about what they could not write."""
-    seconds, cap_mib = (10.0, 1) if options.is_quick else (60.0, 4)
+    seconds, cap_mib = 10.0 if options.is_quick else 60.0, 4
     found = stall(options.folder / "stall", seconds, cap_mib, before_s=6.0 if options.is_quick else 0.0)
     cap = cap_mib * REPLICAS << 20
     off = found.sent - found.logged - found.counted

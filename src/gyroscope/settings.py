@@ -74,7 +74,7 @@ class Serving(Section, frozen=True):
         Meta(description="when it cannot be written"),
     ] = "serve_unlogged"
     segment_cap_mib: Annotated[
-        int, Meta(ge=1, le=65_536, description="memory one replica's unrecorded predictions may take, MiB")
+        int, Meta(ge=4, le=65_536, description="memory one replica's unrecorded predictions may take, MiB")
     ] = 256
 
 

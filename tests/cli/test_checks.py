@@ -23,7 +23,7 @@ def test_an_ordinary_machine_passes(gyro, here):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    (here / "gyroscope.yaml").write_text(f"door: {{port: {port}}}\nserving: {{segment_cap_mib: 1}}\n")
+    (here / "gyroscope.yaml").write_text(f"door: {{port: {port}}}\nserving: {{segment_cap_mib: 4}}\n")
     ended = gyro("doctor", "--json")
     found = [json.loads(line) for line in ended.out.splitlines()]
     assert [one for one in found if one["state"] == "fail"] == []

@@ -358,6 +358,17 @@ def test_the_index_is_made_again_from_the_table(house, entry, lose):  # type: ig
     assert len(house.rows()) == 4
 
 
+def test_the_index_is_made_again_though_no_segment_waits(house, entry):  # type: ignore[no-untyped-def]
+    writer = house.log()
+    writer.append(entry(1))
+    writer.close()
+    assert house.record() == 1
+    for left in (ids_path(house.home, "flights"), segment_folder(house.runtime, "flights")):
+        shutil.rmtree(left)
+    assert house.record() == 0
+    assert IdIndex(ids_path(house.home, "flights")).places(["r-000001"])["r-000001"].rows == 1
+
+
 def test_a_record_that_was_written_twice_is_one_row(house, entry):  # type: ignore[no-untyped-def]
     """After a failed fsync records are written again into a new segment: there they are the same to the microsecond."""
     twice = [entry(1), entry(2), entry(3, status=500)]

@@ -197,9 +197,10 @@ class Recorder:
         return Drain(places, lambda version: self._version_of(model, version), self._zone_of(model))
 
     def _models(self) -> list[str]:
-        every = [place / "segments" for place in self._places]
-        with_segments = {path.name for folder in every if folder.is_dir() for path in folder.iterdir()}
-        return sorted(with_segments | set(self._drains))
+        """Also those that have a table and no segment: after a restore their index is still to be made."""
+        every = [*(place / "segments" for place in self._places), self._home / "tables"]
+        known = {path.name for folder in every if folder.is_dir() for path in folder.iterdir() if path.is_dir()}
+        return sorted(known | set(self._drains))
 
     def _failed(self, model: str, error: Exception) -> None:
         """Nobody knows how far a failed step came: forget everything and read it back."""
