@@ -24,7 +24,8 @@ from benchmarks.rows import Row, at_least, at_most, control, with_control
 from benchmarks.target import Options
 
 RATE = 1_000.0
-REPLICAS = 2
+# The least that may be set: a stall must reach it.
+CAP_MIB = 4
 WARM_S = 3.0
 
 
@@ -43,9 +44,9 @@ class Stall(NamedTuple):
 
 def measure(options: Options) -> list[Row]:
     """The stall, and a control in which replicas lie about what they could not write."""
-    seconds, cap_mib = 10.0 if options.is_quick else 60.0, 4
-    found = stall(options.folder / "stall", seconds, cap_mib, before_s=6.0 if options.is_quick else 0.0)
-    cap = cap_mib * REPLICAS << 20
+    seconds, replicas = (16.0, 1) if options.is_quick else (60.0, 2)
+    found = stall(options.folder / "stall", seconds, replicas, before_s=6.0 if options.is_quick else 0.0)
+    cap = CAP_MIB * replicas << 20
     off = found.sent - found.logged - found.counted
     print(f"L7: {found}")
     rows = [
@@ -57,18 +58,18 @@ def measure(options: Options) -> list[Row]:
                 "predictions", found.sent),
         at_least("L7", "the cap was reached: replies that said so", found.counted, 1, "predictions", found.sent),
     ]  # fmt: skip
-    lied = stall(options.folder / "control", 10.0, 1, {"BENCH_SABOTAGE": "lie"}, before_s=0.5)
+    lied = stall(options.folder / "control", 16.0, 1, {"BENCH_SABOTAGE": "lie"}, before_s=0.5)
     return with_control(rows, control("L7", "replicas say 'os' for what they did not write, lost", lied.lost,
                                       "predictions", lied.sent))  # fmt: skip
 
 
 def stall(
-    folder: Path, seconds: float, cap_mib: int, hooks: dict[str, str] | None = None, before_s: float = 0.0
+    folder: Path, seconds: float, replicas: int, hooks: dict[str, str] | None = None, before_s: float = 0.0
 ) -> Stall:
     """Load, then the same load with the recorder stopped, then until everything is recorded."""
     ledger = folder / "ledger"
-    settings = {"segment_cap_mib": cap_mib}
-    with running(folder / "place", replicas=REPLICAS, hooks=hooks or {}, serving=settings) as house:
+    settings = {"segment_cap_mib": CAP_MIB}
+    with running(folder / "place", replicas=replicas, hooks=hooks or {}, serving=settings) as house:
         with load(house, ledger, RATE, workers=64):
             time.sleep(WARM_S)
             start = time.monotonic_ns()
