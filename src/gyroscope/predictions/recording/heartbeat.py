@@ -45,6 +45,7 @@ def read_report(path: Path) -> RecorderReport | None:
     """The newest report; None before the first, or when the file is damaged.
 
     >>> from tempfile import TemporaryDirectory
+    >>> from gyroscope.clock import EventTime, iso
     >>> with TemporaryDirectory() as folder:
     ...     path = Path(folder) / REPORT_FILE
     ...     write_report(path, RecorderReport(iso(EventTime(0)), rows=3))
