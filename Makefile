@@ -19,11 +19,11 @@ check:
 
 unit:
 	@scripts/prepare test
-	.venv/bin/pytest -q tests src --ignore=tests/journeys
+	.venv/bin/pytest -q --durations=12 tests src --ignore=tests/journeys
 
 journeys:
 	@scripts/prepare test
-	.venv/bin/pytest -q -s tests/journeys
+	.venv/bin/pytest -q -s --durations=12 tests/journeys
 
 # Figures: with QUICK=1 three minutes' worth, SEED=n another seed, ONLY=L1,L3 some rows. chaos-log needs root.
 FIGURES = $(if $(QUICK),--quick) --seed $(or $(SEED),0) $(if $(ONLY),--only $(ONLY))
