@@ -21,6 +21,7 @@ from gyroscope.supervisor.wanted import WANTED_FILE, ProcessSpec, replace_file
 PostState = Literal["waiting", "starting", "ready", "draining", "stopping"]
 
 EVENTS_CAP_BYTES = 1_048_576
+TRIES, BETWEEN_TRIES_S = 8, 0.005
 
 
 @dataclass(frozen=True)
@@ -57,13 +58,8 @@ class RunDir:
         """A descriptor that holds the lock until it is closed or its process dies; -1 when somebody has it."""
         self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        # Several tries: `is_locked` shares the lock for a moment while it looks.
-        for _ in range(5):
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return descriptor
-            except BlockingIOError:
-                sleep(0.005)
+        if _locks(descriptor, fcntl.LOCK_EX):
+            return descriptor
         os.close(descriptor)
         return -1
 
@@ -74,12 +70,9 @@ class RunDir:
         except FileNotFoundError:
             return False
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+            return not _locks(descriptor, fcntl.LOCK_SH)
         finally:
             os.close(descriptor)
-        return False
 
     def sign_lock(self, descriptor: int) -> None:
         """Write into the lock who holds it."""
@@ -160,3 +153,14 @@ def append_event(run: RunDir, process: str, event: str, reason: str) -> None:
         if file.tell() > EVENTS_CAP_BYTES:
             run.events.replace(run.events.with_name(run.events.name + ".1"))
         file.write(line + "\n")
+
+
+def _locks(descriptor: int, how: int) -> bool:
+    """Take a lock, in several tries: a look shares it for a moment, and the killed hold it a little longer."""
+    for _ in range(TRIES):
+        try:
+            fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            sleep(BETWEEN_TRIES_S)
+    return False
