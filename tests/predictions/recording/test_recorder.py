@@ -111,6 +111,20 @@ def test_errors_are_rows(house, entry):  # type: ignore[no-untyped-def]
     ]
 
 
+def test_the_error_of_a_request_stands_on_its_first_row(house, entry):  # type: ignore[no-untyped-def]
+    writer = house.log()
+    for number, rows in ((1, 3), (2, 1), (3, 2)):
+        some = entry(number, rows=rows, entity_key=f"{number}" * 256)
+        some.status, some.error = 500, f"{number}" * 4_096
+        writer.append(some)
+    assert house.record() == 6
+    assert house.rows("row, error[:2], length(error), entity_key = request_id[-1:].repeat(256)") == [
+        (0, "11", 4_096, True), (1, None, None, True), (2, None, None, True),
+        (0, "22", 4_096, True),
+        (0, "33", 4_096, True), (1, None, None, True),
+    ]  # fmt: skip
+
+
 def test_a_live_segment_is_drained_as_it_grows_and_deleted_when_sealed(house, entry):  # type: ignore[no-untyped-def]
     writer = house.log()
     recorder = house.recorder(commit_every_s=0)

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import ctypes
 import itertools
+from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from arro3.core import Array
 from numpy.typing import NDArray
+
+from gyroscope.errors import StoreError
 
 Kind = Literal["text", "double", "long", "int", "short", "flag", "time"]
 
@@ -23,6 +26,7 @@ DTYPES: dict[Kind, Any] = {
 }  # fmt: skip
 # Of a text that stands in many rows so many bytes are laid out in a table of equal widths; longer ones are looked up.
 WIDE = 64
+MOST_BYTES = 2**31 - 1
 NULLABLE = 2
 
 
@@ -36,11 +40,8 @@ class Texts(NamedTuple):
         """These of them, in this order."""
         lengths = self.lengths[index]
         widest = int(self.lengths.max(initial=0))
-        starts = np.cumsum(self.lengths) - self.lengths
         if widest > WIDE:
-            total = int(lengths.sum())
-            behind = np.repeat(np.cumsum(lengths) - lengths, lengths)
-            return Texts(self.data[np.repeat(starts[index], lengths) + np.arange(total) - behind], lengths)
+            return Texts(np.frombuffer(b"".join(self._spans(index)), np.uint8), lengths)
         within = np.arange(widest)
         inside = within < self.lengths[:, None]
         table = np.zeros((len(self.lengths), widest), dtype=np.uint8)
@@ -50,6 +51,23 @@ class Texts(NamedTuple):
             return Texts(taken[inside[index]], lengths)
         return Texts(taken.reshape(-1), lengths)
 
+    def first_of_each(self, within: NDArray[np.integer[Any]]) -> Texts:
+        """One of them where `within` is 0, in their order; nothing elsewhere."""
+        lengths = np.zeros(len(within), dtype=np.int64)
+        lengths[within == 0] = self.lengths
+        return Texts(self.data, lengths)
+
+    def _spans(self, index: NDArray[np.integer[Any]]) -> Iterator[bytes]:
+        """The bytes of these, one piece for all that repeat the text before them."""
+        if not len(index):
+            return
+        begins = np.flatnonzero(np.diff(index, prepend=-1))
+        counts = np.diff(begins, append=len(index)).tolist()
+        which, whole, ends = index[begins], self.data.tobytes(), np.cumsum(self.lengths)
+        spans = zip((ends - self.lengths)[which].tolist(), ends[which].tolist(), counts, strict=True)
+        for begin, end, count in spans:
+            yield whole[begin:end] * count
+
 
 def texts_of(words: list[str]) -> Texts:
     """Python texts, laid out."""
@@ -58,7 +76,10 @@ def texts_of(words: list[str]) -> Texts:
 
 
 def text_array(texts: Texts, is_known: NDArray[np.bool_] | None = None) -> Array:
-    """A column of texts; null where it is not known."""
+    """A column of texts; null where it is not known. Raises `StoreError` for more than Arrow's offsets can count."""
+    total = int(texts.lengths.sum())
+    if total > MOST_BYTES:
+        raise StoreError(f"{total:,} bytes are more than one column of texts holds", fix="send fewer rows at a time")
     offsets = np.zeros(len(texts.lengths) + 1, dtype=np.int32)
     np.cumsum(texts.lengths, out=offsets[1:])
     return _array("text", len(texts.lengths), is_known, offsets, np.ascontiguousarray(texts.data))
