@@ -22,6 +22,13 @@ def test_silence_counts_only_with_nothing_in_hand() -> None:
     assert after(replace(READY, deadline_ns=110 * S), 9.0) == ""
 
 
+def test_one_that_is_not_let_run_is_given_longer() -> None:
+    starved = replace(READY, is_starved=True)
+    assert after(starved, 2.9) == ""
+    assert after(starved, 3.1) == "no sign of life for 3.1 s with nothing in hand"
+    assert after(replace(starved, stopped_ns=100 * S), 0.5) != ""
+
+
 def test_an_item_has_half_a_second_past_its_deadline() -> None:
     busy = replace(READY, deadline_ns=101 * S)
     assert after(busy, 1.5) == ""

@@ -13,6 +13,9 @@ from gyroscope.clock import SECOND_NS
 STALE_NS = SECOND_NS // 2
 """No beat and nothing in hand for this long. Beats come every 100 ms: four may be lost."""
 
+STARVED_NS = 3 * SECOND_NS
+"""The same for one that wants to run and is not let: killing it would only put another in its place in the queue."""
+
 OVERDUE_NS = SECOND_NS // 2
 """This long past the deadline of the item in hand."""
 
@@ -31,6 +34,7 @@ class Signs:
     """What was seen of one process at one moment; all times on the machine's monotonic clock, 0 for never.
 
     `calm_ns` is when the supervisor itself last came back from a stall (or began): nobody is blamed for time before.
+    `is_starved`: since its last beat the process wanted to run and had the processor for less than half the time.
     """
 
     kind: str
@@ -41,6 +45,7 @@ class Signs:
     beat_ns: int = 0
     deadline_ns: int = 0
     stopped_ns: int = 0
+    is_starved: bool = False
 
 
 def hung_reason(signs: Signs, now_ns: int) -> str:
@@ -65,7 +70,8 @@ def hung_reason(signs: Signs, now_ns: int) -> str:
     if signs.deadline_ns:
         overdue = now_ns - max(signs.deadline_ns, signs.calm_ns) > OVERDUE_NS
         return f"{_s(now_ns - signs.deadline_ns)} past its deadline" if overdue else ""
-    silent = now_ns - max(signs.beat_ns, signs.ready_ns, signs.calm_ns) > STALE_NS
+    patience_ns = STARVED_NS if signs.is_starved else STALE_NS
+    silent = now_ns - max(signs.beat_ns, signs.ready_ns, signs.calm_ns) > patience_ns
     return f"no sign of life for {_s(now_ns - signs.beat_ns)} with nothing in hand" if silent else ""
 
 

@@ -26,6 +26,12 @@ def run_state(pid: int) -> str:
     return fields[0] if fields else ""
 
 
+def ran_ns(pid: int) -> int:
+    """How long the process's first thread, which beats, has had a processor."""
+    fields = _text(PROC / str(pid) / "schedstat").split()
+    return int(fields[0]) if fields else 0
+
+
 def session_of(pid: int) -> int:
     """The session the process is in, which is the pid of the child of ours that began it."""
     fields = _stat(pid)

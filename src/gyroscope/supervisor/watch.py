@@ -41,6 +41,7 @@ class Watch:
     reason: str = ""
     kill_reason: str = ""
     pulse: Pulse | None = None
+    ran_at_beat: tuple[int, int] = (0, 0)  # the last beat seen, and the processor time of then
 
     def holds(self, child: Child, state: PostState, now: MachineTime) -> None:
         """A process took the post."""
@@ -114,22 +115,31 @@ class Watch:
         """Whom we already killed is not judged again: a process in the kernel's hands may take a while to go."""
         if self.child is None or self.kill_reason:
             return ""
-        is_stopped = procfs.run_state(self.child.pid) == "T"
-        self.stopped_ns = (self.stopped_ns or now) if is_stopped else 0
+        run_state = procfs.run_state(self.child.pid)
+        self.stopped_ns = (self.stopped_ns or now) if run_state == "T" else 0
         # The deadline is read before the beat: a replica that ends an item writes them the other way round.
         pulse = self._own_pulse() if self.spec.kind == "replica" else None
         deadline_ns = pulse.deadline_ns if pulse else 0
+        beat_ns = pulse.beat_ns if pulse else now
         signs = Signs(
             kind=self.spec.kind,
             started_ns=self.started_ns,
             is_ready=is_ready,
             calm_ns=calm_ns,
             ready_ns=self.ready_ns or now,
-            beat_ns=pulse.beat_ns if pulse else now,
+            beat_ns=beat_ns,
             deadline_ns=deadline_ns,
             stopped_ns=self.stopped_ns,
+            is_starved=run_state == "R" and self._ran_since(beat_ns) < (now - beat_ns) // 2,
         )
         return hung_reason(signs, now)
+
+    def _ran_since(self, beat_ns: int) -> int:
+        """The processor time that the holder has had since its last beat."""
+        ran_ns = procfs.ran_ns(self.child.pid) if self.child else 0
+        if self.ran_at_beat[0] != beat_ns:
+            self.ran_at_beat = (beat_ns, ran_ns)
+        return ran_ns - self.ran_at_beat[1]
 
     def _own_pulse(self) -> Pulse | None:
         """The pulse, once the present holder writes it; before that it still says what the last one did."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 import threading
 
 import numpy as np
@@ -229,6 +230,9 @@ def test_a_broken_disk_costs_the_seal_and_no_record(house, entry, monkeypatch): 
 
 def test_leftovers_of_a_writer_that_died_at_birth_are_removed(house, entry):  # type: ignore[no-untyped-def]
     house.write(entry(1))
-    (house.folder / "flights-0a1b2c3d4e5f-0-00.new").touch()
+    for name, age_s in (("00", 120), ("01", 0)):
+        left = house.folder / f"flights-0a1b2c3d4e5f-0-{name}.new"
+        left.touch()
+        os.utime(left, (time.time() - age_s,) * 2)
     house.record()
-    assert [path.suffix for path in house.segments()] == []
+    assert [path.name for path in house.segments()] == ["flights-0a1b2c3d4e5f-0-01.new"]  # may be on its way

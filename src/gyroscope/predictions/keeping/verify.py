@@ -22,7 +22,7 @@ from gyroscope.predictions.ids.owed import Owed
 from gyroscope.predictions.keeping.upkeep import newest_metadata, offsets_of
 from gyroscope.predictions.segments.copy import number_of
 from gyroscope.predictions.segments.file import SUFFIX, segment_folder
-from gyroscope.predictions.segments.scan import Damage, scan
+from gyroscope.predictions.segments.scan import Damage, Scan, scan
 from gyroscope.predictions.tables.rewrite import LiveFile, live_files, open_table
 from gyroscope.predictions.tables.table import table_path
 
@@ -107,19 +107,27 @@ def _segments(home: Path, runtime: Path, model: str) -> list[Path]:
 
 def _segment(path: Path, offset: int) -> Looked:
     try:
-        with path.open("rb") as file:
-            is_sealed = _is_free(file.fileno())
-            data = file.read()
+        found = _scanned(path)
     except FileNotFoundError:
         return Looked("segment", str(path), 0)  # drained and deleted since it was listed
     except OSError as error:
         return Looked("segment", str(path), 0, (Fault("segment", str(path), f"cannot be read: {error}"),))
-    found = scan(data, segment=number_of(path), sealed=is_sealed)
     faults = [_damaged(path, damage) for damage in found.damages]
     if offset > found.end:
         what = f"the table has read {offset} bytes of it, there are {found.end}"
         faults.append(Fault("segment", str(path), what, found.end, offset - found.end))
     return Looked("segment", str(path), len(found.offsets), tuple(faults))
+
+
+def _scanned(path: Path) -> Scan:
+    """What is in a segment; one that is written to meanwhile is looked at again, since a first look can see holes."""
+    with path.open("rb") as file:
+        is_sealed = _is_free(file.fileno())
+        found = scan(file.read(), segment=number_of(path), sealed=is_sealed)
+        if is_sealed or not found.damages:
+            return found
+        file.seek(0)
+        return scan(file.read(found.end), segment=number_of(path), sealed=False)
 
 
 def _damaged(path: Path, damage: Damage) -> Fault:

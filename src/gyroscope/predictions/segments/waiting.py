@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from gyroscope.clock import SECOND_US, wall_now
 from gyroscope.predictions.segments.file import NEW_SUFFIX, SUFFIX
 from gyroscope.predictions.segments.scan import Damage, Head, Scan, head_of, scan
 from gyroscope.predictions.segments.wal import SEGMENT_HEAD
@@ -22,6 +23,8 @@ from gyroscope.predictions.segments.wal import SEGMENT_HEAD
 # steps to the table turn into some 200 MB.
 BATCH_BYTES = 32 * 1024 * 1024
 LOOK_BYTES = 8
+# A writer names its segment within microseconds of creating it.
+LEFT_US = 60 * SECOND_US
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -132,9 +135,21 @@ class Segments:
             found = scan(
                 data, segment=_number(path), sealed=is_sealed, start=start, sequence=sequence, is_whole=is_whole
             )
+            if not is_sealed and found.damages:
+                found = self._look_again(fd, path, found)
             if is_whole or found.end > start:
                 return found
             room *= 2
+
+    def _look_again(self, fd: int, path: Path, found: Scan) -> Scan:
+        """The same stretch of a live segment once more.
+
+        The kernel copies page by page, and the writer goes on meanwhile: pages in the middle may be older than those
+        behind them and look like a hole. What stood before a whole record was whole when the first look ended.
+        """
+        data = _read_bytes(fd, found.start, found.end)
+        sequence = self._sequence(fd, path, found.start)
+        return scan(data, segment=_number(path), sealed=False, start=found.start, sequence=sequence, is_whole=False)
 
     def _sequence(self, fd: int, path: Path, start: int) -> int:
         """The number of the next record; a recorder that was restarted counts what the one before it read."""
@@ -157,7 +172,9 @@ def remove_leftovers(folder: Path) -> None:
         except FileNotFoundError:
             continue
         try:
-            if _is_free(fd):
+            # A young one may be between its creation and its lock.
+            is_old = wall_now() - os.fstat(fd).st_mtime_ns // 1_000 > LEFT_US
+            if is_old and _is_free(fd):
                 path.unlink(missing_ok=True)
         finally:
             os.close(fd)
