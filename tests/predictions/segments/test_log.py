@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
-import time
 import threading
+import time
 
 import numpy as np
 import pytest
