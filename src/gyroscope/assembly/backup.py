@@ -26,6 +26,7 @@ from gyroscope.clock import iso, wall_now
 from gyroscope.errors import StoreError
 from gyroscope.predictions.keeping.upkeep import newest_metadata, offsets_of
 from gyroscope.predictions.segments.copy import end_of, segment_copy
+from gyroscope.predictions.tables.commits import RECENT
 from gyroscope.predictions.tables.rewrite import open_table, sync
 
 HOME, SEGMENTS, SETTINGS = "home", "segments", "gyroscope.yaml"
@@ -64,8 +65,9 @@ def backup(house: House, target: Path, *, with_keys: bool = True) -> BackupRepor
     ):
         copied = _copy_segments(house, Path(scratch) / SEGMENTS)
         _add_databases(packer, house.home, Path(scratch), with_keys=with_keys)
+        waiting = _still_there(house, copied)
         tables = {path.name: snapshot(path, stage / path.name) for path in _tables(house.home)}
-        segments = _add_segments(packer, copied, {model: _offsets(stage / model) for model in tables})
+        segments = _add_segments(packer, waiting, {model: _offsets(stage / model) for model in tables})
         for name in _files(stage):
             packer.add(f"{HOME}/tables/{name}", stage / name)
         _add_files(packer, house.home, with_keys=with_keys)
@@ -156,6 +158,12 @@ def _copy_segments(house: House, scratch: Path) -> list[Path]:
     return copies
 
 
+def _still_there(house: House, copies: list[Path]) -> list[Path]:
+    """Without those that were drained and deleted since: the table has all of them, and its next commits forget so."""
+    places = (house.segments, house.home / SEGMENTS)
+    return [path for path in copies if any((place / path.parent.name / path.name).exists() for place in places)]
+
+
 def _add_segments(packer: Packer, copies: list[Path], offsets: dict[str, dict[str, int]]) -> int:
     """Those that hold something which the copied table does not."""
     count = 0
@@ -168,8 +176,15 @@ def _add_segments(packer: Packer, copies: list[Path], offsets: dict[str, dict[st
 
 
 def _offsets(table: Path) -> dict[str, int]:
+    """Segment -> how far the copied table has it; what was deleted lately is in its last commits only."""
     delta = open_table(table)
-    return offsets_of(newest_metadata(delta)) if delta is not None else {}
+    if delta is None:
+        return {}
+    offsets = offsets_of(newest_metadata(delta))
+    for entry in delta.history(RECENT):
+        for name, end in offsets_of(entry).items():
+            offsets[name] = max(end, offsets.get(name, 0))
+    return offsets
 
 
 def _add_databases(packer: Packer, home: Path, scratch: Path, *, with_keys: bool) -> None:
