@@ -82,6 +82,12 @@ def test_a_row_that_does_not_fit_stops_all_of_them(home: Path):
         rows()
 
 
+def test_a_word_that_log_does_not_know_is_refused(home: Path):
+    with pytest.raises(InputError, match="takes no 'event_time'") as refused:
+        gyroscope.log("churn", {"age": [1.0], "plan": ["basic"]}, [0.5], event_time=["2026-01-01"])  # type: ignore[call-arg]
+    assert "event_times" in refused.value.fix
+
+
 def test_a_model_is_registered_only_when_asked(home: Path, capsys: pytest.CaptureFixture[str]):
     inputs = {"size": [1.5, 2.5], "color": ["red", "blue"]}
     with pytest.raises(ModelError, match="no model is called 'price'"):

@@ -20,7 +20,7 @@ from gyroscope.assembly.house import House
 from gyroscope.assembly.ingest import ingesting, version_for
 from gyroscope.assembly.reading import selection
 from gyroscope.clock import EventTime, event_time_of, parse_event_time, wall_now
-from gyroscope.errors import InputError, SettingsError
+from gyroscope.errors import InputError, SettingsError, did_you_mean
 from gyroscope.models.signature import infer_signature
 from gyroscope.models.store import Candidate
 from gyroscope.notebook import read_columns
@@ -133,6 +133,10 @@ def log(
     StoreError
         When there is no room for too long.
     """
+    unknown = sorted(set(details) - set(LogDetails.__annotations__))
+    if unknown:
+        known = ("request_ids", "event_times", *LogDetails.__annotations__)
+        raise InputError(f"log() takes no {unknown[0]!r}", where="the call", fix=did_you_mean(unknown[0], known))
     house = _house(details.get("home"))
     columns = _columns(inputs)
     answers = _answers(outputs)

@@ -55,6 +55,13 @@ def test_performance_tells_why_a_window_is_unknown_and_draws_no_number_for_it():
     assert "lower is better" in drawn.layout.yaxis.title.text
 
 
+def test_a_cell_of_the_heat_map_covers_no_days_without_data():
+    """A cell reaches halfway to its neighbours: beside a gap they must be blank ones, one window away."""
+    picture = drift_heat_map(_series([0.1, 0.2, *[None] * 200, 0.3], "drift", column="age")).data[0]
+    assert [x[:10] for x in picture.x] == ["2013-03-01", "2013-03-02", "2013-03-03", "2013-09-18", "2013-09-19"]
+    assert list(picture.z[0]) == [0.1, 0.2, None, None, 0.3]
+
+
 def test_windows_whose_first_labels_mislead_are_marked():
     signals = _series([0.2, 0.3, 0.4], version="a")
     early = _series([0.0, 0.0, -0.1], "reading", version="a")[2:] + _series([-0.1], "reading", version="b")

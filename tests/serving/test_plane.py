@@ -260,7 +260,7 @@ def test_errors_of_a_private_signature_quote_nothing(bench, body, status):
     (entry,) = served.written()
     assert (reply.status, entry.status) == (status, status)
     assert "canary" not in entry.error
-    assert f"refused with {status}" in entry.error
+    assert "refused; " in entry.error
 
 
 def test_a_model_that_quotes_a_private_value_is_not_quoted(bench):

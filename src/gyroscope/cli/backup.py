@@ -32,7 +32,7 @@ def backup(
     if as_json:
         print_json(done)
         return
-    tables = ", ".join(f"{model} at version {version}" for model, version in done.tables.items()) or "no tables"
-    say(f"wrote {done.path}: {done.bytes / MIB:,.1f} MiB, {done.files:,} files, {tables}")
+    tables = ", ".join(f"{model} at commit {number} of its table" for model, number in done.tables.items())
+    say(f"wrote {done.path}: {done.bytes / MIB:,.1f} MiB, {done.files:,} files, {tables or 'no tables'}")
     if done.has_keys:
         say("it holds the keys: whoever can read it can ask for predictions; --without-keys leaves them out")

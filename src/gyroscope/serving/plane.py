@@ -251,7 +251,7 @@ def _guarded_line(error: GyroscopeError) -> str:
     if isinstance(error, OverloadError):
         return one_line(error)
     cause = f"{type(error.__cause__).__name__}; " if error.__cause__ else ""
-    status = f"refused with {error.status}; " if isinstance(error, InputError) else ""
+    status = "refused; " if isinstance(error, InputError) else ""
     where = f"{error.where}: " if error.where else ""
     return f"{where}{status}{cause}the words are not kept, because they may quote a value that must not be"
 

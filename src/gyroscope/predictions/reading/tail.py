@@ -100,7 +100,7 @@ class Tail:
         query = (
             f"SELECT epoch_us(event_time), epoch_us(arrival_time), {columns}"  # noqa: S608  # quoted
             f" FROM ({attempts_sql(self._table, files, self._where)}) WHERE epoch_us(arrival_time) >= {since:d}"
-            f" ORDER BY arrival_time DESC, request_id, row LIMIT {most:d}"
+            f" ORDER BY arrival_time DESC, request_id DESC, row DESC LIMIT {most:d}"
         )
         return [_seen(row, len(outputs), features) for row in reversed(self._ask(query))]
 

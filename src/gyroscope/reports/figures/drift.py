@@ -6,9 +6,11 @@ Pages and reports call `drift_heat_map` with signals. It draws effects and judge
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import plotly.graph_objects as go
 
+from gyroscope.clock import EventTime
 from gyroscope.records import NotEnoughData, Signal
 from gyroscope.reports.theme import FAINT, axis_time, figure, safe, say
 
@@ -32,7 +34,7 @@ def drift_heat_map(signals: Sequence[Signal], zone: str = "UTC", limit: float = 
     if not signals:
         return say(figure([], 120), "no window has been compared with a reference yet")
     columns = _by_worst(signals)
-    windows = sorted({signal.at for signal in signals})
+    windows = _with_gaps(sorted({signal.at for signal in signals}))
     # Two versions in one window (a rollout): the one that saw more rows is drawn.
     cells = {(_column(signal), signal.at): signal for signal in sorted(signals, key=lambda signal: signal.n)}
     unknown = sum(isinstance(signal.value, NotEnoughData) for signal in signals)
@@ -71,6 +73,19 @@ def drift_heat_map(signals: Sequence[Signal], zone: str = "UTC", limit: float = 
         yaxis={"autorange": "reversed", "showgrid": False, "type": "category"},
         xaxis={"type": "date", "showgrid": False, "title": {"text": f"effect w, limit {limit:g}{blank}"}},
     )
+
+
+def _with_gaps(windows: list[EventTime]) -> list[EventTime]:
+    """Blank windows beside every gap: a cell reaches halfway to its neighbours, and must not cover other days."""
+    steps = [later - at for at, later in pairwise(windows)]
+    step = min(steps, default=0)
+    blank = [
+        EventTime(edge)
+        for at, later in pairwise(windows)
+        if later - at > step * 3 // 2
+        for edge in (at + step, later - step)
+    ]
+    return sorted({*windows, *blank})
 
 
 def _by_worst(signals: Sequence[Signal]) -> list[str]:

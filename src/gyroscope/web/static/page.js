@@ -18,7 +18,7 @@
     const headers = tags.has(url) ? { "If-None-Match": tags.get(url) } : {};
     const answer = await fetch(url, { headers, credentials: "same-origin" });
     if (answer.status === 304) return null;
-    if (answer.status === 401) throw new Error("You are signed out: run 'gyro up' for a new link.");
+    if (answer.status === 401) throw new Error("You are signed out: run 'gyro link' for a new link.");
     if (!answer.ok) throw new Error(`The server answered ${answer.status}.`);
     tags.set(url, answer.headers.get("ETag") || "");
     return answer.json();
