@@ -96,6 +96,12 @@ def test_what_is_no_signature_at_all_is_a_model_error(text):
         parse_signature(text)
 
 
+@pytest.mark.parametrize("role", ["hash", "pii", "drop"])
+def test_a_text_that_the_log_may_not_have_needs_no_categories(role):
+    text = f"task: binary\nfeatures: [{{name: email, dtype: string, role: {role}}}]\n"
+    assert parse_signature(text).features == (Feature("email", "string", role=role),)
+
+
 def test_a_missing_file_says_so(tmp_path):
     with pytest.raises(ModelError, match="cannot be read"):
         read_signature(tmp_path / "none.yaml")

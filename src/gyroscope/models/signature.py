@@ -171,11 +171,12 @@ def _check_categories(feature: Feature, keys: tuple[str | int, ...], marks: Mark
             where=marks.where(*keys, "categories"),
             fix="dtype: string, or remove the categories",
         )
-    if feature.dtype == "string" and not feature.categories:
+    # A name or an address has no list of categories: to the model it is missing, to the log a digest or nothing.
+    if feature.dtype == "string" and not feature.categories and feature.role == "keep":
         raise ModelError(
             f"the text feature {feature.name!r} needs its categories: they fix the codes that the model gets",
             where=marks.where(*keys),
-            fix="categories: [AA, UA] in the order of training",
+            fix="categories: [AA, UA] in the order of training; a role (hash, pii, drop) if no model uses it",
         )
     twice = [category for category, count in Counter(feature.categories).items() if count > 1]
     if twice:
