@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -16,11 +18,12 @@ from gyroscope.assembly.erasing import AUDIT, erase_subject
 from gyroscope.assembly.verifying import verify_home
 from gyroscope.clock import EventTime, sleep
 from gyroscope.errors import ModelError, ProcessError, StoreError
-from gyroscope.predictions.ids.index import IdIndex, ids_path
+from gyroscope.predictions.ids.index import OWED, IdIndex, ids_path
 from gyroscope.predictions.keeping import erasure
 from gyroscope.predictions.keeping.erasure import Subject
 from gyroscope.predictions.keeping.errands import Errand, ask, errands, refuse
 from gyroscope.predictions.recording.recorder import Recorder
+from gyroscope.predictions.segments.waiting import read_pieces
 from gyroscope.records import Label
 
 HOSTILE = "O'Brien\"; DROP TABLE x;--%_\\ü"
@@ -161,6 +164,77 @@ def test_a_segment_that_was_set_aside_loses_one_subject_and_no_other(with_subjec
     assert holding(lived.home, "N-aside") == []
     shutil.move(aside, segment)
     assert lived.record() == 1, "the other record is whole"
+
+
+@pytest.fixture
+def aside(with_subjects):  # type: ignore[no-untyped-def]
+    """A segment of records that was set aside; `r-000007` is also a part of what others are called."""
+    lived = with_subjects
+    log = lived.log()
+    lived.predict(log, 7, 70, 71, entity_key="r-000007-not", client_id="7")
+    lived.predict(log, 72, entity_key="r-000007")
+    log.close()
+    segment = max((lived.house.segments / "flights").glob("*.seg"))
+    shutil.move(segment, lived.home / segment.name)
+    return lived, lived.home / segment.name, segment
+
+
+@pytest.mark.parametrize(
+    ("subject", "left"),
+    [
+        (Subject("request-id", "r-000007"), 3),
+        (Subject("request-id", "7"), 4),
+        (Subject("entity", "r-000007"), 3),
+        (Subject("where-client", "7"), 1),
+        (Subject("entity", "0"), 4),
+    ],
+)
+def test_set_aside_exactly_the_subjects_own_records_are_emptied(aside, subject, left):
+    lived, segment, drained_from = aside
+    of_model, of_other = (lived.home / "damage" / model / segment.name for model in ("flights", "other"))
+    for copy in (of_model, of_other):
+        copy.parent.mkdir(parents=True)
+        shutil.copy(segment, copy)
+    erase_subject(lived.house, "flights", subject)
+    assert of_other.read_bytes() == segment.read_bytes(), "another model's"
+    shutil.move(of_model, drained_from)
+    waiting = [piece for piece in read_pieces(drained_from.parent, {}) if piece.name == segment.name]
+    assert [len(piece.scan.offsets) for piece in waiting] == [left]
+
+
+@pytest.mark.parametrize(
+    ("value", "is_gone"), [("N-short", True), ("short", False), ("N-longer-one", True), ("N", False)]
+)
+def test_a_damaged_record_is_emptied_of_who_it_was_about(with_subjects, value, is_gone):
+    lived = with_subjects
+    log = lived.log()
+    lived.predict(log, 300, entity_key="N-longer-one" if "longer" in value else "N-short")
+    log.close()
+    segment = max((lived.house.segments / "flights").glob("*.seg"))
+    data = bytearray(segment.read_bytes())
+    data[64 + 100] ^= 1
+    segment.write_bytes(data)
+    lived.record()
+    erase_subject(lived.house, "flights", Subject("entity", value))
+    with closing(sqlite3.connect(ids_path(lived.home, "flights") / OWED)) as db:
+        kept = db.execute("SELECT instr(data, ?) FROM damage", (value.encode(),)).fetchall()
+    assert [place > 0 for (place,) in kept] == [not is_gone]
+
+
+@pytest.mark.parametrize(
+    ("value", "left"), [("7", 5), ("r-000007", 4), ('N-"é', 5), ("71", 5), ("r-71", 4), ("unread-71", 4), ("unread", 5)]
+)
+def test_of_refused_labels_exactly_the_subjects_own_go(lived, value, left):
+    texts = [
+        '{"request_id": "r-000007", "value": []}',
+        '{"request_id": "r-0000071", "value": "7"}',
+        '{"entity_key": "r-71", "value": "N-\\"\u00e9"}',
+        '{"request_id": "unread-71", "val',
+        "[7, 71]",
+    ]
+    lived.house.labels.refuse("flights", [(at, text, "why") for at, text in enumerate(texts)], EventTime(10**15))
+    erase_subject(lived.house, "flights", Subject("entity", value))
+    assert lived.house.labels.counts("flights")["refused"] == left
 
 
 def test_labels_of_a_model_that_has_no_rows(lived):

@@ -18,14 +18,16 @@ from deltalake.exceptions import DeltaError
 from gyroscope.database import Database
 from gyroscope.errors import StoreError
 from gyroscope.predictions.ids.index import OWED, IdIndex, ids_path
+from gyroscope.predictions.keeping.blank import Wanted, blank, blank_file, wanted
 from gyroscope.predictions.keeping.sweep import remove_now, trim_log
 from gyroscope.predictions.keeping.upkeep import newest_metadata
 from gyroscope.predictions.labels.books import erase_labels, scrub
+from gyroscope.predictions.segments.copy import number_of
 from gyroscope.predictions.tables.durable import sync_checkpoint
-from gyroscope.predictions.tables.rewrite import Change, Writer, commit, live_files, open_table, sync
+from gyroscope.predictions.tables.rewrite import Change, Writer, commit, live_files, open_table
 from gyroscope.predictions.tables.table import table_path
 
-CONDITIONS = {"request-id": "request_id = ?", "entity": "entity_key = ?", "where-client": "client_id = ?"}
+FIELDS = {"request-id": "request_id", "entity": "entity_key", "where-client": "client_id"}
 ERRAND = "erase-"
 """How the file begins that asked for this; it goes when it is answered."""
 
@@ -59,7 +61,7 @@ def erase(home: Path, runtime: Path, model: str, subject: Subject) -> Erased:
     if delta is None:
         labels = erase_labels(home, model, [], _names(subject))
         return Erased(0, 0, labels, 0, (), 0, tuple(_left_in(home, runtime, subject.value)))
-    condition, values = CONDITIONS[subject.by], [subject.value]
+    condition, values = f"{FIELDS[subject.by]} = ?", [subject.value]
     with closing(Writer(path)) as writer:
         found = {file: ids for file in live_files(delta) if (ids := writer.ids(file, condition, values))}
         requests = sorted({one for ids in found.values() for one in ids})
@@ -71,10 +73,18 @@ def erase(home: Path, runtime: Path, model: str, subject: Subject) -> Erased:
     if found:
         commit(path, Change(tuple(found), made), newest_metadata(delta))
     removed = _forget_old_files(path)
-    _forget_in_index(home, model, [subject.value, *requests])
+    _forget_in_index(home, model, _whose(subject, requests))
     left = tuple(_left_in(home, runtime, subject.value))
     days = tuple(sorted({file.day for file in found}))
     return Erased(rows, len(requests), labels, len(found), days, removed, left)
+
+
+def _whose(subject: Subject, requests: list[str]) -> Wanted:
+    """Records of these requests, and those that name the subject where its kind is named."""
+    field = FIELDS[subject.by]
+    if field == "request_id":
+        return wanted({field: [subject.value, *requests]})
+    return wanted({"request_id": requests, field: [subject.value]})
 
 
 def _names(subject: Subject) -> list[str]:
@@ -96,30 +106,24 @@ def _forget_old_files(path: Path) -> int:
     return remove_now(path, [file.path for file in live_files(delta)])
 
 
-def _forget_in_index(home: Path, model: str, texts: list[str]) -> None:
-    """The index is made again from the table; bytes of damaged records that name the subject are emptied."""
+def _forget_in_index(home: Path, model: str, whose: Wanted) -> None:
+    """The index is made again from the table; damaged records of the subject, and those set aside, are emptied."""
     with closing(IdIndex(ids_path(home, model))) as index:
         index.forget()
     path = ids_path(home, model) / OWED
     database = Database(path, "the list of damage cannot be written", "make room, then try again")
     with database.opened() as db:
         db.execute("PRAGMA secure_delete = ON")
-        for text in texts:
-            db.execute("UPDATE damage SET data = x'' WHERE instr(data, ?)", (text.encode(),))
+        places = db.execute("SELECT rowid, segment, offset FROM damage").fetchall()
+        for place, segment, offset in places:
+            (data,) = db.execute("SELECT data FROM damage WHERE rowid = ?", (place,)).fetchone()
+            # Damage at byte 0 is no head any more; what is looked for are the records in it.
+            blanked = blank(data, number_of(Path(segment)), max(offset, 1), whose)
+            if blanked != data:
+                db.execute("UPDATE damage SET data = ? WHERE rowid = ?", (blanked, place))
         scrub(db)
-    for copy in (home / "damage").rglob("*.seg"):
-        _blank(copy, [text.encode() for text in texts])
-
-
-def _blank(copy: Path, texts: list[bytes]) -> None:
-    """Empty a subject's own records in a segment that was set aside; those of others stay whole."""
-    data = copy.read_bytes()
-    blank = data
-    for text in texts:
-        blank = blank.replace(text, bytes(len(text)))
-    if blank != data:
-        copy.write_bytes(blank)
-        sync(copy)
+    for copy in (home / "damage" / model).glob("*.seg"):
+        blank_file(copy, whose)
 
 
 def _left_in(home: Path, runtime: Path, value: str) -> Iterator[str]:

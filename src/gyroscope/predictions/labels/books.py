@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
+
 from gyroscope.database import Database, transaction
 from gyroscope.predictions.labels import file
 from gyroscope.records import LabelState
@@ -19,6 +21,8 @@ ERASED = "erased"
 """Counted beside the states: erased labels are in none of them and not in their sum."""
 
 AT_ONCE = 10_000
+# A text is looked for in what cannot be read only when it is so long that hardly anybody else's holds it.
+LEAST_SOUGHT = 8
 
 
 def recount(home: Path, model: str) -> tuple[dict[str, int], dict[str, int]]:
@@ -82,14 +86,22 @@ def _erase_kept(db: sqlite3.Connection, model: int, texts: Sequence[str]) -> int
 
 def _erase_refused(db: sqlite3.Connection, model: int, texts: Sequence[str]) -> int:
     """A refused label is kept as the text that was sent."""
-    erased = 0
-    for text in texts:
-        erased += db.execute(
-            "DELETE FROM refusals WHERE model = ? AND (instr(label, ?) OR instr(label, trim(json_quote(?), '\"')))",
-            (model, text, text),
-        ).rowcount
-    file.count(db, model, Counter({file.REFUSED: -erased, ERASED: erased}))
-    return erased
+    kept = db.execute("SELECT rowid, label FROM refusals WHERE model = ?", (model,))
+    erased = [(place,) for place, label in kept if texts and _is_named(label, texts)]
+    db.executemany("DELETE FROM refusals WHERE rowid = ?", erased)
+    file.count(db, model, Counter({file.REFUSED: -len(erased), ERASED: len(erased)}))
+    return len(erased)
+
+
+def _is_named(label: str, texts: Sequence[str]) -> bool:
+    """Whether it names one of these; in what was not even JSON, or was cut, long texts are looked for everywhere."""
+    try:
+        fields = msgspec.json.decode(label, type=dict[str, object])
+        named = [fields.get(name) for name in ("request_id", "entity_key")]
+        return any(str(name) in texts for name in named if name is not None)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        quoted = [msgspec.json.encode(text).decode()[1:-1] for text in texts]
+        return any(len(text) >= LEAST_SOUGHT and text in label for text in (*texts, *quoted))
 
 
 def _one(db: sqlite3.Connection, query: str, model: int) -> int:
