@@ -11,7 +11,9 @@ FOREIGN_CODE = {
     "monitoring/loop.py": "the outermost line of a loop: the other models go on, this one is tried again",
     "predictions/labels/sources.py": "the border to drivers of databases; the other sources go on",
     "predictions/tables/batches.py": "what goes wrong behind Arrow has no type of its own; it is named and raised",
+    "predictions/keeping/upkeep.py": "the outermost line of a loop: recording goes on, this table is tried again",
     "predictions/recording/recorder.py": "the outermost line of a loop: the other models go on, this one is read back",
+    "predictions/segments/full.py": "the outermost line of a thread: this group is told no, the next is written",
     "models/runners/__init__.py": "the one border to a user's model, at load and at predict",
     "supervisor/loop.py": "the outermost line of a loop: a supervisor with a fault must go on watching",
 }

@@ -198,6 +198,15 @@ def test_what_goes_wrong_with_one_table_is_kept_and_the_others_go_on(many):
     assert upkeep.failures == {}
 
 
+def test_a_fault_of_one_table_is_kept_too(many):
+    def zone_of(_: str) -> str:
+        raise KeyError("flights")
+
+    upkeep = Upkeep(many.home, Keeping(default_days=1), zone_of)
+    assert upkeep.run_once() == ""
+    assert upkeep.failures == {"flights": "'flights'"}
+
+
 def test_the_recorder_keeps_up_between_two_drains(many, entry):
     upkeep = keeper(many, default_days=1)
     recorder = many.recorder(commit_every_s=0, upkeep=upkeep)
@@ -219,8 +228,9 @@ def test_old_pages_of_the_log_go_and_the_table_reads_on(many, entry):
     assert many.rows() == rows
     many.write(entry(900))
     assert many.record() == 1, "the offsets were found"
-    (path_of(many) / "_delta_log" / "_last_checkpoint").write_bytes(b"{")
-    assert trim_log(path_of(many), keep=1) == 0
+    for damaged in (b"{", b'{"version":"x"}', b'{"version":null}'):
+        (path_of(many) / "_delta_log" / "_last_checkpoint").write_bytes(damaged)
+        assert trim_log(path_of(many), keep=1) == 0
 
 
 def test_at_once_means_whoever_reads(many):

@@ -25,6 +25,7 @@ class Disk:
         self.synced: list[int] = []
         self.fail_syncs = 0
         self.fail_writes = 0
+        self.error: Exception = OSError(5, "Input/output error")
         self.is_open = threading.Event()
         self.is_open.set()
         self._sync, self._write = os.fdatasync, os.pwrite
@@ -43,7 +44,7 @@ class Disk:
         if self.fail_writes:
             self.fail_writes -= 1
             self._write(fd, data[: len(data) // 2], at)
-            raise OSError(5, "Input/output error")
+            raise self.error
         return self._write(fd, data, at)
 
 
@@ -114,6 +115,7 @@ def test_while_the_disk_has_just_refused_nobody_waits(house, entry, disk, monkey
     assert [writer.append(entry(number)) for number in range(3)] == ["no"] * 3
     assert (disk.fail_syncs, writer.failed) == (0, 3)
     assert "takes nothing" in writer.failure
+    assert "fix:   make room" in writer.failure
 
 
 def test_fail_closed_raises(house, entry, disk):  # type: ignore[no-untyped-def]
@@ -121,6 +123,31 @@ def test_fail_closed_raises(house, entry, disk):  # type: ignore[no-untyped-def]
     disk.fail_syncs = 2
     with pytest.raises(StoreError, match="Input/output error"):
         writer.append(entry(1))
+
+
+def test_a_fault_of_its_own_is_said_and_the_next_is_written(house, entry, disk):  # type: ignore[no-untyped-def]
+    writer = house.log(mode="full", on_failure="fail_closed")
+    assert writer.append(entry(0)) == "full"
+    disk.fail_writes, disk.error = 1, MemoryError()
+    with pytest.raises(StoreError, match="MemoryError") as refused:
+        writer.append(entry(1))
+    assert "see what the disk does" in refused.value.fix
+    thread = writer._disk._thread
+    assert writer.append(entry(2)) == "full"
+    assert (writer._disk._thread, writer._disk._busy_since_ns, writer._disk._queued_bytes) == (thread, 0, 0)
+    writer.close()
+    assert house.ids() == ["r-000000", "r-000002"]
+
+
+def test_who_cannot_be_told_keeps_it_from_nobody_else(house, entry, disk):  # type: ignore[no-untyped-def]
+    writer = house.log(mode="full")
+    disk.is_open.clear()
+    first, second = writer.submit(entry(0)), writer.submit(entry(1))
+    first.then(lambda _: {}["gone"])
+    disk.is_open.set()
+    assert second.wait(10) == "full"
+    assert writer.append(entry(2)) == "full"
+    assert writer._disk._queued_bytes == 0
 
 
 @pytest.mark.parametrize("policy", ["serve_unlogged", "fail_closed"])
@@ -137,6 +164,7 @@ def test_a_disk_that_hangs_holds_up_nobody_and_heals(house, entry, disk, monkeyp
         assert _said(writer.submit, entry(number)) == "no"
     assert _said(writer.settled, first) == "no"
     assert writer.failed == 3
+    assert "fix:   see what the disk does" in writer.failure
     disk.is_open.set()
     while writer._disk.is_stalled or writer._disk._queue:
         pass

@@ -73,8 +73,9 @@ def test_no_byte_of_a_private_value_is_written(tmp_path, mode):
 
 
 def test_a_log_that_should_hash_needs_a_key(tmp_path):
-    with pytest.raises(StoreError, match="there is no key"):
+    with pytest.raises(StoreError, match="there is no key") as refused:
         PredictionLog(tmp_path, "r", VERSION)
+    assert "Privacy.of(home)" in refused.value.fix
     only_dropped = Signature("binary", (Feature("x"), Feature("y", role="drop")))
     PredictionLog(tmp_path, "r", Version("m", "0a1b2c3d4e5f", "onnx", "m", "0", only_dropped, EventTime(0)))
 

@@ -5,6 +5,7 @@ The recorder alone may write the tables while it runs. The files name the subjec
 
 from __future__ import annotations
 
+import logging
 import secrets
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from gyroscope.clock import sleep
 from gyroscope.errors import GyroscopeError, ProcessError, StoreError
 from gyroscope.predictions.keeping.erasure import ERRAND, Erased, Subject
 from gyroscope.predictions.tables.rewrite import sync
+
+LOG = logging.getLogger(__name__)
 
 DONE = ".done"
 LOOK_EVERY_S = 0.2
@@ -59,16 +62,22 @@ def ask(home: Path, model: str, subject: Subject, *, timeout_s: float = 600.0) -
     )
 
 
-def errands(home: Path) -> list[Errand]:
-    """What is asked for and not yet answered; a file that is none of ours is removed."""
-    found = []
+def errands(home: Path, told: set[Path] | None = None) -> list[Errand]:
+    """What is asked for and not yet answered; a file that is none of ours is removed.
+
+    One that cannot be read is left out, and logged unless it is among the `told`.
+    """
+    found: list[Errand] = []
+    told = set() if told is None else told
     for path in sorted((home / "run").glob(f"{ERRAND}*.json")):
         try:
-            found.append(msgspec.json.decode(path.read_bytes(), type=Errand))
+            found += _read(path)
         except FileNotFoundError:
             continue
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            path.unlink(missing_ok=True)
+        except OSError as error:
+            if path not in told:
+                LOG.error("an erasure that was asked for cannot be read: %s", error)
+            told.add(path)
     return found
 
 
@@ -82,7 +91,17 @@ def refuse(home: Path, errand: Errand, error: Exception) -> None:
     if isinstance(error, GyroscopeError):
         _say(home, errand, Answer(None, error.what, error.where, error.fix))
     else:
-        _say(home, errand, Answer(None, str(error), str(home), "make room or mend the folder, then ask again"))
+        what = str(error) or type(error).__name__
+        _say(home, errand, Answer(None, what, str(home), "make room or mend the folder, then ask again"))
+
+
+def _read(path: Path) -> list[Errand]:
+    data = path.read_bytes()
+    try:
+        return [msgspec.json.decode(data, type=Errand)]
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        path.unlink(missing_ok=True)
+        return []
 
 
 def _say(home: Path, errand: Errand, said: Answer) -> None:

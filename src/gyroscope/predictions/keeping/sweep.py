@@ -52,15 +52,15 @@ def remove_now(path: Path, live: Collection[str]) -> int:
 def trim_log(path: Path, keep: int = LOG_PAGES) -> int:
     """Remove pages and checkpoints that the last checkpoint makes unneeded, but the newest `keep`; how many."""
     try:
-        last = msgspec.json.decode((path / LOG / LAST_CHECKPOINT).read_bytes(), type=dict[str, object])["version"]
-    except (OSError, msgspec.MsgspecError, KeyError):
+        page = msgspec.json.decode((path / LOG / LAST_CHECKPOINT).read_bytes(), type=dict[str, object])
+        last = int(str(page["version"]))
+    except (OSError, msgspec.MsgspecError, KeyError, ValueError):
         return 0
-    first_kept = int(str(last)) - keep
+    first_kept = last - keep
     old = [
         item.name
         for item in os.scandir(path / LOG)
-        if item.name[:20].isdigit()
-        and int(item.name[:20]) < (first_kept if item.name.endswith(".json") else int(str(last)))
+        if item.name[:20].isdigit() and int(item.name[:20]) < (first_kept if item.name.endswith(".json") else last)
     ]
     remove_files(path / LOG, old)
     return len(old)

@@ -99,6 +99,10 @@ class Upkeep:
                 LOG.error("upkeep of %s: %s", model, error)
             self.failures[model] = str(error)
             return False
+        except Exception as error:
+            LOG.exception("upkeep of %s met a fault of its own", model)
+            self.failures[model] = str(error) or type(error).__name__
+            return False
         self.failures.pop(model, None)
         return has_changed
 

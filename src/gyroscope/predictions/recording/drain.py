@@ -42,7 +42,7 @@ class Places(NamedTuple):
 
 
 class Cycle(NamedTuple):
-    """What one cycle did; `is_more`: there is more to read at once."""
+    """What one cycle did; `is_more`: it came forward, though perhaps without a row, and there is more to read."""
 
     rows: int
     commits: int
@@ -68,7 +68,8 @@ class Drain:
 
     def run_once(self) -> Cycle:
         """Read, commit, index, amend, delete: a kill between any two neither loses nor doubles a row."""
-        pieces, is_more = self._segments.read(self._offsets)
+        before = self._offsets
+        pieces, is_more = self._segments.read(before)
         for piece in pieces:
             self._ids.keep_damage(piece.name, piece.damages)
         rows = self._record([piece for piece in pieces if self._is_readable(piece)])
@@ -78,7 +79,9 @@ class Drain:
             self._amend(owed)
             commits += 1
         self._delete(pieces)
-        return Cycle(rows, commits, is_more)
+        # A batch nobody can read yet is read again: at the pace of commits, or whoever waits for the rest never ends.
+        came_forward = self._offsets != before or any(piece.done for piece in pieces)
+        return Cycle(rows, commits, is_more and came_forward)
 
     def reread(self) -> None:
         """Somebody in this process, upkeep or an erasure, made a commit that added no record: see it."""

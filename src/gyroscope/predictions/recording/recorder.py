@@ -10,6 +10,7 @@ import fcntl
 import logging
 import os
 import threading
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from sqlite3 import DatabaseError
@@ -18,7 +19,7 @@ from gyroscope.clock import SECOND_NS, iso, machine_now, wall_now
 from gyroscope.errors import GyroscopeError, StoreError
 from gyroscope.predictions.ids.index import ids_path
 from gyroscope.predictions.keeping.erasure import Erased, Subject, erase
-from gyroscope.predictions.keeping.errands import answer, errands, refuse
+from gyroscope.predictions.keeping.errands import Errand, answer, errands, refuse
 from gyroscope.predictions.keeping.upkeep import Upkeep
 from gyroscope.predictions.recording.drain import Drain, Places
 from gyroscope.predictions.recording.heartbeat import REPORT_FILE, RecorderReport, write_report
@@ -32,6 +33,8 @@ LOG = logging.getLogger(__name__)
 LOCK_NAME = "recorder.lock"
 # How long an idle recorder waits: a tenth of the pace of commits, so a row is in the table a second after its reply.
 PAUSE_S = 0.1
+# How long upkeep waits at most while rows keep coming.
+KEEP_UP_EVERY_NS = 10 * SECOND_NS
 
 
 class Recorder:
@@ -64,7 +67,10 @@ class Recorder:
         self._damage: dict[str, int] = {}
         self._repeated: dict[str, int] = {}
         self._rows = 0
-        self._reported_ns = 0
+        self._reported_ns = self._kept_ns = 0
+        # Models of which the last batch was not all that lies there.
+        self._is_more: set[str] = set()
+        self._told: set[Path] = set()
         self.failures: dict[str, str] = {}
         self._lock = _lock(home / LOCK_NAME)
 
@@ -94,12 +100,14 @@ class Recorder:
             rows = self.run_once()
             self._report()
             self.run_errands()
-            if rows == 0:
+            if rows == 0 or machine_now() - self._kept_ns > KEEP_UP_EVERY_NS:
                 self.keep_up()
+            if rows == 0:
                 stop.wait(PAUSE_S)
 
     def keep_up(self) -> None:
         """One bounded step of upkeep, in this thread: nobody else writes the tables meanwhile."""
+        self._kept_ns = machine_now()
         changed = self._upkeep.run_once() if self._upkeep is not None else ""
         if changed in self._drains:
             try:
@@ -110,8 +118,9 @@ class Recorder:
     def erase(self, model: str, subject: Subject) -> Erased:
         """Take a subject out of a model's log. Raises `StoreError`; then nothing is lost, and it can be asked again."""
         self._due_ns.pop(model, None)
-        while self.run_once() and machine_now() >= self._due_ns.get(model, 0):
-            pass
+        self.run_once()
+        while model in self._is_more:
+            self.run_once()
         if model in self.failures:
             raise StoreError(f"what waits to be recorded must be first: {self.failures[model]}", where=model)
         if model in self._drains:
@@ -120,12 +129,18 @@ class Recorder:
 
     def run_errands(self) -> None:
         """Do what the command line asked for while this process holds the tables."""
-        for errand in errands(self._home):
+        for errand in errands(self._home, self._told):
             try:
-                answer(self._home, errand, self.erase(errand.model, errand.subject))
-            except (GyroscopeError, DatabaseError, OSError) as error:
-                LOG.error("an erasure failed: %s", type(error).__name__)
-                refuse(self._home, errand, error)
+                self._run_errand(errand)
+            except Exception as error:  # noqa: BLE001  logged without its words; the next errand is answered
+                LOG.error("an erasure cannot be answered: %s", _without_words(error))
+
+    def _run_errand(self, errand: Errand) -> None:
+        try:
+            answer(self._home, errand, self.erase(errand.model, errand.subject))
+        except Exception as error:  # noqa: BLE001  logged without its words, which who asked is told
+            LOG.error("an erasure failed: %s", _without_words(error))
+            refuse(self._home, errand, error)
 
     def drain(self) -> int:
         """Write all that is left, at once: for a recorder that was told to stop. The number of rows written."""
@@ -133,7 +148,7 @@ class Recorder:
         while True:
             self._due_ns.clear()
             written = self.run_once()
-            if written == 0:
+            if written == 0 and not self._is_more:
                 return rows
             rows += written
 
@@ -149,9 +164,10 @@ class Recorder:
         """How recording goes."""
         now = machine_now()
         upkeep = self._upkeep
+        kept = {model: f"upkeep: {text}" for model, text in upkeep.failures.items()} if upkeep is not None else {}
         return RecorderReport(
             at=iso(wall_now()),
-            failures=dict(self.failures),
+            failures=kept | self.failures,
             rows=self._rows,
             lag_s={model: (now - self._drained_ns.setdefault(model, now)) / SECOND_NS for model in self._models()},
             damage=dict(self._damage),
@@ -180,7 +196,10 @@ class Recorder:
         cycle = drain.run_once()
         self._damage[model] = drain.damage()
         self._repeated[model] = drain.counts().get("repeated", 0)
-        if not cycle.is_more:
+        if cycle.is_more:
+            self._is_more.add(model)
+        else:
+            self._is_more.discard(model)
             self._drained_ns[model] = began
         # Counted from after the commit: a slow disk gets fewer and larger commits, never a queue of small ones.
         pause_ns = 0 if cycle.is_more else cycle.commits * self._commit_every_ns
@@ -206,7 +225,8 @@ class Recorder:
         """Nobody knows how far a failed step came: forget everything and read it back."""
         if self.failures.get(model) != str(error):
             LOG.error("recording %s: %s", model, error)
-        self.failures[model] = str(error)
+        self.failures[model] = str(error) or type(error).__name__
+        self._is_more.discard(model)
         self._due_ns[model] = machine_now() + self._commit_every_ns
         if model in self._drains:
             self._drains.pop(model).close()
@@ -219,6 +239,11 @@ def is_recording(home: Path) -> bool:
     except StoreError:
         return True
     return False
+
+
+def _without_words(error: Exception) -> str:
+    """Where it went wrong; what an error says may quote the subject who is being erased."""
+    return "\n".join([type(error).__name__, *traceback.format_tb(error.__traceback__)])
 
 
 def _lock(path: Path) -> int:

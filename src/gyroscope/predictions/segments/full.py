@@ -8,6 +8,7 @@ the unacknowledged once more. It knows no policy and never blocks who hands over
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import threading
 from collections.abc import Callable
@@ -19,6 +20,8 @@ from gyroscope.errors import StoreError
 from gyroscope.predictions.segments.cap import LOOK_AGAIN_NS, Cap
 from gyroscope.predictions.segments.file import SegmentFile, reserved_for
 from gyroscope.predictions.segments.wal import readdress
+
+LOG = logging.getLogger(__name__)
 
 Outcome = Literal["full", "no"]
 
@@ -104,7 +107,11 @@ class GroupCommit:
     def submit(self, record: bytes) -> Waiting:
         """Hand one record over. Raises `StoreError` when too many wait already, or the disk has just refused."""
         if self._blocked_until_ns and machine_now() < self._blocked_until_ns:
-            raise StoreError(f"the disk takes nothing: {self.failure}", where=str(self._folder))
+            raise StoreError(
+                f"the disk takes nothing: {self.failure}",
+                where=str(self._folder),
+                fix="make room on this file system or see what the disk does (dmesg); it is tried again by itself",
+            )
         waiting = Waiting(record, self._lock)
         with self._arrived:
             if self._queued_bytes + len(record) > self._cap.cap_bytes:
@@ -133,16 +140,31 @@ class GroupCommit:
             self._is_closing, self._thread = False, None
 
     def _run(self) -> None:
+        """Until closed. What goes wrong with one group does not end it: who comes next waits for this thread."""
         while group := self._next():
+            outcome: Outcome = "no"
             self._busy_since_ns = machine_now()
-            wanted = [waiting.record for waiting in group if self._keeps_late or waiting.outcome is None]
-            outcome = self._commit(wanted) if wanted else "no"
-            self._busy_since_ns = 0
-            told = sum(waiting.settle(outcome) for waiting in group)
-            self.written += told if outcome == "full" else 0
-            with self._lock:
-                self._queued_bytes -= sum(len(waiting.record) for waiting in group)
+            try:
+                wanted = [waiting.record for waiting in group if self._keeps_late or waiting.outcome is None]
+                outcome = self._commit(wanted) if wanted else "no"
+            except Exception as error:
+                LOG.exception("writing to the disk met a fault of its own")
+                self.failure = f"{type(error).__name__} {error}".strip()
+                self._abandon()
+            finally:
+                self._busy_since_ns = 0
+                self._tell(group, outcome)
         self._seal()
+
+    def _tell(self, group: list[Waiting], outcome: Outcome) -> None:
+        """Give back the room of a group and say what became of it; who cannot be told keeps it from nobody else."""
+        with self._lock:
+            self._queued_bytes -= sum(len(waiting.record) for waiting in group)
+        for waiting in group:
+            try:
+                self.written += waiting.settle(outcome) and outcome == "full"
+            except Exception:
+                LOG.exception("an outcome could not be told")
 
     def _next(self) -> list[Waiting]:
         """All that wait, up to `GROUP_BYTES`; nothing when it is time to end."""

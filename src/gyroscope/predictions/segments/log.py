@@ -32,6 +32,7 @@ Logged = Literal["os", "full", "sampled", "off", "no"]
 SEGMENT_BYTES = 8 * 1024 * 1024
 # How long `append` waits for a disk; a replica waits until its request's deadline instead.
 PATIENCE_S = 1.0
+SEE_THE_DISK = "see what the disk does (dmesg), or set serving.on_log_failure: serve_unlogged"
 
 _put_prefix = PREFIX.pack_into
 
@@ -150,7 +151,7 @@ class PredictionLog:
         if waiting.outcome == "full":
             return "full"
         why = self._disk.failure or "the disk does not answer"
-        return self._not_written(StoreError(why, where=str(self._folder)))
+        return self._not_written(StoreError(why, where=str(self._folder), fix=SEE_THE_DISK))
 
     def append_all(self, entries: Sequence[LogEntry]) -> list[Logged]:
         """As `append` for each; with `full` they share their commits.
@@ -195,7 +196,7 @@ class PredictionLog:
         disk = self._disk
         try:
             if disk.is_stalled and self._policy.on_failure == "fail_closed":
-                raise StoreError("the disk does not answer", where=str(self._folder))
+                raise StoreError("the disk does not answer", where=str(self._folder), fix=SEE_THE_DISK)
             waiting = disk.submit(encode(entry, self._layout))
         except StoreError as error:
             return self._not_written(error)

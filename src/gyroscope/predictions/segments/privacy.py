@@ -77,7 +77,11 @@ class Protect:
     def __init__(self, signature: Signature, privacy: Privacy | None) -> None:
         hashed = [(at, feature) for at, feature in enumerate(signature.features) if feature.is_hashed]
         if hashed and privacy is None:
-            raise StoreError("a feature is to be hashed and there is no key", where=hashed[0][1].name)
+            raise StoreError(
+                "a feature is to be hashed and there is no key",
+                where=hashed[0][1].name,
+                fix="give the log the key of its home: Privacy.of(home)",
+            )
         self._privacy = privacy or Privacy(b"")
         self._kept = frozenset(at for at, feature in enumerate(signature.features) if feature.role == "keep")
         self._numbers = [at for at, feature in hashed if feature.dtype != "string"]
