@@ -21,6 +21,7 @@ from gyroscope.predictions.recording.heartbeat import REPORT_FILE, read_report
 from gyroscope.predictions.segments.log import segment_folder
 from gyroscope.predictions.segments.waiting import Segments
 from gyroscope.predictions.segments.wal import SEAL, SEGMENT_HEAD, seal
+from gyroscope.predictions.tables.commits import OFFSETS
 from gyroscope.predictions.tables.table import table_path
 from gyroscope.records import Feature, Signature, Version
 
@@ -523,6 +524,32 @@ def test_one_id_for_everything_is_recorded_all_the_same(house, entry):  # type: 
         house.write(*[same(number) for number in range(start, start + 3_000)])
         assert house.record() == 3_000
     assert len({row[1] for row in house.rows()}) == 6_000
+
+
+DAY_US = 24 * 3_600_000_000
+
+
+def test_many_days_are_appended_a_few_at_a_time(house, entry):  # type: ignore[no-untyped-def]
+    house.write(*[entry(number, at=number * DAY_US // 2) for number in range(500)], entry(500, rows=2, at=0))
+    assert house.record() == 502
+    assert [row[0] for row in house.rows("request_id", "row = 0")] == [f"r-{number:06d}" for number in range(501)]
+    history = DeltaTable(str(table_path(house.home, "flights"))).history()
+    assert max(commit["operationMetrics"]["num_partitions"] for commit in history) <= 102
+    assert [commit[OFFSETS] == "{}" for commit in history] == [False, True, True]
+
+
+@pytest.mark.parametrize("step", ["Commits sync before", "Commits sync after"])
+def test_a_kill_between_the_days_of_a_batch_doubles_nothing(house, entry, step):  # type: ignore[no-untyped-def]
+    house.write(*[entry(number, at=number * DAY_US, rows=1 + number % 2) for number in range(250)])
+    version = msgspec.json.encode(house.versions["0a1b2c3d4e5f"]).decode()
+    command = [sys.executable, "-c", KILLED_RECORDER, str(house.home), str(house.runtime), step, version]
+    assert subprocess.run(command, capture_output=True, timeout=60).returncode == -9
+    assert 0 < len(house.rows()) < 375
+    house.record()
+    assert house.rows("request_id, row, attempt, answered, id_conflict") == [
+        (f"r-{number:06d}", row, 1, True, False) for number in range(250) for row in range(1 + number % 2)
+    ]
+    assert house.segments() == []
 
 
 @pytest.mark.parametrize("step", STEPS)

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-from arro3.core import Array, DataType, Table
+import numpy as np
+from arro3.core import Array, DataType, RecordBatch, Table
 from deltalake import (
     ColumnProperties,
     CommitProperties,
@@ -21,7 +22,9 @@ from deltalake import (
     write_deltalake,
 )
 from deltalake.exceptions import DeltaError, TableNotFoundError
+from numpy.typing import NDArray
 
+from gyroscope.clock import DAY_US
 from gyroscope.errors import StoreError
 from gyroscope.predictions.ids.keys import SHADOW
 from gyroscope.predictions.recording.attempts import Attempt
@@ -33,6 +36,8 @@ THIS_FORMAT = "2"
 RECENT = 20
 # Whoever opens the table reads the last checkpoint and what came after it.
 CHECKPOINT_EVERY = 100
+# A writer of Parquet is open for each day until an append ends: a client's clock decides how many days there are.
+MOST_DAYS = 100
 SAME_ATTEMPT = "t.day = s.day AND t.request_id = s.request_id AND t.attempt = s.attempt"
 SAME_KIND = "(coalesce(t.variant, 'live') = 'shadow') = s.is_shadow"
 
@@ -93,7 +98,18 @@ class Commits:
         return {}
 
     def append(self, rows: Table, offsets: dict[str, int]) -> None:
-        """Add rows and move the offsets, both or neither."""
+        """Add rows and move the offsets, both or neither.
+
+        Rows of very many days come in several commits, and only the last one moves the offsets: after a crash between
+        them the records are read again, and those that are in the table are known.
+        """
+        *most, last = _portions(rows)
+        before = self.offsets() if most else {}
+        for portion in most:
+            self._append(portion, before)
+        self._append(last, offsets)
+
+    def _append(self, rows: Table, offsets: dict[str, int]) -> None:
         self.refresh()
         missing = set(self.columns()) ^ set(rows.schema.names)
         try:
@@ -154,6 +170,25 @@ class Commits:
             where=str(self._path),
             fix="make room or mend the folder; nothing is lost, the recorder tries again",
         )
+
+
+def _portions(rows: Table) -> list[Table]:
+    """The rows by days of UTC, which are nearly those of any zone; in one piece when those are few."""
+    batches = rows.to_batches()
+    times = [batch.column("event_time").cast(DataType.int64()).to_numpy() for batch in batches]
+    every = np.concatenate(times) // DAY_US
+    if np.ptp(every) < MOST_DAYS:
+        return [rows]
+    days, codes = np.unique(every, return_inverse=True)
+    portions = np.split(codes // MOST_DAYS, np.cumsum([len(some) for some in times])[:-1])
+    return [
+        Table.from_batches([_taken(batch, some == number) for batch, some in zip(batches, portions, strict=True)])
+        for number in range(-(-len(days) // MOST_DAYS))
+    ]
+
+
+def _taken(batch: RecordBatch, which: NDArray[np.bool_]) -> RecordBatch:
+    return batch.take(Array.from_numpy(np.flatnonzero(which)))
 
 
 def _properties(offsets: dict[str, int]) -> CommitProperties:
