@@ -49,3 +49,18 @@ def test_a_copy_of_a_live_segment_holds_what_is_whole(house, entry, count) -> No
     path = next(house.folder.glob("*.seg"))
     found = scan(segment_copy(path), segment=int(path.stem.rpartition("-")[2], 16), sealed=True)
     assert (len(found.offsets), found.damages) == (count, [])
+
+
+def test_a_batch_has_so_many_rows_at_most(house, entry, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr(waiting, "BATCH_ROWS", 25)
+    house.write(*(entry(number, rows=10) for number in range(7)))
+    segments, offsets, seen = Segments([house.folder]), {}, []
+    while True:
+        pieces, is_more = segments.read(offsets)
+        seen.append(sum(len(piece.scan.offsets) for piece in pieces))
+        assert [piece.damages for piece in pieces] == [[] for _ in pieces]
+        offsets |= {piece.name: piece.end for piece in pieces}
+        if not is_more:
+            break
+    assert seen == [2, 2, 2, 1]
+    assert [piece.done for piece in pieces] == [True]

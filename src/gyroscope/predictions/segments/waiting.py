@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 
 from gyroscope.clock import SECOND_US, wall_now
 from gyroscope.predictions.segments.file import NEW_SUFFIX, SUFFIX
@@ -22,6 +23,8 @@ from gyroscope.predictions.segments.wal import SEGMENT_HEAD
 # What one commit takes at most; more waits for the next. 32 MiB are about 110,000 records of 20 numbers, which all the
 # steps to the table turn into some 200 MB.
 BATCH_BYTES = 32 * 1024 * 1024
+# A small model's rows take few bytes in a segment and many in a table: 10,000 of them may lie in 80 kB.
+BATCH_ROWS = 500_000
 LOOK_BYTES = 8
 # A writer names its segment within microseconds of creating it.
 LEFT_US = 60 * SECOND_US
@@ -77,15 +80,16 @@ class Segments:
     def read(self, offsets: dict[str, int]) -> Pieces:
         """The unread part of every segment, oldest first, up to a full batch."""
         pieces: list[Piece] = []
-        room = self._batch_bytes
+        room, rows = self._batch_bytes, 0
         for path in self.paths():
-            if room <= 0:
+            if room <= 0 or rows >= BATCH_ROWS:
                 return Pieces(pieces, True)
             start = offsets.get(path.name, 0)
             piece = self._read(path, start, room)
             if piece is not None:
                 pieces.append(piece)
                 room -= piece.end - start
+                rows += int(piece.scan.headers["rows"].sum(dtype=np.int64))
                 self._sequences[path.name] = piece.scan.sequence
         return Pieces(pieces, any(piece.is_cut for piece in pieces))
 
@@ -138,7 +142,7 @@ class Segments:
             if not is_sealed and found.damages:
                 found = self._look_again(fd, path, found)
             if is_whole or found.end > start:
-                return found
+                return _up_to(found, BATCH_ROWS)
             room *= 2
 
     def _look_again(self, fd: int, path: Path, found: Scan) -> Scan:
@@ -157,6 +161,24 @@ class Segments:
             before = scan(_read_bytes(fd, 0, start), segment=_number(path), sealed=False)
             self._sequences[path.name] = before.sequence if before.end == start else -1
         return self._sequences[path.name] if start else 0
+
+
+def _up_to(found: Scan, most: int) -> Scan:
+    """The first records of a scan that have this many rows together, but at least one; the others wait."""
+    rows = np.cumsum(found.headers["rows"], dtype=np.int64)
+    count = max(int(np.searchsorted(rows, most, side="right")), 1)
+    if count >= len(rows):
+        return found
+    size = int(found.offsets[count])
+    return msgspec.structs.replace(
+        found,
+        data=found.data[:size],
+        headers=found.headers[:count],
+        offsets=found.offsets[:count],
+        damages=[damage for damage in found.damages if damage.offset < found.start + size],
+        end=found.start + size,
+        sequence=int(found.headers["sequence"][count - 1]) + 1,
+    )
 
 
 def read_pieces(folder: Path, offsets: dict[str, int]) -> list[Piece]:
