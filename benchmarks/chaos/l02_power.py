@@ -13,13 +13,14 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from deltalake.exceptions import DeltaError
 from rich.progress import Progress
 
 from benchmarks.chaos.disks import Disk, disk
 from benchmarks.chaos.l01_kills import supervise
 from benchmarks.checker import Verdict, settle
 from benchmarks.house import Running, running, wait_for
-from benchmarks.ledger import LOGGED, read
+from benchmarks.ledger import LOGGED, acknowledged, read
 from benchmarks.load import load
 from benchmarks.rows import Row, at_least, at_most, control, with_control
 from benchmarks.target import Options
@@ -73,10 +74,18 @@ def cut_often(folder: Path, cuts: int, seed: int, hooks: dict[str, str], *, unti
                 time.sleep(rng.uniform(0.1, 1.0))
                 power_cut(house, home_disk)
                 done += 1
-                _add(worst, settle(house, ledger, 2.0 if until_lost else 30.0))
+                _add(worst, _after(house, ledger, 2.0 if until_lost else 30.0))
                 progress.advance(bar)
         synced = int((read(ledger)["logged"] == FULL).sum())
     return Outcome(done, worst, synced)
+
+
+def _after(house: Running, ledger: Path, patience_s: float) -> Verdict:
+    """What is left of what was acknowledged; nothing, when the table itself does not survive."""
+    try:
+        return settle(house, ledger, patience_s)
+    except DeltaError:
+        return Verdict(lost=len(acknowledged(read(ledger))))
 
 
 def power_cut(house: Running, home_disk: Disk) -> None:

@@ -113,12 +113,12 @@ class Own:
 
 
 @contextmanager
-def started(folder: Path, signature: str, code: str, **settings: Any) -> Iterator[Own]:
-    """A house with `class Model` of this code, two replicas; stopped and looked after whatever happens."""
+def started(folder: Path, signature: str, code: str, *, replicas: int = 2, **settings: Any) -> Iterator[Own]:
+    """A house with `class Model` of this code; stopped and looked after whatever happens."""
     place = Place(folder / "place")
     place.make(free_port())
     door = {"port": House(place.settings).settings.door.port}
-    plain = {"home": "home", "door": door, "models": {MODEL: {"replicas": 2}}, **settings}
+    plain = {"home": "home", "door": door, "models": {MODEL: {"replicas": replicas}}, **settings}
     place.settings.write_text(yaml.safe_dump(plain), encoding="utf-8")
     (folder / "signature.yaml").write_text(signature, encoding="utf-8")
     (folder / "own_model.py").write_text(code, encoding="utf-8")
@@ -127,7 +127,7 @@ def started(folder: Path, signature: str, code: str, **settings: Any) -> Iterato
         MODEL, "python", read_signature(folder / "signature.yaml"), folder / "own_model.py", entry="own_model:Model"
     )
     version = house.models.add(candidate, wall_now())
-    house.routes.set_size(Size(MODEL, 2), reason="the test", now=wall_now())
+    house.routes.set_size(Size(MODEL, replicas), reason="the test", now=wall_now())
     house.routes.set_route(Route(MODEL, version.version), reason="the test", now=wall_now())
     try:
         yield Own(place, version)

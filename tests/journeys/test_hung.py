@@ -40,7 +40,8 @@ class Model:
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Own]:
     code = CODE.replace("{spun!r}", repr(str(tmp_path / "spun")))
-    with started(tmp_path, SIGNATURE, code, serving={"deadline_s": DEADLINE_S}) as own:
+    # The door tries a request four times, so one that spins takes four replicas out, one after the other.
+    with started(tmp_path, SIGNATURE, code, replicas=4, serving={"deadline_s": DEADLINE_S}) as own:
         yield own
 
 
