@@ -69,12 +69,18 @@ def test_a_segment_that_is_shorter_than_the_table_says(lived):
     assert any(what.startswith("the table has read") for part, what in whats(lived) if part == "segment")
 
 
+def _with_another_name(data: bytes) -> bytes:
+    """A byte inside a value: the file decodes as before."""
+    return data.replace(b"parquet-rs", b"parquet-rz")
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         (lambda path: path.unlink(), "cannot be read"),
         (lambda path: path.write_bytes(path.read_bytes() + b"x"), "bytes, the log says"),
         (lambda path: path.write_bytes(b"x" * path.stat().st_size), "cannot be decoded"),
+        (lambda path: path.write_bytes(_with_another_name(path.read_bytes())), "not those that were written"),
     ],
 )
 def test_a_file_of_the_table_that_is_not_what_was_written(lived, change, said):

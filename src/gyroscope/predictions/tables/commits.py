@@ -203,8 +203,8 @@ def _writing(rows: Table | DeltaTable) -> WriterProperties:
         texts = [name for name in rows.schema.names if rows.schema.field(name).type == DataType.utf8()]
     repeating = {name: REPEATING for name in (*texts, *REPEATED) if name != "day"}
     return WriterProperties(
-        # Half the processor time of the least Zstandard; merging the files soon compresses them for good.
-        compression="UNCOMPRESSED",
+        # A quarter cheaper than the least Zstandard, a tenth larger; merging files compresses them for good.
+        compression="LZ4_RAW",
         data_page_size_limit=PAGE_BYTES,
         data_page_row_count_limit=PAGE_ROWS,
         default_column_properties=PLAIN,

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from gyroscope.predictions.tables.rewrite import sync
+from gyroscope.predictions.tables.sums import note_sums
 
 LOG = logging.getLogger(__name__)
 
@@ -30,9 +31,11 @@ def sync_commit(table: Path, version: int) -> None:
     """Wait until this commit is on the disk: its data files, their folders, its page of the log; then say so."""
     page = page_path(table, version)
     folders = {table, table / PAGES}
-    for path, _ in added(page):
+    files = [path for path, _ in added(page)]
+    for path in files:
         sync(table / path)
         folders.add((table / path).parent)
+    note_sums(table, files)
     sync(page)
     for folder in folders:
         sync(folder)

@@ -19,6 +19,7 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from gyroscope.clock import wall_now
 from gyroscope.errors import StoreError
+from gyroscope.predictions.tables.sums import note_sums
 
 # A recorder stays below 500 MB with this beside its batch; a merge streams, so it rarely needs a tenth of it.
 MEMORY_MIB = 200
@@ -167,6 +168,7 @@ def commit(path: Path, change: Change, metadata: Mapping[str, str]) -> int:
         delta.update_incremental()
     except (DeltaError, OSError, TypeError) as error:
         raise _broken(path, "rewritten", error) from error
+    note_sums(path, [file.path for file in change.add])
     log = path / "_delta_log"
     sync(log / f"{delta.version():020d}.json")
     sync(log)
