@@ -275,3 +275,17 @@ def test_a_full_house_is_worded_in_full_even_then(bench):
     served = bench(signature=PRIVATE)
     served.plane.refuse(served.call(b""), OverloadError("too many requests", fix="try again"))
     assert served.written()[0].error == "too many requests; try again"
+
+
+def test_the_stages_one_by_one_do_what_handling_does(bench):
+    served = bench()
+    work, bad = served.plane.prepare(served.call(BODY, request_id="r-1")), served.plane.prepare(served.call(b"{"))
+    assert work.question is not None
+    assert (work.error, work.question.rows.matrix.shape, bad.question) == ("", (2, 3), None)
+    assert bad.error
+    served.plane.predict(work)
+    assert served.written() == []
+    replies = [served.plane.finish(one) for one in (work, bad)]
+    assert [reply.status for reply in replies] == [200, 400]
+    assert json.loads(replies[0].body)["outputs"][0]["data"] == [6, 10]
+    assert [(entry.request_id, entry.status) for entry in served.written()] == [("r-1", 200), (bad.request_id, 400)]

@@ -1,8 +1,9 @@
 """The work of a replica, whatever brought the request: read, predict, write down, answer.
 
 A transport makes a `Call` and hands it to `Plane.handle`, or to `refuse` when it must not be worked on; back comes a
-whole `Reply`, or a `Pending` one whose entry is on its way to the disk: the transport awaits it and calls `settle`. One
-call at a time, on the thread that beats. The plane knows no HTTP and no JSON.
+whole `Reply`, or a `Pending` one whose entry is on its way to the disk: the transport awaits it and calls `settle`.
+`handle` is three stages, `prepare`, `predict`, `finish`, for whoever puts several calls into one prediction. One stage
+at a time, on the thread that beats. The plane knows no HTTP and no JSON.
 """
 
 from __future__ import annotations
@@ -68,11 +69,14 @@ class Pending(msgspec.Struct):
 
     waiting: Waiting
     deadline: MachineTime
-    work: _Work
+    work: Work
 
 
-class _Work(msgspec.Struct):
-    """What is known so far about the call in hand; the log entry is made of it, however the call ends."""
+class Work(msgspec.Struct):
+    """What is known so far about a call; the log entry is made of it, however the call ends.
+
+    With an `error` it only needs finishing; else `prepare` has set `question`, and `predict` sets `outputs`.
+    """
 
     call: Call
     request_id: str
@@ -108,17 +112,45 @@ class Plane:
 
     def handle(self, call: Call) -> Reply | Pending:
         """Answer one call. Never raises for anything that a client, a model or a full disk can do."""
+        work = self.prepare(call)
+        if not work.error:
+            self.predict(work)
+        return self.finish(work)
+
+    def prepare(self, call: Call) -> Work:
+        """Read a call: its rows, or why there is no answer."""
         work = self._begin(call)
         try:
             self._read_envelope(work)
-            self._pulse.begin(machine_now(), work.deadline)
-            self._answer(work)
-        except (InputError, OverloadError, OutputError) as error:
+            self._read(work)
+        except (InputError, OverloadError) as error:
             self._complain(work, error)
+        return work
+
+    def predict(self, work: Work) -> None:
+        """Ask the model about one prepared call; the parent looks at the call's deadline meanwhile."""
+        assert work.question is not None, "prepared, and without an error"
+        self._pulse.begin(machine_now(), work.deadline)
         try:
-            return self._finish(work)
+            work.outputs = self._runner.predict(work.question.rows)
+        except SystemExit:
+            # Else one bad row would end one replica after the other, as the door tries it on each.
+            self._complain(work, OutputError("the model asked its process to exit", where="model_raised"))
+        except (InputError, OutputError) as error:
+            self._complain(work, error)
         finally:
             self._pulse.end(machine_now())
+
+    def finish(self, work: Work) -> Reply | Pending:
+        """Answer, log, count, reply: in this order, so that no reply leaves without its entry."""
+        work.request_id = work.request_id or new_id(work.call.arrived_at)
+        if work.question is not None and work.outputs is not None:
+            work.body = work.call.dialect.answer(work.question, work.outputs, work.request_id)
+        latency_ns = machine_now() - work.call.arrived
+        logged = self._write_down(work, latency_ns)
+        if isinstance(logged, Waiting):
+            return Pending(logged, MachineTime(max(work.deadline, machine_now() + LATE_NS)), work)
+        return self._reply(work, logged, latency_ns)
 
     def refuse(self, call: Call, error: InputError | OverloadError) -> Reply | Pending:
         """Write down and reply that a call is not worked on: too large, too slow, too many."""
@@ -129,7 +161,7 @@ class Plane:
             work.entity_key = ""  # the first reason stands; a bad header beside it changes nothing
         self._complain(work, error)
         self._pulse.add("rejected")
-        return self._finish(work)
+        return self.finish(work)
 
     def settle(self, pending: Pending) -> Reply:
         """The reply to a pending answer, now that its entry is on the disk, has failed or has taken too long."""
@@ -145,11 +177,11 @@ class Plane:
         self._pulse.add("rejected")
         self._pulse.add("requests_4xx")
 
-    def _begin(self, call: Call) -> _Work:
+    def _begin(self, call: Call) -> Work:
         deadline = MachineTime(call.arrived + self.limits.deadline_ns)
-        return _Work(call, "", call.arrived_at, deadline)
+        return Work(call, "", call.arrived_at, deadline)
 
-    def _read_envelope(self, work: _Work) -> None:
+    def _read_envelope(self, work: Work) -> None:
         call = work.call
         if call.request_id:
             work.request_id = read_id(call.request_id, "X-Request-Id")
@@ -160,37 +192,15 @@ class Plane:
         if call.timeout_ms:
             work.deadline = MachineTime(call.arrived + read_timeout_ns(call.timeout_ms, self.limits.deadline_ns))
 
-    def _answer(self, work: _Work) -> None:
-        if not work.request_id:
-            work.request_id = new_id(work.call.arrived_at)
+    def _read(self, work: Work) -> None:
         if machine_now() >= work.deadline:
-            raise self._too_late()
-        dialect = work.call.dialect
-        question = work.question = dialect.read(work.call.body)
+            self._pulse.add("rejected")
+            raise OverloadError("the deadline passed before the model could start", fix="try again", status=504)
+        question = work.question = work.call.dialect.read(work.call.body)
         if question.event_time is not None and not work.call.event_time:
             work.event_time = question.event_time
-        try:
-            outputs = self._runner.predict(question.rows)
-        except SystemExit as leaving:
-            # Else one bad row would end one replica after the other, as the door tries it on each.
-            raise OutputError("the model asked its process to exit", where="model_raised") from leaving
-        work.body = dialect.answer(question, outputs, work.request_id)
-        work.outputs = outputs
 
-    def _too_late(self) -> OverloadError:
-        self._pulse.add("rejected")
-        return OverloadError("the deadline passed before the model could start", fix="try again", status=504)
-
-    def _finish(self, work: _Work) -> Reply | Pending:
-        """Log, count, reply: in this order, so that no reply leaves without its entry."""
-        work.request_id = work.request_id or new_id(work.call.arrived_at)
-        latency_ns = machine_now() - work.call.arrived
-        logged = self._write_down(work, latency_ns)
-        if isinstance(logged, Waiting):
-            return Pending(logged, MachineTime(max(work.deadline, machine_now() + LATE_NS)), work)
-        return self._reply(work, logged, latency_ns)
-
-    def _reply(self, work: _Work, logged: Logged, latency_ns: int) -> Reply:
+    def _reply(self, work: Work, logged: Logged, latency_ns: int) -> Reply:
         pulse = self._pulse
         if logged in COUNTED_AS:
             pulse.add(COUNTED_AS[logged])
@@ -201,7 +211,7 @@ class Plane:
         retry_after_s = 1 if work.status == 503 else 0
         return Reply(work.status, work.body, work.request_id, logged, retry_after_s)
 
-    def _write_down(self, work: _Work, latency_ns: int) -> Logged | Waiting:
+    def _write_down(self, work: Work, latency_ns: int) -> Logged | Waiting:
         question = work.question
         entry = LogEntry(
             request_id=work.request_id,
@@ -222,12 +232,12 @@ class Plane:
         except StoreError:
             return self._not_given(work)
 
-    def _not_given(self, work: _Work) -> Logged:
+    def _not_given(self, work: Work) -> Logged:
         """The policy is fail_closed: no answer without its entry."""
         self._complain(work, OverloadError("the prediction could not be written down, so it is not given"))
         return "no"
 
-    def _complain(self, work: _Work, error: InputError | OverloadError | OutputError) -> None:
+    def _complain(self, work: Work, error: InputError | OverloadError | OutputError) -> None:
         if isinstance(error, OutputError):
             status = 500
             # What the model said stays in the log: it may hold paths and secrets.
