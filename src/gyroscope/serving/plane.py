@@ -22,7 +22,7 @@ from gyroscope.predictions.segments.log import Logged, PredictionLog
 from gyroscope.predictions.segments.privacy import has_private
 from gyroscope.predictions.segments.wal import LogEntry, Variant
 from gyroscope.records import Signature, Version
-from gyroscope.serving.dialects import Dialect, Question
+from gyroscope.serving.dialects import Dialect, Headers, Question
 from gyroscope.serving.envelope import new_id, read_event_time, read_id, read_timeout_ns
 from gyroscope.supervisor.pulse import Pulse
 
@@ -62,6 +62,7 @@ class Reply(msgspec.Struct, frozen=True):
     request_id: str
     logged: Logged
     retry_after_s: int = 0
+    headers: Headers = ()
 
 
 class Pending(msgspec.Struct):
@@ -87,6 +88,7 @@ class Work(msgspec.Struct):
     outputs: NDArray[np.float64] | None = None
     status: int = 200
     body: bytes = b""
+    headers: Headers = ()
     error: str = ""
 
 
@@ -145,7 +147,7 @@ class Plane:
         """Answer, log, count, reply: in this order, so that no reply leaves without its entry."""
         work.request_id = work.request_id or new_id(work.call.arrived_at)
         if work.question is not None and work.outputs is not None:
-            work.body = work.call.dialect.answer(work.question, work.outputs, work.request_id)
+            work.body, work.headers = work.call.dialect.answer(work.question, work.outputs, work.request_id)
         latency_ns = machine_now() - work.call.arrived
         logged = self._write_down(work, latency_ns)
         if isinstance(logged, Waiting):
@@ -209,7 +211,7 @@ class Plane:
             pulse.add("rows", len(work.outputs))
         pulse.observe_latency(latency_ns)
         retry_after_s = 1 if work.status == 503 else 0
-        return Reply(work.status, work.body, work.request_id, logged, retry_after_s)
+        return Reply(work.status, work.body, work.request_id, logged, retry_after_s, work.headers)
 
     def _write_down(self, work: Work, latency_ns: int) -> Logged | Waiting:
         question = work.question
@@ -246,6 +248,7 @@ class Plane:
             status, shown = error.status, one_line(error)
         work.error = self._words(error)
         work.status, work.body = work.call.dialect.complain(status, shown)
+        work.headers = ()
 
 
 def error_words(signature: Signature) -> Callable[[GyroscopeError], str]:

@@ -26,7 +26,7 @@ from gyroscope.models.runners import Runner
 from gyroscope.predictions.segments.log import PredictionLog
 from gyroscope.records import Version
 from gyroscope.serving.body import BodyReader
-from gyroscope.serving.dialects import Dialect
+from gyroscope.serving.dialects import Service
 from gyroscope.serving.dialects.mlflow import Mlflow
 from gyroscope.serving.dialects.v2 import V2
 from gyroscope.serving.http import Http
@@ -80,8 +80,8 @@ def serve_replica(replica: ReplicaPlan) -> None:
     limits = Limits(round(replica.deadline_s * SECOND_NS), replica.body_bytes, replica.max_in_flight)
     plane = Plane(replica.version, replica.runner, replica.log, replica.pulse, limits)
     intake = Intake(replica.version.signature)
-    dialects: list[Dialect] = [V2(replica.version, intake), Mlflow(replica.version, intake)]
-    app = Http(plane, dialects, ApiKeys(replica.key_digests, replica.key_file), bodies)
+    services: list[Service] = [V2(replica.version, intake), Mlflow(replica.version, intake)]
+    app = Http(plane, services, ApiKeys(replica.key_digests, replica.key_file), bodies)
     # The model and the libraries stay: without this every full collection would walk them, some 50 ms in one request.
     gc.collect()
     gc.freeze()

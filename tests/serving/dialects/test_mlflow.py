@@ -103,6 +103,6 @@ def test_refuses_with_the_path_of_the_fault(name, mixed, version):
 def test_answers_as_mlflow_does(mixed, version):
     dialect = Mlflow(version(mixed), Intake(mixed))
     question = dialect.read(split().encode())
-    assert json.loads(dialect.answer(question, np.array([0.1]), "r")) == {"predictions": [0.1]}
-    assert json.loads(dialect.answer(question, np.array([[0.25, 0.75]]), "r")) == {"predictions": [[0.25, 0.75]]}
+    assert json.loads(dialect.answer(question, np.array([0.1]), "r")[0]) == {"predictions": [0.1]}
+    assert json.loads(dialect.answer(question, np.array([[0.25, 0.75]]), "r")[0]) == {"predictions": [[0.25, 0.75]]}
     assert dialect.complain(422, "no") == (400, b'{"error_code":"BAD_REQUEST","message":"no"}')

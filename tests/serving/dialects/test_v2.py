@@ -174,7 +174,9 @@ def test_not_utf8_is_malformed(numbers, version):
 def test_answers_with_names_shape_and_exact_numbers(numbers, version):
     dialect = V2(version(numbers), Intake(numbers))
     outputs = np.array([0.1, 1 / 3])
-    answer = json.loads(dialect.answer(dialect.read(body(ONE, id="mine").encode()), outputs, "r-1"))
+    text, headers = dialect.answer(dialect.read(body(ONE, id="mine").encode()), outputs, "r-1")
+    assert headers == ()
+    answer = json.loads(text)
     assert answer == {
         "model_name": "flights",
         "model_version": "0a1b2c3d4e5f",
@@ -182,14 +184,14 @@ def test_answers_with_names_shape_and_exact_numbers(numbers, version):
         "outputs": [{"name": "value", "shape": [2], "datatype": "FP64", "data": [0.1, 1 / 3]}],
         "parameters": {"request_id": "r-1"},
     }
-    unnamed = json.loads(dialect.answer(dialect.read(body(ONE).encode()), np.array([[0.25, 0.75]]), "r-2"))
+    unnamed = json.loads(dialect.answer(dialect.read(body(ONE).encode()), np.array([[0.25, 0.75]]), "r-2")[0])
     assert unnamed["id"] == "r-2"
     assert unnamed["outputs"][0]["shape"] == [1, 2]
     assert unnamed["outputs"][0]["data"] == [0.25, 0.75]
 
 
 def test_describes_the_model(mixed, version):
-    page = json.loads(V2(version(mixed), Intake(mixed)).pages["/v2/models/flights"])
+    page = json.loads(V2(version(mixed), Intake(mixed)).pages["/v2/models/flights"].show(b""))
     assert page["versions"] == ["0a1b2c3d4e5f"]
     assert [(one["name"], one["datatype"]) for one in page["inputs"]] == [
         ("distance", "FP64"),

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -17,7 +18,8 @@ from gyroscope import __version__
 from gyroscope.errors import InputError
 from gyroscope.models.runners import Rows
 from gyroscope.records import Version
-from gyroscope.serving.dialects import Question
+from gyroscope.serving.dialects import Dialect, Headers, Page, Question, fixed
+from gyroscope.serving.dialects.media import JSON, media_type, unspoken
 from gyroscope.serving.frames import FrameReader
 from gyroscope.serving.intake import Intake
 from gyroscope.serving.strict import decode, refuse_twin_keys
@@ -64,7 +66,17 @@ class Mlflow:
     def __init__(self, version: Version, intake: Intake) -> None:
         self._frames = FrameReader(intake)
         self.asks: tuple[str, ...] = ("/invocations", f"/models/{version.model}/invocations")
-        self.pages = {"/ping": b"\n", "/health": b"\n", "/version": __version__.encode()}
+        self.pages: Mapping[str, Page] = {
+            "/ping": fixed(b"\n"),
+            "/health": fixed(b"\n"),
+            "/version": fixed(__version__.encode()),
+        }
+
+    def dialect(self, headers: Mapping[bytes, bytes]) -> Dialect:
+        media = media_type(headers)
+        if media != JSON:
+            raise unspoken(media, (JSON,))
+        return self
 
     def read(self, body: bytes) -> Question:
         form = decode(_BODY, body, known=(*_FORMS, "params"))
@@ -80,8 +92,8 @@ class Mlflow:
         refuse_twin_keys(body, pairs + 1 + (form.params is not UNSET))
         return Question(rows)
 
-    def answer(self, question: Question, outputs: NDArray[Any], request_id: str) -> bytes:
-        return b'{"predictions":' + orjson.dumps(outputs.tolist()) + b"}"
+    def answer(self, question: Question, outputs: NDArray[Any], request_id: str) -> tuple[bytes, Headers]:
+        return b'{"predictions":' + orjson.dumps(outputs.tolist()) + b"}", ()
 
     def complain(self, status: int, what: str) -> tuple[int, bytes]:
         # MLflow's own server answers 400 to whatever does not fit the model's schema.

@@ -6,6 +6,7 @@ them. Binary tensors are not spoken: nothing here reads a byte that is not JSON.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -19,7 +20,8 @@ from gyroscope.clock import EventTime
 from gyroscope.errors import InputError, did_you_mean
 from gyroscope.records import Version
 from gyroscope.serving.datatypes import DATATYPES
-from gyroscope.serving.dialects import Question
+from gyroscope.serving.dialects import Dialect, Headers, Page, Question, fixed
+from gyroscope.serving.dialects.media import JSON, media_type, unspoken
 from gyroscope.serving.envelope import read_event_time, read_id
 from gyroscope.serving.intake import Intake
 from gyroscope.serving.strict import decode, refuse_twin_keys
@@ -54,18 +56,31 @@ class V2:
         model = f"/v2/models/{version.model}"
         one = f"{model}/versions/{version.version}"
         self.asks: tuple[str, ...] = (f"{model}/infer", f"{one}/infer")
-        ready = orjson.dumps({"name": version.model, "ready": True})
-        described = orjson.dumps(_metadata(version))
-        self.pages = {
-            "/v2": orjson.dumps({"name": "gyroscope", "version": __version__, "extensions": []}),
-            "/v2/health/live": b'{"live":true}',
-            "/v2/health/ready": b'{"ready":true}',
+        ready = fixed(orjson.dumps({"name": version.model, "ready": True}))
+        described = fixed(orjson.dumps(_metadata(version)))
+        self.pages: Mapping[str, Page] = {
+            "/v2": fixed(orjson.dumps({"name": "gyroscope", "version": __version__, "extensions": []})),
+            "/v2/health/live": fixed(b'{"live":true}'),
+            "/v2/health/ready": fixed(b'{"ready":true}'),
             **dict.fromkeys((model, one), described),
             **{f"{path}/ready": ready for path in (model, one)},
         }
         names = {"model_name": version.model, "model_version": version.version}
         self._head = orjson.dumps(names)[:-1] + b',"id":'
         self._output_head = b',"outputs":[{"name":' + orjson.dumps(self._output) + b',"shape":['
+
+    def dialect(self, headers: Mapping[bytes, bytes]) -> Dialect:
+        media = media_type(headers)
+        if media != JSON:
+            raise unspoken(media, (JSON,))
+        if b"inference-header-content-length" in headers:
+            raise InputError(
+                "binary tensors are not accepted",
+                where="Inference-Header-Content-Length",
+                fix="send JSON data (binary_data=False)",
+                status=415,
+            )
+        return self
 
     def read(self, body: bytes) -> Question:
         request = decode(_REQUEST, body)
@@ -76,10 +91,10 @@ class V2:
         client_id = read_id(request.id, "id") if request.id else ""
         return Question(rows, client_id, _event_time(request.parameters) if request.parameters else None)
 
-    def answer(self, question: Question, outputs: NDArray[np.float64], request_id: str) -> bytes:
+    def answer(self, question: Question, outputs: NDArray[np.float64], request_id: str) -> tuple[bytes, Headers]:
         shape = b"%d" % len(outputs) if outputs.ndim == 1 else b"%d,%d" % outputs.shape
         quoted = orjson.dumps(request_id)
-        return b"".join(
+        text = b"".join(
             (
                 self._head,
                 orjson.dumps(question.client_id) if question.client_id else quoted,
@@ -92,6 +107,7 @@ class V2:
                 b"}}",
             )
         )
+        return text, ()
 
     def complain(self, status: int, what: str) -> tuple[int, bytes]:
         return status, orjson.dumps({"error": what})
