@@ -21,6 +21,7 @@ from gyroscope.assembly.ingest import ingesting, version_for
 from gyroscope.assembly.reading import selection
 from gyroscope.clock import EventTime, event_time_of, parse_event_time, wall_now
 from gyroscope.errors import InputError, SettingsError, did_you_mean
+from gyroscope.ids import new_id
 from gyroscope.models.signature import infer_signature
 from gyroscope.models.store import Candidate
 from gyroscope.notebook import read_columns
@@ -28,7 +29,6 @@ from gyroscope.predictions.ingest.cells import names
 from gyroscope.predictions.ingest.given import Given
 from gyroscope.predictions.reading.selection import FIRST_TIME, LAST_TIME, Selection
 from gyroscope.records import Task, Version
-from gyroscope.serving.envelope import new_id
 from gyroscope.settings import FILE_NAME, find_settings
 
 Time = str | datetime | None

@@ -6,28 +6,14 @@ break a header, a line of a log or a table.
 
 from __future__ import annotations
 
-import os
-
 from gyroscope.clock import SECOND_NS, EventTime, parse_event_time
 from gyroscope.errors import InputError
+from gyroscope.ids import MAX_ID
 
-MAX_ID = 128
 MAX_TIMEOUT_MS = 60_000
 
 # Years 1 to 9999, the days that a calendar and so a table's partition have.
 _EARLIEST, _LATEST = -62_135_596_800_000_000, 253_402_300_799_999_999
-
-
-def new_id(now: EventTime) -> str:
-    """A UUID of version 7, in hex: sorted by time, so that a table's ids of one day lie together.
-
-    >>> len(new_id(EventTime(0))), new_id(EventTime(0))[:13]
-    (32, '0000000000007')
-    """
-    noise = int.from_bytes(os.urandom(10), "big")
-    high = (noise >> 62) & 0xFFF
-    low = noise & 0x3FFF_FFFF_FFFF_FFFF
-    return f"{now // 1_000 & 0xFFFF_FFFF_FFFF:012x}7{high:03x}{low | 1 << 63:016x}"
 
 
 def read_id(text: str, where: str) -> str:

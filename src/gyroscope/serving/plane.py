@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from gyroscope.clock import SECOND_NS, EventTime, MachineTime, machine_now
 from gyroscope.errors import GyroscopeError, InputError, OutputError, OverloadError, StoreError
+from gyroscope.ids import new_id
 from gyroscope.models.runners import Runner
 from gyroscope.predictions.segments.full import Waiting
 from gyroscope.predictions.segments.log import Logged, PredictionLog
@@ -23,7 +24,7 @@ from gyroscope.predictions.segments.privacy import has_private
 from gyroscope.predictions.segments.wal import LogEntry, Variant
 from gyroscope.records import Signature, Version
 from gyroscope.serving.dialects import Dialect, Headers, Question
-from gyroscope.serving.envelope import new_id, read_event_time, read_id, read_timeout_ns
+from gyroscope.serving.envelope import read_event_time, read_id, read_timeout_ns
 from gyroscope.supervisor.pulse import Pulse
 
 COUNTED_AS = {"os": "logged", "full": "logged", "no": "unlogged", "sampled": "sampled_out"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from gyroscope.clock import EventTime
-from gyroscope.serving.envelope import new_id
+from gyroscope.ids import new_id
 
 
 def test_ids_are_uuids_of_version_7_in_order_of_time():
