@@ -23,7 +23,7 @@ from gyroscope.predictions.keeping import erasure
 from gyroscope.predictions.keeping.erasure import Subject
 from gyroscope.predictions.keeping.errands import Errand, ask, errands, refuse
 from gyroscope.predictions.recording.recorder import Recorder
-from gyroscope.predictions.segments.waiting import read_pieces
+from gyroscope.predictions.segments.waiting import Segments
 from gyroscope.records import Label
 
 HOSTILE = "O'Brien\"; DROP TABLE x;--%_\\ü"
@@ -198,7 +198,7 @@ def test_set_aside_exactly_the_subjects_own_records_are_emptied(aside, subject, 
     erase_subject(lived.house, "flights", subject)
     assert of_other.read_bytes() == segment.read_bytes(), "another model's"
     shutil.move(of_model, drained_from)
-    waiting = [piece for piece in read_pieces(drained_from.parent, {}) if piece.name == segment.name]
+    waiting = [piece for piece in Segments([drained_from.parent]).read({}).pieces if piece.name == segment.name]
     assert [len(piece.scan.offsets) for piece in waiting] == [left]
 
 

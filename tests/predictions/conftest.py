@@ -17,7 +17,7 @@ from gyroscope.clock import EventTime
 from gyroscope.predictions.recording.recorder import Recorder
 from gyroscope.predictions.segments.entries import entries_in
 from gyroscope.predictions.segments.log import LogPolicy, PredictionLog, segment_folder
-from gyroscope.predictions.segments.waiting import read_pieces
+from gyroscope.predictions.segments.waiting import Piece, Segments
 from gyroscope.predictions.segments.wal import Layout, LogEntry
 from gyroscope.predictions.tables.table import Table, table_path
 from gyroscope.records import Feature, Signature, Version
@@ -93,21 +93,25 @@ class House:
 
     def ids(self) -> list[str]:
         """The request ids of all records in the segments, in their order."""
-        pieces = read_pieces(self.folder, {})
+        pieces = self.pieces()
         layouts = {name: Layout(version.signature) for name, version in self.versions.items()}
         return [some.request_id for piece in pieces for some in entries_in(piece.scan, layouts[piece.version])]
 
+    def pieces(self) -> list[Piece]:
+        """What lies in the segments, from their beginning."""
+        return Segments([self.folder]).read({}).pieces
+
     def weights(self) -> list[int]:
         """How many requests each record stands for, in their order."""
-        return [weight for piece in read_pieces(self.folder, {}) for weight in piece.scan.headers["weight"].tolist()]
+        return [weight for piece in self.pieces() for weight in piece.scan.headers["weight"].tolist()]
 
     def damages(self) -> list[str]:
         """What is wrong with the segments."""
-        return [damage.reason for piece in read_pieces(self.folder, {}) for damage in piece.damages]
+        return [damage.reason for piece in self.pieces() for damage in piece.damages]
 
     def sealed(self) -> list[bool]:
         """Of each segment in its order: whether nobody will write to it any more."""
-        return [piece.done for piece in read_pieces(self.folder, {})]
+        return [piece.done for piece in self.pieces()]
 
     def drop_drained(self) -> None:
         """Delete what is sealed, as a recorder does that has committed it."""

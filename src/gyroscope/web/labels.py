@@ -14,6 +14,7 @@ from gyroscope.clock import wall_now
 from gyroscope.errors import InputError
 from gyroscope.predictions.labels.reading import LabelIn, Read, read_labels, read_raw
 from gyroscope.web.parts import Parts, check_model
+from gyroscope.web.posted import plain_json, read_posted
 
 
 class LabelsIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,10 +38,7 @@ class FineLabelsIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 async def add_labels(request: Request) -> Response:
     """Read on the loop's thread, kept on another: the disk is waited for there."""
-    content = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content != "application/json" or request.headers.get("content-encoding", "identity") != "identity":
-        raise InputError("the body must be plain JSON", where="Content-Type", fix="send application/json", status=415)
-    body = await request.body()
+    body = await plain_json(request)
     return await run_in_threadpool(_add_labels, request.app.state.parts, body)
 
 
@@ -67,14 +65,5 @@ def _read(body: bytes) -> tuple[str, Read, list[int]]:
         fine = msgspec.json.decode(body, type=FineLabelsIn)
         return fine.model, read_labels(fine.labels), fine.numbers
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
-        posted = _posted(body)
+        posted = read_posted(body, LabelsIn, fix='send {"model": ..., "labels": [...]}')
         return posted.model, read_raw(posted.labels), posted.numbers
-
-
-def _posted(body: bytes) -> LabelsIn:
-    try:
-        return msgspec.json.decode(body, type=LabelsIn)
-    except msgspec.ValidationError as error:
-        raise InputError(str(error), where="the body", fix='send {"model": ..., "labels": [...]}') from error
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise InputError(f"this is not JSON: {error}", where="the body", fix="mend it", status=400) from error

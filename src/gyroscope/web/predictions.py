@@ -14,12 +14,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gyroscope.clock import wall_now
-from gyroscope.errors import InputError, OverloadError, StoreError
+from gyroscope.errors import OverloadError, StoreError
 from gyroscope.models.which import which_version
 from gyroscope.predictions.ingest.given import Given
 from gyroscope.predictions.ingest.ingest import Ingest
 from gyroscope.records import Signature
 from gyroscope.web.parts import Parts, check_model
+from gyroscope.web.posted import plain_json, read_posted
 
 # Below the door's own patience, so that the sender reads why.
 PATIENCE_S = 20.0
@@ -38,15 +39,12 @@ class PredictionsIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 async def add_predictions(request: Request) -> Response:
     """Keeps what can be kept, and names each refused row by its place in the list."""
-    content = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content != "application/json" or request.headers.get("content-encoding", "identity") != "identity":
-        raise InputError("the body must be plain JSON", where="Content-Type", fix="send application/json", status=415)
-    body = await request.body()
+    body = await plain_json(request)
     return await run_in_threadpool(_add, request.app.state.parts, body)
 
 
 def _add(parts: Parts, body: bytes) -> Response:
-    posted = _read(body)
+    posted = read_posted(body, PredictionsIn, fix='send {"model": ..., "predictions": [...]}')
     model = check_model(parts, posted.model)
     version = which_version(parts.models, parts.routes, model, posted.version)
     rows, places, refused = _rows(posted.predictions, version.signature)
@@ -68,15 +66,6 @@ def _add(parts: Parts, body: bytes) -> Response:
         "unknown_fields": dict(unknown.most_common(MOST_UNKNOWN)),
     }
     return Response(msgspec.json.encode(reply), media_type="application/json")
-
-
-def _read(body: bytes) -> PredictionsIn:
-    try:
-        return msgspec.json.decode(body, type=PredictionsIn)
-    except msgspec.ValidationError as error:
-        raise InputError(str(error), where="the body", fix='send {"model": ..., "predictions": [...]}') from error
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise InputError(f"this is not JSON: {error}", where="the body", fix="mend it", status=400) from error
 
 
 def _rows(

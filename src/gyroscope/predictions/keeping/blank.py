@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gyroscope.predictions.labels.books import LEAST_SOUGHT
-from gyroscope.predictions.segments.copy import number_of
+from gyroscope.predictions.segments.look import number_of
 from gyroscope.predictions.segments.scan import HEADERS, Scan, scan
 from gyroscope.predictions.segments.wal import HEADER_BYTES
 from gyroscope.predictions.tables.rewrite import sync

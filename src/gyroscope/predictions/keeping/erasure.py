@@ -22,7 +22,7 @@ from gyroscope.predictions.keeping.blank import Wanted, blank, blank_file, wante
 from gyroscope.predictions.keeping.sweep import remove_now, trim_log
 from gyroscope.predictions.keeping.upkeep import newest_metadata
 from gyroscope.predictions.labels.books import erase_labels, scrub
-from gyroscope.predictions.segments.copy import number_of
+from gyroscope.predictions.segments.look import number_of
 from gyroscope.predictions.tables.durable import sync_checkpoint
 from gyroscope.predictions.tables.rewrite import Change, Writer, commit, live_files, open_table
 from gyroscope.predictions.tables.table import table_path

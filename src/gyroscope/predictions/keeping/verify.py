@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -20,9 +19,9 @@ from gyroscope.predictions.ids.index import OWED, IdIndex, ids_path
 from gyroscope.predictions.ids.keys import id_keys
 from gyroscope.predictions.ids.owed import Owed
 from gyroscope.predictions.keeping.upkeep import newest_metadata, offsets_of
-from gyroscope.predictions.segments.copy import number_of
 from gyroscope.predictions.segments.file import SUFFIX, segment_folder
-from gyroscope.predictions.segments.scan import Damage, Scan, scan
+from gyroscope.predictions.segments.look import look_at
+from gyroscope.predictions.segments.scan import Damage
 from gyroscope.predictions.tables.rewrite import LiveFile, live_files, open_table
 from gyroscope.predictions.tables.sums import sum_of, sums
 from gyroscope.predictions.tables.table import table_path
@@ -108,7 +107,7 @@ def _segments(home: Path, runtime: Path, model: str) -> list[Path]:
 
 def _segment(path: Path, offset: int) -> Looked:
     try:
-        found = _scanned(path)
+        found = look_at(path).scan
     except FileNotFoundError:
         return Looked("segment", str(path), 0)  # drained and deleted since it was listed
     except OSError as error:
@@ -120,27 +119,8 @@ def _segment(path: Path, offset: int) -> Looked:
     return Looked("segment", str(path), len(found.offsets), tuple(faults))
 
 
-def _scanned(path: Path) -> Scan:
-    """What is in a segment; one that is written to meanwhile is looked at again, since a first look can see holes."""
-    with path.open("rb") as file:
-        is_sealed = _is_free(file.fileno())
-        found = scan(file.read(), segment=number_of(path), sealed=is_sealed)
-        if is_sealed or not found.damages:
-            return found
-        file.seek(0)
-        return scan(file.read(found.end), segment=number_of(path), sealed=False)
-
-
 def _damaged(path: Path, damage: Damage) -> Fault:
     return Fault("segment", str(path), damage.reason, damage.offset, damage.length)
-
-
-def _is_free(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _table(path: Path, delta: DeltaTable) -> Iterator[Looked]:

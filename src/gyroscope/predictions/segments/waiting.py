@@ -6,7 +6,6 @@ A segment whose lock is free is sealed: its writer closed it or is dead, and nob
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 
 from gyroscope.clock import SECOND_US, wall_now
 from gyroscope.predictions.segments.file import NEW_SUFFIX, SUFFIX
+from gyroscope.predictions.segments.look import is_free, number_of
 from gyroscope.predictions.segments.scan import Damage, Head, Scan, head_of, scan
 from gyroscope.predictions.segments.wal import SEGMENT_HEAD
 
@@ -110,7 +110,7 @@ class Segments:
         except FileNotFoundError:
             return None
         try:
-            is_sealed = _is_free(fd)
+            is_sealed = is_free(fd)
             size = os.fstat(fd).st_size
             if not is_sealed and not any(os.pread(fd, LOOK_BYTES, start)):
                 return None
@@ -123,21 +123,21 @@ class Segments:
         replica = path.stem.rpartition("-")[0]
         version = replica.rpartition("-")[0].rpartition("-")[2]
         is_cut = start + len(found.data) < size
-        return Piece(path, _number(path), replica, version, found, is_done, is_cut)
+        return Piece(path, number_of(path), replica, version, found, is_done, is_cut)
 
     def _scan(self, fd: int, path: Path, start: int, limits: tuple[int, int, bool]) -> Scan:
         """Scan as much as there is room for, but at least one record, however long."""
         size, room, is_sealed = limits
         if is_sealed and 0 < size <= start:
             # All of it is in the table, and a kill came before it was deleted: only what it says of its end counts.
-            seen = scan(_read_bytes(fd, 0, size), segment=_number(path), sealed=True)
+            seen = scan(_read_bytes(fd, 0, size), segment=number_of(path), sealed=True)
             return msgspec.structs.replace(seen, headers=seen.headers[:0], offsets=seen.offsets[:0])
         sequence = self._sequence(fd, path, start)
         while True:
             data = _read_bytes(fd, start, min(size, start + room))
             is_whole = start + len(data) >= size
             found = scan(
-                data, segment=_number(path), sealed=is_sealed, start=start, sequence=sequence, is_whole=is_whole
+                data, segment=number_of(path), sealed=is_sealed, start=start, sequence=sequence, is_whole=is_whole
             )
             if not is_sealed and found.damages:
                 found = self._look_again(fd, path, found)
@@ -146,19 +146,15 @@ class Segments:
             room *= 2
 
     def _look_again(self, fd: int, path: Path, found: Scan) -> Scan:
-        """The same stretch of a live segment once more.
-
-        The kernel copies page by page, and the writer goes on meanwhile: pages in the middle may be older than those
-        behind them and look like a hole. What stood before a whole record was whole when the first look ended.
-        """
+        """The same stretch of a live segment once more, for the reason that `look_at` gives."""
         data = _read_bytes(fd, found.start, found.end)
         sequence = self._sequence(fd, path, found.start)
-        return scan(data, segment=_number(path), sealed=False, start=found.start, sequence=sequence, is_whole=False)
+        return scan(data, segment=number_of(path), sealed=False, start=found.start, sequence=sequence, is_whole=False)
 
     def _sequence(self, fd: int, path: Path, start: int) -> int:
         """The number of the next record; a recorder that was restarted counts what the one before it read."""
         if start and path.name not in self._sequences:
-            before = scan(_read_bytes(fd, 0, start), segment=_number(path), sealed=False)
+            before = scan(_read_bytes(fd, 0, start), segment=number_of(path), sealed=False)
             self._sequences[path.name] = before.sequence if before.end == start else -1
         return self._sequences[path.name] if start else 0
 
@@ -181,11 +177,6 @@ def _up_to(found: Scan, most: int) -> Scan:
     )
 
 
-def read_pieces(folder: Path, offsets: dict[str, int]) -> list[Piece]:
-    """The unread part of every segment of one folder, oldest first, up to a full batch."""
-    return Segments([folder]).read(offsets).pieces
-
-
 def remove_leftovers(folder: Path) -> None:
     """Delete files of writers that died between creating and naming a segment: nothing was ever written to them."""
     for path in folder.glob(f"*{NEW_SUFFIX}"):
@@ -196,18 +187,10 @@ def remove_leftovers(folder: Path) -> None:
         try:
             # A young one may be between its creation and its lock.
             is_old = wall_now() - os.fstat(fd).st_mtime_ns // 1_000 > LEFT_US
-            if is_old and _is_free(fd):
+            if is_old and is_free(fd):
                 path.unlink(missing_ok=True)
         finally:
             os.close(fd)
-
-
-def _is_free(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _read_bytes(fd: int, start: int, end: int) -> bytes:
@@ -219,11 +202,3 @@ def _read_bytes(fd: int, start: int, end: int) -> bytes:
         parts.append(part)
         start += len(part)
     return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-def _number(path: Path) -> int:
-    """A segment that was renamed by hand belongs to no writer; its records then are damage, not rows."""
-    try:
-        return int(path.stem.rpartition("-")[2], 16)
-    except ValueError:
-        return -1
