@@ -1,4 +1,7 @@
-"""A model that spins is out within a second of its deadline; one that raises or returns NaN answers in words."""
+"""A model that spins is out within a second of its deadline; one that raises or returns NaN answers in words.
+
+An input that spins or crashes takes two replicas at most: then it is refused everywhere, and nothing else is.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,12 @@ from tests.journeys.own import Answer, Own, started, until
 
 pytestmark = pytest.mark.journey
 
-DEADLINE_S, OUT_S, TRIES, CLIENTS = 1.0, 1.0, 4, 4
-SPINS, RAISES, NAN = 666.0, 13.0, 14.0
+DEADLINE_S, OUT_S, TRIES, CLIENTS, KILLS = 1.0, 1.0, 4, 4, 2
+REFUSED = 400  # MLflow's word for an input that is refused; V2 says 422
+SPINS, CRASHES, RAISES, NAN = 666.0, 667.0, 13.0, 14.0
 SIGNATURE = "task: regression\noutput: minutes\nfeatures: [{name: distance, nullable: false}]\n"
 CODE = f"""
-import pathlib, time
+import os, pathlib, time
 SPUN = pathlib.Path({{spun!r}})
 
 class Model:
@@ -29,6 +33,10 @@ class Model:
                 file.write(f"{{time.time()}}\\n")
             while True:
                 pass
+        if value == {CRASHES}:
+            with SPUN.open("a") as file:
+                file.write("crashed\\n")
+            os.abort()
         if value == {RAISES}:
             raise ValueError("thirteen is not served; password=hunter2")
         if value == {NAN}:
@@ -40,15 +48,19 @@ class Model:
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Own]:
     code = CODE.replace("{spun!r}", repr(str(tmp_path / "spun")))
-    # The door tries a request four times, so one that spins takes four replicas out, one after the other.
-    with started(tmp_path, SIGNATURE, code, replicas=4, serving={"deadline_s": DEADLINE_S}) as own:
+    with started(tmp_path, SIGNATURE, code, replicas=3, serving={"deadline_s": DEADLINE_S}) as own:
         yield own
+
+
+def events(own: Own, kind: str) -> list[dict[str, str]]:
+    """What the supervisor wrote down of one kind."""
+    every = [json.loads(line) for line in (own.house.run_dir / "supervisor.events").read_text().splitlines()]
+    return [one for one in every if one["event"] == kind]
 
 
 def kills(own: Own) -> list[tuple[float, str]]:
     """When a replica was killed, and why."""
-    events = [json.loads(line) for line in (own.house.run_dir / "supervisor.events").read_text().splitlines()]
-    killed = [one for one in events if one["event"] == "killed"]
+    killed = events(own, "killed")
     return [(datetime.fromisoformat(one["at"]).timestamp(), one["reason"]) for one in killed]
 
 
@@ -79,13 +91,29 @@ def test_a_spinning_model_is_out_and_the_others_are_answered(own: Own, tmp_path:
     print(f"spun {len(begun)} times, out {[f'{one:.2f}' for one in past_s]} s after the deadline; {killed}")
     print(f"the request itself: {spun.status} after {spun.seconds:.1f} s {spun.text}")
     print(f"others: {len(others)}, refused {refused}, longest {max(one.seconds for one in others):.2f} s")
-    assert 1 <= len(begun) <= TRIES
+    assert len(begun) == KILLS
     assert all(-0.1 < one < OUT_S for one in past_s)
     assert all("past its deadline" in reason for _, reason in killed)
-    assert spun.status in (502, 503, 504)
-    assert spun.said["error"]
+    assert spun.status == REFUSED
+    assert "quarantine: this input ended 2 replicas" in spun.said["message"]
     assert refused == []
+    assert own.ask(SPINS).status == REFUSED, "and so it is for whoever sends it next"
+    assert own.ask(SPINS + 1e-9).status == 200
+    assert len(kills(own)) == len(events(own, "quarantined")) + 1 == KILLS
     own.recorded({one.headers["x-request-id"] for one in others})
+
+
+def test_an_input_that_crashes_is_refused_once_it_is_known(own: Own, tmp_path: Path) -> None:
+    crashed = own.ask(CRASHES)
+    # The door hands it on faster than anybody can look at the dead, so all its tries may be used up before.
+    until(lambda: len(events(own, "quarantined")) == 1, "the input is quarantined")
+    until(lambda: own.ask(1.0).status == 200, "there are replicas again")
+    refused = own.ask(CRASHES)
+    taken = len((tmp_path / "spun").read_text().split())
+    print(f"{taken} replicas crashed; the request itself: {crashed.status} {crashed.text}")
+    assert refused.status == REFUSED
+    assert KILLS <= taken <= TRIES
+    assert crashed.status == REFUSED or taken > KILLS
 
 
 @pytest.mark.parametrize(

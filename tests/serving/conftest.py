@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -20,6 +21,7 @@ from gyroscope.serving.dialects.v2 import V2
 from gyroscope.serving.intake import Intake
 from gyroscope.serving.plane import Call, Limits, Plane
 from gyroscope.supervisor.pulse import Pulse
+from gyroscope.supervisor.quarantine import Quarantine
 
 NUMBERS = Signature("regression", (Feature("a"), Feature("b"), Feature("c")), output="value")
 MIXED = Signature(
@@ -64,6 +66,8 @@ class Bench:
         model = type("Model", (), {"predict": staticmethod(predict)})()
         policy, name = LogPolicy(**log), "flights-0a1b2c3d4e5f-0"  # type: ignore[arg-type]
         self.log = PredictionLog(self.folder, name, self.version, policy, privacy=privacy)
+        self.quarantine = Quarantine(folder / "quarantine")
+        limits = msgspec.structs.replace(limits, quarantine=self.quarantine)
         self.plane = Plane(self.version, Checked(model, signature), self.log, self.pulse, limits, variant)
 
     def call(self, body: bytes, **headers: str) -> Call:

@@ -289,3 +289,30 @@ def test_the_stages_one_by_one_do_what_handling_does(bench):
     assert [reply.status for reply in replies] == [200, 400]
     assert json.loads(replies[0].body)["outputs"][0]["data"] == [6, 10]
     assert [(entry.request_id, entry.status) for entry in served.written()] == [("r-1", 200), (bad.request_id, 400)]
+
+
+def test_an_input_that_killed_is_done_alone_once_more_and_then_refused(bench):
+    seen = []
+
+    def spied(rows):
+        seen.append(served.pulse.inputs)
+        return rows.matrix[:, 0]
+
+    served = bench(spied)
+    assert served.plane.handle(served.call(BODY)).status == 200
+    in_hand = seen.pop()
+    assert len(in_hand) == 1
+
+    served.quarantine.blame(in_hand, machine_now())
+    assert served.plane.handle(served.call(BODY)).status == 200
+    assert served.quarantine.kills(in_hand[0], machine_now()) == 0, "what was answered is acquitted"
+
+    for _ in range(2):
+        served.quarantine.blame(in_hand, machine_now())
+    refused = served.plane.handle(served.call(BODY, request_id="poison"))
+    assert (refused.status, refused.retry_after_s) == (422, 0)
+    assert b"quarantine: this input ended 2 replicas" in refused.body
+    assert served.written()[-1].request_id == "poison"
+    assert served.pulse.started_ns == 0, "a refusal is nothing in hand"
+    assert served.plane.handle(served.call(BODY + b" ")).status == 200
+    assert len(seen) == 2

@@ -54,7 +54,25 @@ def test_death_is_told_with_its_cause(sleeper: Child, tmp_path: Path) -> None:
     child = spawn(SLEEPER, tmp_path)
     child.signal(signal.SIGSEGV)
     until(child.is_dead)
+    assert not child.fell
     assert child.bury() == "killed by SIGSEGV"
+    assert child.fell
+
+
+@pytest.mark.parametrize(
+    ("code", "fell"),
+    [
+        ("os.abort()", True),
+        ("os._exit(0)", True),
+        ("os.kill(os.getpid(), 9)", False),
+        ("os.kill(os.getpid(), 15)", False),
+    ],
+)
+def test_a_crash_is_told_from_a_killing(tmp_path: Path, code: str, fell: bool) -> None:
+    child = spawn(ProcessSpec("a", (sys.executable, "-c", f"import os; {code}")), tmp_path)
+    until(child.is_dead)
+    child.bury()
+    assert child.fell == fell
 
 
 def test_a_kill_takes_grandchildren_along(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gyroscope.errors import ProcessError
-from gyroscope.supervisor.pulse import COUNTERS, LATENCY_BOUNDS_S, Pulse
+from gyroscope.supervisor.pulse import COUNTERS, LATENCY_BOUNDS_S, MOST_INPUTS, Pulse
 
 
 def test_reader_sees_what_the_writer_does(tmp_path: Path) -> None:
@@ -24,6 +24,16 @@ def test_reader_sees_what_the_writer_does(tmp_path: Path) -> None:
     assert reader.state == "draining"
     writer.close()
     reader.close()
+
+
+def test_calls_in_hand_are_told_by_their_hashes(tmp_path: Path) -> None:
+    pulse = Pulse.create(tmp_path / "a.pulse")
+    assert pulse.inputs == []
+    pulse.begin(1, 2, range(1, MOST_INPUTS + 1))
+    assert pulse.inputs == [*range(1, MOST_INPUTS + 1)]
+    pulse.begin(1, 2, (2**64 - 1,))
+    assert pulse.inputs == [2**64 - 1]
+    pulse.close()
 
 
 def test_counters_outlive_the_process_and_the_state_does_not(tmp_path: Path) -> None:

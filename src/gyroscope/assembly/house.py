@@ -61,6 +61,10 @@ class House:
     def pulse(self, replica: str) -> Path:
         return self.runtime / "pulses" / f"{replica}.pulse"
 
+    def quarantine(self, model: str, version: str) -> Path:
+        """Inputs that killed replicas of this version."""
+        return self.runtime / "pulses" / f"{model}-{version}.quarantine"
+
     @cached_property
     def models(self) -> ModelStore:
         return ModelStore(self.home)

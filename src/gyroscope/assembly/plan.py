@@ -99,6 +99,7 @@ def _replica(house: House, model: str, version: str, slot: int) -> ProcessSpec:
         # One thread a replica: two replicas on two cores must not fight over them inside one small prediction.
         env={"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         pulse=str(house.pulse(name)),
+        quarantine=str(house.quarantine(model, version)),
         socket=str(house.socket(name)),
         model=model,
         log=str(house.logs / f"{name}.log"),

@@ -17,6 +17,7 @@ from gyroscope.records import Version
 from gyroscope.serving.replica import Listen, ReplicaPlan, serve_replica
 from gyroscope.settings import ModelPolicy
 from gyroscope.supervisor.pulse import Pulse
+from gyroscope.supervisor.quarantine import Quarantine
 
 
 def run_replica(settings_path: Path, model: str, version_name: str, slot: int) -> None:
@@ -34,6 +35,7 @@ def run_replica(settings_path: Path, model: str, version_name: str, slot: int) -
             runner=open_runner(house.models, version, threads=1),
             log=log,
             pulse=pulse,
+            quarantine=Quarantine(house.quarantine(model, version_name)),
             listen=listen,
             deadline_s=serving.deadline_s,
             body_bytes=serving.body_mib * MIB,

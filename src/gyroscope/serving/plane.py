@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import msgspec
 import numpy as np
+import xxhash
 from numpy.typing import NDArray
 
 from gyroscope.clock import SECOND_NS, EventTime, MachineTime, machine_now
@@ -26,6 +27,7 @@ from gyroscope.records import Signature, Version
 from gyroscope.serving.dialects import Dialect, Headers, Question
 from gyroscope.serving.envelope import read_event_time, read_id, read_timeout_ns
 from gyroscope.supervisor.pulse import Pulse
+from gyroscope.supervisor.quarantine import FATAL, Quarantine
 
 COUNTED_AS = {"os": "logged", "full": "logged", "no": "unlogged", "sampled": "sampled_out"}
 """The counter of the pulse that each word about an entry belongs to; nothing is lost where no log was asked for."""
@@ -35,11 +37,12 @@ LATE_NS = SECOND_NS // 10
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """What a replica takes on; `max_in_flight` requests may wait while one is worked on."""
+    """What a replica takes on: nothing from the quarantine; `max_in_flight` may wait while one is worked on."""
 
     deadline_ns: int = SECOND_NS
     body_bytes: int = 1024 * 1024
     max_in_flight: int = 8
+    quarantine: Quarantine | None = None
 
 
 class Call(msgspec.Struct):
@@ -85,6 +88,8 @@ class Work(msgspec.Struct):
     event_time: EventTime
     deadline: MachineTime
     entity_key: str = ""
+    input_hash: int = 0
+    is_suspect: bool = False
     question: Question | None = None
     outputs: NDArray[np.float64] | None = None
     status: int = 200
@@ -110,6 +115,7 @@ class Plane:
         self._runner = runner
         self._log = log
         self._pulse = pulse
+        self._quarantine = limits.quarantine
         self._variant: Variant = variant
         self._words = error_words(version.signature)
 
@@ -133,7 +139,7 @@ class Plane:
     def predict(self, work: Work) -> None:
         """Ask the model about one prepared call; the parent looks at the call's deadline meanwhile."""
         assert work.question is not None, "prepared, and without an error"
-        self._pulse.begin(machine_now(), work.deadline)
+        self._pulse.begin(machine_now(), work.deadline, (work.input_hash,))
         try:
             work.outputs = self._runner.predict(work.question.rows)
         except SystemExit:
@@ -143,6 +149,8 @@ class Plane:
             self._complain(work, error)
         finally:
             self._pulse.end(machine_now())
+            if work.is_suspect and self._quarantine:
+                self._quarantine.acquit(work.input_hash)  # it came back: whatever died with it died of something else
 
     def finish(self, work: Work) -> Reply | Pending:
         """Answer, log, count, reply: in this order, so that no reply leaves without its entry."""
@@ -196,9 +204,20 @@ class Plane:
             work.deadline = MachineTime(call.arrived + read_timeout_ns(call.timeout_ms, self.limits.deadline_ns))
 
     def _read(self, work: Work) -> None:
-        if machine_now() >= work.deadline:
+        now = machine_now()
+        if now >= work.deadline:
             self._pulse.add("rejected")
             raise OverloadError("the deadline passed before the model could start", fix="try again", status=504)
+        work.input_hash = xxhash.xxh3_64_intdigest(work.call.body) or 1
+        kills = self._quarantine.kills(work.input_hash, now) if self._quarantine else 0
+        if kills >= FATAL:
+            self._pulse.add("rejected")
+            raise InputError(
+                f"this input ended {kills} replicas of this version and is refused for now",
+                where="quarantine",
+                fix="see the events of the supervisor; mend the model, or send another input",
+            )
+        work.is_suspect = kills > 0
         question = work.question = work.call.dialect.read(work.call.body)
         if question.event_time is not None and not work.call.event_time:
             work.event_time = question.event_time

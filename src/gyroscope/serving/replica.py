@@ -34,6 +34,7 @@ from gyroscope.serving.intake import Intake
 from gyroscope.serving.keys import ApiKeys
 from gyroscope.serving.plane import Limits, Plane
 from gyroscope.supervisor.pulse import Pulse
+from gyroscope.supervisor.quarantine import Quarantine
 
 BEAT_EVERY_S = 0.1
 """The supervisor kills at 0.5 s of silence: five beats may be missed."""
@@ -67,6 +68,7 @@ class ReplicaPlan(msgspec.Struct, frozen=True):
     deadline_s: float = 1.0
     body_bytes: int = 1024 * 1024
     max_in_flight: int = 8
+    quarantine: Quarantine | None = None
 
 
 def serve_replica(replica: ReplicaPlan) -> None:
@@ -77,7 +79,8 @@ def serve_replica(replica: ReplicaPlan) -> None:
     _log_one_line_per_error()
     listener = _listen(replica.listen)
     bodies = BodyReader(replica.body_bytes)
-    limits = Limits(round(replica.deadline_s * SECOND_NS), replica.body_bytes, replica.max_in_flight)
+    deadline_ns = round(replica.deadline_s * SECOND_NS)
+    limits = Limits(deadline_ns, replica.body_bytes, replica.max_in_flight, replica.quarantine)
     plane = Plane(replica.version, replica.runner, replica.log, replica.pulse, limits)
     intake = Intake(replica.version.signature)
     services: list[Service] = [V2(replica.version, intake), Mlflow(replica.version, intake)]

@@ -153,12 +153,12 @@ class Supervisor:
         self._gate.bury(now)
         dead = [watch for watch in self._watches.values() if watch.child and watch.child.is_dead()]
         has_adopted = any(watch.child and watch.child.own is None for watch in dead)
-        for watch in dead:
-            watch.lost(now)
+        fatal = {watch.spec.name: watch.lost(now) for watch in dead}
         if dead:
             self._gate.sync(self._watches)
         for watch in dead:
             self._tell(watch.spec.name, "ended", watch.reason)
+            self._tell_quarantined(watch.spec.name, fatal[watch.spec.name])
         if has_adopted:
             self._kill_strays()
 
@@ -205,12 +205,13 @@ class Supervisor:
     def _kill(self, action: Action, now: MachineTime) -> None:
         """Out of the door first: what it holds is retried elsewhere when it dies, and nothing new may go there."""
         watch = self._watches[action.name]
-        watch.kill_reason = action.reason
+        fatal = watch.condemn(action.reason, now)
         self._turn(action, "stopping", now)
         self._gate.sync(self._watches)
         if watch.child:
             watch.child.kill()
         self._tell(action.name, "killed", action.reason)
+        self._tell_quarantined(action.name, fatal)
 
     def _forget(self, action: Action, now: MachineTime) -> None:
         watch = self._watches.pop(action.name)
@@ -266,6 +267,10 @@ class Supervisor:
         with contextlib.suppress(OSError):
             write_state(self._run, state)
             self._written = state
+
+    def _tell_quarantined(self, process: str, hashes: list[int]) -> None:
+        for input_hash in hashes:
+            self._tell(process, "quarantined", f"input {input_hash:016x} killed for the last time: it is refused")
 
     def _tell(self, process: str, event: str, reason: str) -> None:
         with contextlib.suppress(OSError):

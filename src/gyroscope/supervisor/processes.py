@@ -24,6 +24,10 @@ MARK = "GYROSCOPE_SUPERVISED_BY"
 """Set in every child to the supervisor's folder: finds those no state file names (killed between fork and write)."""
 
 LOG_CAP_BYTES = 8_388_608
+# What code that runs wild ends by. SIGKILL and SIGTERM come from outside and say nothing about it.
+CRASHES = {
+    -number for number in (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGSYS)
+}
 _GONE_S = 2.0
 
 
@@ -35,6 +39,12 @@ class Child:
     start_ticks: int
     pidfd: int
     own: subprocess.Popen[bytes] | None = None
+
+    @property
+    def fell(self) -> bool:
+        """Whether it ended by what it did itself: a crash, or leaving by its own decision. Known once it is buried."""
+        code = self.own.returncode if self.own else None
+        return code is not None and (code >= 0 or code in CRASHES)
 
     def signal(self, signum: signal.Signals) -> None:
         """Send to the process alone; no error when it is gone."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import mmap
 import os
 from bisect import bisect_left
+from collections.abc import Sequence
 from pathlib import Path
 
 from gyroscope.errors import ProcessError
@@ -30,7 +31,10 @@ _PID, _STATE, _BEAT, _STARTED, _DEADLINE = 1, 2, 3, 4, 5
 _COUNTERS_AT = 8
 _BUCKETS_AT = 40  # leaves room for 32 counters before the layout, and with it _MAGIC, must change
 _SUM_AT = _BUCKETS_AT + len(LATENCY_BOUNDS_S) + 1
-_WORDS = _SUM_AT + 1
+_INPUTS_AT = _SUM_AT + 1
+MOST_INPUTS = 64
+"""Calls that may be in hand at once: so many places there are for their hashes, the last one followed by a zero."""
+_WORDS = _INPUTS_AT + MOST_INPUTS + 1
 _BOUNDS_NS = tuple(round(bound * 1e9) for bound in LATENCY_BOUNDS_S)
 _INDEX = {name: _COUNTERS_AT + i for i, name in enumerate(COUNTERS)}
 
@@ -99,8 +103,16 @@ class Pulse:
         """Say that the work path is alive."""
         self._words[_BEAT] = now_ns
 
-    def begin(self, now_ns: int, deadline_ns: int) -> None:
-        """Say that an item was begun and when it must be done: from here only the deadline counts, not beats."""
+    def begin(self, now_ns: int, deadline_ns: int, inputs: Sequence[int] = ()) -> None:
+        """Say that an item was begun and when it must be done: from here only the deadline counts, not beats.
+
+        `inputs` are hashes of the calls it is made of, at most `MOST_INPUTS`, for the case that it is never ended.
+        """
+        at = _INPUTS_AT
+        for input_hash in inputs:
+            self._words[at] = input_hash
+            at += 1
+        self._words[at] = 0
         self._words[_BEAT] = now_ns
         self._words[_STARTED] = now_ns
         self._words[_DEADLINE] = deadline_ns
@@ -143,6 +155,12 @@ class Pulse:
     def deadline_ns(self) -> int:
         """When the item in hand must be done; 0: nothing in hand."""
         return self._words[_DEADLINE]
+
+    @property
+    def inputs(self) -> list[int]:
+        """Hashes of the calls in hand; those of the last item when nothing is."""
+        found = self._words[_INPUTS_AT : _INPUTS_AT + MOST_INPUTS + 1].tolist()
+        return found[: found.index(0)]
 
     def counters(self) -> dict[str, int]:
         """All counters since the file was made, over every process of this name."""

@@ -31,6 +31,7 @@ class ProcessSpec:
     env: Mapping[str, str] = field(default_factory=dict)  # on top of the supervisor's own
     cwd: str = ""
     pulse: str = ""
+    quarantine: str = ""  # the file of inputs that killed replicas of this version
     socket: str = ""
     model: str = ""
     log: str = ""

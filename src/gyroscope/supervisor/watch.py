@@ -15,6 +15,7 @@ from gyroscope.supervisor import procfs
 from gyroscope.supervisor.hung import Signs, hung_reason
 from gyroscope.supervisor.processes import Child
 from gyroscope.supervisor.pulse import Pulse
+from gyroscope.supervisor.quarantine import Quarantine
 from gyroscope.supervisor.reconcile import STEADY_NS, Post, back_off_ns
 from gyroscope.supervisor.state import Entry, PostState
 from gyroscope.supervisor.wanted import ProcessSpec
@@ -41,6 +42,7 @@ class Watch:
     reason: str = ""
     kill_reason: str = ""
     pulse: Pulse | None = None
+    quarantine: Quarantine | None = None
     ran_at_beat: tuple[int, int] = (0, 0)  # the last beat seen, and the processor time of then
 
     def holds(self, child: Child, state: PostState, now: MachineTime) -> None:
@@ -60,9 +62,13 @@ class Watch:
         if state == "ready":
             self.ready_ns = now
 
-    def lost(self, now: MachineTime) -> None:
-        """The holder ended. A death counts towards the back-off, a leave that we asked for does not."""
+    def lost(self, now: MachineTime) -> list[int]:
+        """The holder ended. A death counts towards the back-off, a leave that we asked for does not.
+
+        Returns hashes of inputs that nobody may work on from now on, as `blame` does.
+        """
         how = self.child.bury() if self.child else ""
+        fatal = self.blame(now) if self.child and self.child.fell and not self.kill_reason else []
         self._drop_pulse()
         self.child = None
         if self.state in ("draining", "stopping") and not self.kill_reason:
@@ -70,6 +76,27 @@ class Watch:
             self.turn("waiting", now)
         else:
             self.failed(f"killed: {self.kill_reason}" if self.kill_reason else how, now)
+        return fatal
+
+    def condemn(self, reason: str, now: MachineTime) -> list[int]:
+        """The holder is about to be killed. When what it has in hand is the reason, that is blamed before its death,
+        since the door hands it to the next replica at once. One that a signal stopped could not get on with it.
+        """
+        self.kill_reason = reason
+        pulse = self._own_pulse()
+        is_overdue = pulse and pulse.deadline_ns and now > pulse.deadline_ns and not self.stopped_ns
+        return self.blame(now) if is_overdue else []
+
+    def blame(self, now: MachineTime) -> list[int]:
+        """Blame what the holder has in hand; hashes of inputs that killed once too often."""
+        pulse = self._own_pulse()
+        if not (pulse and pulse.started_ns and self.spec.quarantine):
+            return []
+        try:
+            self.quarantine = self.quarantine or Quarantine(self.spec.quarantine)
+        except ProcessError:
+            return []  # a full runtime folder must not keep a dead replica's post from being filled
+        return self.quarantine.blame(pulse.inputs, now)
 
     def failed(self, why: str, now: MachineTime) -> None:
         """Nobody holds the post against our will: wait longer each time in a row."""
