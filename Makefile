@@ -19,16 +19,16 @@ check:
 
 unit:
 	@scripts/prepare test
-	.venv/bin/pytest -q --durations=12 tests src --ignore=tests/journeys
+	.venv/bin/pytest -q --durations=12 tests src --ignore=tests/journeys --ignore=tests/peers
 
 journeys:
 	@scripts/prepare test
-	.venv/bin/pytest -q -s --durations=12 tests/journeys
+	.venv/bin/pytest -q -s --durations=12 tests/journeys tests/peers
 
 # Figures: with QUICK=1 three minutes' worth, SEED=n another seed, ONLY=L1,L3 some rows. chaos-log needs root.
 FIGURES = $(if $(QUICK),--quick) --seed $(or $(SEED),0) $(if $(ONLY),--only $(ONLY))
 
-.PHONY: bench-log chaos-log
+.PHONY: bench-log chaos-log bench-serving
 
 bench-log:
 	@scripts/prepare test
@@ -37,3 +37,8 @@ bench-log:
 chaos-log:
 	@scripts/prepare test
 	.venv/bin/python -m benchmarks.target chaos-log $(FIGURES)
+
+# Installs the peers it needs into .peers the first time.
+bench-serving:
+	@scripts/prepare test
+	.venv/bin/python -m benchmarks.target bench-serving $(FIGURES)

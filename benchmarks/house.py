@@ -1,6 +1,7 @@
 """A real house in a temporary folder: door, replicas, recorder, control, started and stopped like a user's.
 
-Chaos rows and those that ask a running house come in through here. The model doubles its first column, exactly.
+Chaos rows and those that ask a running house come in through here. The model doubles its first column, exactly,
+unless a row brings its own.
 """
 
 from __future__ import annotations
@@ -51,7 +52,12 @@ class Running:
     """A house and what a row does with it. `hooks` (variable -> value) go to every process through the environment."""
 
     def __init__(
-        self, folder: Path, settings: dict[str, Any], replicas: int = 2, hooks: dict[str, str] | None = None
+        self,
+        folder: Path,
+        settings: dict[str, Any],
+        replicas: int = 2,
+        hooks: dict[str, str] | None = None,
+        candidate: Candidate | None = None,
     ) -> None:
         """Writes settings where there are none and registers the model where its home does not have it yet."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -64,14 +70,16 @@ class Running:
         self.house = House(self.settings_path)
         self.house.make_folders()
         known = self.house.models.versions(MODEL)
-        self.version = known[-1] if known else self._register(replicas)
+        self.version = known[-1] if known else self._register(candidate or self._doubling(), replicas)
         self.key = ""
 
-    def _register(self, replicas: int) -> Version:
+    def _doubling(self) -> Candidate:
         (self.folder / "signature.yaml").write_text(SIGNATURE, encoding="utf-8")
         (self.folder / "probe_model.py").write_text(CODE, encoding="utf-8")
         signature = read_signature(self.folder / "signature.yaml")
-        candidate = Candidate(MODEL, "python", signature, self.folder / "probe_model.py", entry="probe_model:Model")
+        return Candidate(MODEL, "python", signature, self.folder / "probe_model.py", entry="probe_model:Model")
+
+    def _register(self, candidate: Candidate, replicas: int) -> Version:
         version = self.house.models.add(candidate, wall_now())
         self.house.routes.set_size(Size(MODEL, replicas), reason="benchmark", now=wall_now())
         self.house.routes.set_route(Route(MODEL, version.version), reason="benchmark", now=wall_now())
@@ -120,10 +128,15 @@ class Running:
 
 @contextmanager
 def running(
-    folder: Path, *, replicas: int = 2, hooks: dict[str, str] | None = None, **settings: Any
+    folder: Path,
+    *,
+    replicas: int = 2,
+    hooks: dict[str, str] | None = None,
+    candidate: Candidate | None = None,
+    **settings: Any,
 ) -> Iterator[Running]:
-    """A started house; stopped whatever happens."""
-    made = Running(folder, settings, replicas, hooks)
+    """A started house; stopped whatever happens. `candidate` is served instead of the model that doubles."""
+    made = Running(folder, settings, replicas, hooks, candidate)
     try:
         made.up()
         yield made

@@ -33,16 +33,24 @@ TARGETS = {
         "L4": "benchmarks.chaos.l04_disks",
         "L7": "benchmarks.chaos.l07_stall",
     },
+    # Rows that share a file share its rounds: they are measured together, in one process.
+    "bench-serving": {
+        **dict.fromkeys(("S1", "S2", "S3", "S4", "S5", "S7"), "benchmarks.serving.s01_rows"),
+    },
 }
 FULL_LIMIT_S, QUICK_LIMIT_S = 3 * 3600.0, 600.0
 
 
 class Options(msgspec.Struct, frozen=True):
-    """What a row file is told: how much to do, the seed, and a folder of its own that is removed afterwards."""
+    """What a row file is told: how much to do, the seed, and a folder of its own that is removed afterwards.
+
+    `ids` are the rows that are wanted of it.
+    """
 
     is_quick: bool
     seed: int
     folder: Path
+    ids: tuple[str, ...] = ()
 
 
 def main(argv: list[str]) -> int:
@@ -54,8 +62,8 @@ def main(argv: list[str]) -> int:
     chosen = asked.only.split(",") if asked.only else list(files)
     began = time.monotonic()
     rows: list[Row] = []
-    for row_id in chosen:
-        rows += _in_own_process(asked, row_id, files[row_id])
+    for module in dict.fromkeys(files[row_id] for row_id in chosen):
+        rows += _in_own_process(asked, module, [row_id for row_id in chosen if files[row_id] == module])
     minutes = (time.monotonic() - began) / 60
     load = os.getloadavg()[0]
     kind = "quick" if asked.quick else "full"
@@ -70,31 +78,33 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="ids of rows, with commas")
     parser.add_argument("--results", default=str(RESULTS))
-    parser.add_argument("--row", default="", help="run this row here")
+    parser.add_argument("--row", default="", help="run these rows here, all of one file")
     parser.add_argument("--out", default="", help="where a row's process writes its rows")
     return parser
 
 
-def _in_own_process(asked: argparse.Namespace, row_id: str, module: str) -> list[Row]:
-    print(f"{row_id}: {module}", flush=True)
+def _in_own_process(asked: argparse.Namespace, module: str, ids: list[str]) -> list[Row]:
+    said = ",".join(ids)
+    print(f"{said}: {module}", flush=True)
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix=f"gyroscope-{row_id}-") as folder:
+    with tempfile.TemporaryDirectory(prefix=f"gyroscope-{ids[0]}-") as folder:
         out = Path(folder) / "rows.json"
-        argv = [sys.executable, "-m", "benchmarks.target", asked.target, "--row", row_id, "--out", str(out)]
+        argv = [sys.executable, "-m", "benchmarks.target", asked.target, "--row", said, "--out", str(out)]
         argv += ["--seed", str(asked.seed), *(["--quick"] if asked.quick else [])]
         try:
             subprocess.run(argv, check=True, timeout=QUICK_LIMIT_S if asked.quick else FULL_LIMIT_S)
             rows = msgspec.json.decode(out.read_bytes(), type=list[Row])
         except (OSError, subprocess.SubprocessError, msgspec.DecodeError) as error:
-            rows = [unmeasured(row_id, f"{module} did not finish: {error}")]
-    print(f"{row_id}: {time.monotonic() - began:.0f} s", flush=True)
+            rows = [unmeasured(row_id, f"{module} did not finish: {error}") for row_id in ids]
+    print(f"{said}: {time.monotonic() - began:.0f} s", flush=True)
     return rows
 
 
 def _run_one(asked: argparse.Namespace) -> int:
-    module = importlib.import_module(TARGETS[asked.target][asked.row])
-    with tempfile.TemporaryDirectory(prefix=f"gyro-{asked.row}-", ignore_cleanup_errors=True) as folder:
-        rows = module.measure(Options(asked.quick, asked.seed, Path(folder)))
+    ids = tuple(asked.row.split(","))
+    module = importlib.import_module(TARGETS[asked.target][ids[0]])
+    with tempfile.TemporaryDirectory(prefix=f"gyro-{ids[0]}-", ignore_cleanup_errors=True) as folder:
+        rows = module.measure(Options(asked.quick, asked.seed, Path(folder), ids))
     Path(asked.out).write_bytes(msgspec.json.encode(rows))
     return 0
 
