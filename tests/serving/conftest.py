@@ -62,7 +62,7 @@ class Bench:
         self.version = version_of(signature)
         self.folder = segments or folder / "segments"
         self.pulse = Pulse.create(folder / "replica.pulse")
-        self.dialect = V2(self.version, Intake(signature))
+        self.dialect = V2(self.version, Intake(signature), self.pulse)
         model = type("Model", (), {"predict": staticmethod(predict)})()
         policy, name = LogPolicy(**log), "flights-0a1b2c3d4e5f-0"  # type: ignore[arg-type]
         self.log = PredictionLog(self.folder, name, self.version, policy, privacy=privacy)
@@ -115,3 +115,13 @@ def mixed() -> Signature:
 @pytest.fixture
 def version():
     return version_of
+
+
+@pytest.fixture
+def v2(tmp_path, version):
+    """The V2 service of a signature, with a pulse of its own."""
+
+    def make(signature: Signature) -> V2:
+        return V2(version(signature), Intake(signature), Pulse.create(tmp_path / "v2.pulse"))
+
+    return make

@@ -216,6 +216,19 @@ def test_metadata_by_model_and_by_version(replica):
     assert replica.ask("GET", "/version").status == 200
 
 
+def test_what_is_posted_about_the_repository_needs_a_key_and_a_body_that_fits(replica):
+    assert json.loads(replica.ask("POST", "/v2/repository/index", b"").content)[0]["state"] == "READY"
+    assert replica.ask("POST", "/v2/repository/models/flights/load", b"").content == b"{}"
+    assert replica.ask("POST", "/v2/repository/index", b" " * (CAP_BYTES + 1)).status == 413
+    before = stats(replica)["inference_stats"]["success"]["count"]
+    assert replica.invoke(FINE).status == 200
+    assert stats(replica)["inference_stats"]["success"]["count"] == before + 1
+
+
+def stats(replica):
+    return json.loads(replica.ask("GET", "/v2/models/flights/stats").content)["model_stats"][0]
+
+
 FINE = [1, 2, "UA"]
 
 
@@ -233,7 +246,11 @@ FINE = [1, 2, "UA"]
         ("POST", "/invocations", {"Content-Type": "text/csv"}, 415),
         ("POST", "/invocations", {"Content-Type": "application/json; charset=latin-1"}, 415),
         ("POST", "/invocations", {"Content-Encoding": "gzip"}, 415),
-        ("POST", "/v2/models/flights/infer", {"Inference-Header-Content-Length": "5"}, 415),
+        ("POST", "/v2/models/flights/infer", {"Inference-Header-Content-Length": "5"}, 400),
+        ("POST", "/v2/repository/index", {"Authorization": ""}, 401),
+        ("GET", "/v2/repository/index", {}, 405),
+        ("POST", "/v2/repository/models/flights/unload", {}, 400),
+        ("POST", "/v2/models/flights/stats", {}, 405),
     ],
 )
 def test_refusals_are_typed_and_leave_the_connection_usable(replica, method, path, headers, status):

@@ -62,10 +62,25 @@ def value_type(feature: Feature) -> Any:
 
 
 def tensor_decoder(datatype: str, feature: Feature, nesting: Nesting) -> Decoder[list[Any]]:
-    """The decoder of a tensor's `data` for one feature.
+    """The decoder of a tensor's JSON `data` for one feature.
 
     Raises `InputError` when a tensor of this datatype cannot carry the feature.
     """
+    refuse_misfit(datatype, feature)
+    return _decoder(feature.dtype, datatype, feature.nullable, nesting)
+
+
+def matrix_decoder(datatype: str, is_nullable: bool, nesting: Nesting, where: str) -> Decoder[list[Any]]:
+    """The decoder of the JSON `data` of one tensor that holds all features.
+
+    Raises `InputError` for a datatype that is no number.
+    """
+    refuse_no_number(datatype, where)
+    return _decoder("float64", datatype, is_nullable, nesting)
+
+
+def refuse_misfit(datatype: str, feature: Feature) -> None:
+    """Raises `InputError` when a tensor of this datatype cannot carry the feature."""
     accepted = ACCEPTED[feature.dtype]
     if datatype not in accepted:
         raise InputError(
@@ -73,21 +88,25 @@ def tensor_decoder(datatype: str, feature: Feature, nesting: Nesting) -> Decoder
             where="datatype",
             fix=f"use one of {', '.join(accepted)}",
         )
-    return _decoder(feature.dtype, datatype, feature.nullable, nesting)
 
 
-def matrix_decoder(datatype: str, is_nullable: bool, nesting: Nesting, where: str) -> Decoder[list[Any]]:
-    """The decoder of the `data` of one tensor that holds all features.
-
-    Raises `InputError` for a datatype that is no number.
-    """
+def refuse_no_number(datatype: str, where: str) -> None:
+    """Raises `InputError` for a datatype that one tensor of all features cannot have."""
     if datatype not in NUMBERS:
         raise InputError(
             f"one tensor for all features is of numbers, not {datatype!r}",
             where=where,
             fix=f"use one of {', '.join(NUMBERS)}",
         )
-    return _decoder("float64", datatype, is_nullable, nesting)
+
+
+def in_json(datatype: str) -> str:
+    """The datatype that has the same values in JSON: BF16 travels only as raw bytes.
+
+    >>> in_json("BF16"), in_json("INT8")
+    ('FP32', 'INT8')
+    """
+    return "FP32" if datatype == "BF16" else datatype
 
 
 @cache

@@ -80,7 +80,7 @@ class Intake:
         matrix = np.array(rows, dtype=np.float64)
         return Rows(matrix if order is None else np.ascontiguousarray(matrix[:, list(order)]))
 
-    def from_columns(self, columns: Sequence[Sequence[Any]]) -> Rows:
+    def from_columns(self, columns: Sequence[Sequence[Any] | NDArray[Any]]) -> Rows:
         """One sequence of values per feature, in the signature's order, all of one length."""
         coded = list(columns)
         unseen: list[tuple[int, int, str]] = []
@@ -97,13 +97,26 @@ class Intake:
         Raises `InputError` naming the first value that is not.
         """
         if not self._is_plain:
-            self._check(matrix, where)
+            self.check(matrix, where)
         return Rows(matrix)
 
-    def _check(self, matrix: NDArray[np.float64], where: Where) -> None:
+    def from_unchecked(self, matrix: NDArray[np.float64], where: Where) -> Rows:
+        """As `from_matrix`, for numbers that no decoder has seen: infinity is refused, a NaN stands for null.
+
+        Raises `InputError` naming the first value that is not what its feature is.
+        """
+        if not (self._is_plain and np.isfinite(matrix).all()):
+            self.check(matrix, where)
+        return Rows(matrix)
+
+    def check(self, matrix: NDArray[np.float64], where: Where) -> None:
+        """Raises `InputError` naming the first value that is not what its feature is; texts have been looked up."""
         for i, feature in enumerate(self.features):
+            if feature.dtype == "string":
+                continue
             column = matrix[:, i]
             missing = np.isnan(column)
+            _refuse(np.isinf(column), i, where, f"{feature.name!r} must be finite")
             if not feature.nullable:
                 _refuse(missing, i, where, f"{feature.name!r} may not be null")
             if feature.dtype == "float32":

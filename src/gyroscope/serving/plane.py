@@ -229,6 +229,8 @@ class Plane:
         pulse.add(f"requests_{work.status // 100}xx")
         if work.outputs is not None and work.status == 200:
             pulse.add("rows", len(work.outputs))
+        if work.status != 200:
+            pulse.add("failed_ns", max(latency_ns, 0))
         pulse.observe_latency(latency_ns)
         retry_after_s = 1 if work.status == 503 else 0
         return Reply(work.status, work.body, work.request_id, logged, retry_after_s, work.headers)

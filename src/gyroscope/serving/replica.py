@@ -83,7 +83,7 @@ def serve_replica(replica: ReplicaPlan) -> None:
     limits = Limits(deadline_ns, replica.body_bytes, replica.max_in_flight, replica.quarantine)
     plane = Plane(replica.version, replica.runner, replica.log, replica.pulse, limits)
     intake = Intake(replica.version.signature)
-    services: list[Service] = [V2(replica.version, intake), Mlflow(replica.version, intake)]
+    services: list[Service] = [V2(replica.version, intake, replica.pulse), Mlflow(replica.version, intake)]
     app = Http(plane, services, ApiKeys(replica.key_digests, replica.key_file), bodies)
     # The model and the libraries stay: without this every full collection would walk them, some 50 ms in one request.
     gc.collect()

@@ -1,38 +1,58 @@
 """From named tensors to rows: all features as one matrix of numbers, or one tensor per feature.
 
-The V2 dialect decodes the envelope and calls `read_tensors`; each `data` is decoded here, once its datatype and the
-feature it belongs to are known. It never broadcasts, pads or converts.
+The V2 dialects, REST and gRPC, decode the envelope and call `read_tensors`; each `data` is decoded here, once its
+datatype and the feature it belongs to are known. It never broadcasts or pads, and refuses what float64 cannot hold.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import Raw
+from numpy.typing import NDArray
 
 from gyroscope.errors import InputError
+from gyroscope.models.encoding import EXACT_INTEGER
 from gyroscope.models.runners import Rows
 from gyroscope.records import Feature
-from gyroscope.serving.datatypes import Nesting, matrix_decoder, tensor_decoder
+from gyroscope.serving.datatypes import (
+    Nesting,
+    in_json,
+    matrix_decoder,
+    refuse_misfit,
+    refuse_no_number,
+    tensor_decoder,
+)
 from gyroscope.serving.intake import Intake, Where
+from gyroscope.serving.raw import Buffer, Values, unpack
 from gyroscope.serving.strict import decode
 
 _NESTED = re.compile(rb"\[\s*\[")
 _BLANK, _OPENING = ord(" "), ord("[")
 
 
-class Tensor(msgspec.Struct):
-    """One input; `data` is flat or nested, row by row."""
+class Tensor(Protocol):
+    """One input, row by row: JSON not yet decoded, raw bytes, or values."""
 
     name: str
     shape: list[int]
     datatype: str
-    data: Raw
-    parameters: dict[str, Any] | UnsetType = UNSET
+
+    @property
+    def data(self) -> Raw | Buffer | Values: ...
+
+
+class Packed(msgspec.Struct):
+    """One input, from whatever brought it."""
+
+    name: str
+    shape: list[int]
+    datatype: str
+    data: Raw | Buffer | Values
 
 
 def read_tensors(inputs: Sequence[Tensor], intake: Intake) -> Rows:
@@ -59,6 +79,10 @@ def _matrix(tensor: Tensor, intake: Intake) -> Rows:
         fix = f"send one tensor [n, {features}] in the signature's order, or one per feature, named after it"
         raise InputError(f"the shape {_brief(tensor.shape)} does not fit", where="inputs[0].shape", fix=fix)
     n = intake.count(tensor.shape[0], "inputs[0].shape[0]")
+    if not isinstance(tensor.data, Raw):
+        refuse_no_number(in_json(tensor.datatype), "inputs[0].datatype")
+        matrix = _numbers(tensor, tensor.data, n * features, "inputs[0]").reshape(n, features)
+        return intake.from_unchecked(matrix, _where_in_matrix(features, "flat"))
     nesting = _nesting(tensor.data)
     decoder = matrix_decoder(tensor.datatype, intake.is_nullable, nesting, "inputs[0].datatype")
     values = decode(decoder, tensor.data, "inputs[0].data")
@@ -75,20 +99,48 @@ def _columns(inputs: Sequence[Tensor], intake: Intake) -> Rows:
         try:
             columns.append(_column(inputs[place], feature, n))
         except InputError as error:
-            where = f"inputs[{place}].{error.where}"
+            where = f"inputs[{place}].{error.where}".rstrip(".")
             raise InputError(error.what, where=where, fix=error.fix, status=error.status) from None
-    return intake.from_columns(columns)
+    rows = intake.from_columns(columns)
+    if all(isinstance(tensor.data, Raw) for tensor in inputs):
+        return rows
+    intake.check(rows.matrix, lambda row, column: f"inputs[{order[column]}].data[{row}]")
+    return rows
 
 
-def _column(tensor: Tensor, feature: Feature, n: int) -> list[Any]:
+def _column(tensor: Tensor, feature: Feature, n: int) -> Sequence[Any] | NDArray[np.float64]:
     """The values of one feature; paths in complaints begin at the tensor, whose place only the caller knows."""
     if tensor.shape != [n] and tensor.shape != [n, 1]:
         what = f"the shape {_brief(tensor.shape)} is neither [{n}] nor [{n}, 1]"
         raise InputError(what, where="shape", fix="every tensor has the same rows, one column")
+    if not isinstance(tensor.data, Raw):
+        refuse_misfit(in_json(tensor.datatype), feature)
+        is_text = feature.dtype == "string"
+        return _texts(tensor.data, n) if is_text else _numbers(tensor, tensor.data, n, "")
     nesting = _nesting(tensor.data)
     values = decode(tensor_decoder(tensor.datatype, feature, nesting), tensor.data, "data")
     _check_lengths(values, n, 1, nesting, "data")
     return [row[0] for row in values] if nesting == "rows" else values
+
+
+def _texts(data: Buffer | Values, n: int) -> Sequence[str]:
+    texts = unpack("BYTES", data, n, "") if isinstance(data, Buffer) else data
+    _check_count(len(texts), n, "data")
+    return list(texts)
+
+
+def _numbers(tensor: Tensor, data: Buffer | Values, count: int, where: str) -> NDArray[np.float64]:
+    """As float64, unchecked but for what float64 would hide: whole numbers beyond 2^53, and a BOOL that is neither."""
+    numbers = np.asarray(unpack(tensor.datatype, data, count, where) if isinstance(data, Buffer) else data)
+    path = f"{where}.data".lstrip(".")
+    _check_count(len(numbers), count, path)
+    low, high = (0, 1) if tensor.datatype == "BOOL" else (-EXACT_INTEGER, EXACT_INTEGER)
+    if numbers.dtype.kind in "iu" and (tensor.datatype == "BOOL" or numbers.dtype.itemsize == 8):
+        outside = (numbers < low) | (numbers > high)
+        if outside.any():
+            at = int(outside.argmax())
+            raise InputError(f"{numbers[at]} is not within {low} and {high}", where=f"{path}[{at}]")
+    return numbers.astype(np.float64)
 
 
 def _nesting(data: Raw) -> Nesting:
@@ -99,14 +151,17 @@ def _nesting(data: Raw) -> Nesting:
 
 
 def _check_lengths(values: list[Any], n: int, width: int, nesting: Nesting, where: str) -> None:
-    wanted = n if nesting == "rows" else n * width
-    if len(values) != wanted:
-        raise InputError(f"{len(values)} values where the shape says {wanted}", where=where, fix="mend shape or data")
+    _check_count(len(values), n if nesting == "rows" else n * width, where)
     if nesting == "flat":
         return
     for i, row in enumerate(values):
         if len(row) != width:
             raise InputError(f"{len(row)} values where the shape says {width}", where=f"{where}[{i}]")
+
+
+def _check_count(found: int, wanted: int, where: str) -> None:
+    if found != wanted:
+        raise InputError(f"{found} values where the shape says {wanted}", where=where, fix="mend shape or data")
 
 
 def _where_in_matrix(features: int, nesting: Nesting) -> Where:

@@ -14,7 +14,10 @@ from pathlib import Path
 
 from gyroscope.errors import ProcessError
 
-COUNTERS = ("requests_2xx", "requests_4xx", "requests_5xx", "rows", "logged", "unlogged", "rejected", "sampled_out")
+COUNTERS = (
+    "requests_2xx", "requests_4xx", "requests_5xx", "rows", "logged", "unlogged", "rejected", "sampled_out",
+    "failed_ns",
+)  # fmt: skip
 """Names of the counters a replica keeps; append at the end only, the order is the layout."""
 
 LATENCY_BOUNDS_S = (

@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 
 from gyroscope.errors import InputError
-from gyroscope.serving.dialects.v2 import V2
-from gyroscope.serving.intake import Intake
 
 
 def tensor(name, shape, datatype, data, **more):
@@ -51,22 +49,22 @@ ACCEPTED = {
 
 
 @pytest.mark.parametrize("name", ACCEPTED)
-def test_takes(name, numbers, version):
+def test_takes(name, numbers, v2):
     text, matrix = ACCEPTED[name]
-    rows = V2(version(numbers), Intake(numbers)).read(text.encode()).rows
+    rows = v2(numbers).read(text.encode()).rows
     np.testing.assert_array_equal(rows.matrix, np.array(matrix, dtype=float))
     assert rows.matrix.flags.c_contiguous
     assert rows.matrix.dtype == np.float64
 
 
-def test_takes_columns_in_any_order_with_strings_by_their_codes(mixed, version):
-    question = V2(version(mixed), Intake(mixed)).read(columns(hour={"data": [7, None]}).encode())
+def test_takes_columns_in_any_order_with_strings_by_their_codes(mixed, v2):
+    question = v2(mixed).read(columns(hour={"data": [7, None]}).encode())
     np.testing.assert_array_equal(question.rows.matrix, [[500.5, 7, 2, 1], [2, NAN, 0, 0]])
     assert question.rows.unseen == ()
 
 
-def test_an_unseen_category_is_missing_for_the_model_and_kept_as_text(mixed, version):
-    rows = V2(version(mixed), Intake(mixed)).read(columns(carrier={"data": ["ZZ", "B6"]}).encode()).rows
+def test_an_unseen_category_is_missing_for_the_model_and_kept_as_text(mixed, v2):
+    rows = v2(mixed).read(columns(carrier={"data": ["ZZ", "B6"]}).encode()).rows
     np.testing.assert_array_equal(rows.matrix[:, 2], [NAN, 1])
     assert rows.unseen == ((0, 2, "ZZ"),)
 
@@ -107,6 +105,12 @@ REFUSED = {
     "beyond 2^53": (body(ONE | {"datatype": "INT64", "data": [2**53 + 1, 2, 3]}), 422, "inputs[0].data[0]"),
     "5,000 digits": (body(ONE).replace("[1, 2", f"[1, {'9' * 5_000}"), 422, "inputs[0].data[1]: number out of range"),
     "beyond FP32": (body(ONE | {"datatype": "FP32", "data": [1, 2, 1e39]}), 422, "inputs[0].data[2]: expected float"),
+    "flag that is none": (
+        body(ONE, parameters={"binary_data_output": 1}),
+        422,
+        "parameters.binary_data_output: expected",
+    ),
+    "bytes without a head": (body(ONE | {"datatype": "BF16"}), 422, "inputs[0].datatype: one tensor for all"),
     "unknown output": (body(ONE, outputs=[{"name": "valu"}]), 422, "outputs[0].name: no output is called 'valu'; did"),
     "number as id": (body(ONE, id=7), 422, "id: expected str, got int"),
     "long id": (body(ONE, id="x" * 129), 400, "id: this id cannot be kept"),
@@ -137,10 +141,10 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_refuses_with_the_path_of_the_fault(name, numbers, version):
+def test_refuses_with_the_path_of_the_fault(name, numbers, v2):
     text, status, said = REFUSED[name]
     with pytest.raises(InputError) as refusal:
-        V2(version(numbers), Intake(numbers)).read(text.encode())
+        v2(numbers).read(text.encode())
     assert_says(refusal.value, status, said)
 
 
@@ -158,21 +162,21 @@ REFUSED_MIXED = {
 
 
 @pytest.mark.parametrize("name", REFUSED_MIXED)
-def test_refuses_what_a_feature_is_not(name, mixed, version):
+def test_refuses_what_a_feature_is_not(name, mixed, v2):
     text, said = REFUSED_MIXED[name]
     with pytest.raises(InputError) as refusal:
-        V2(version(mixed), Intake(mixed)).read(text.encode())
+        v2(mixed).read(text.encode())
     assert_says(refusal.value, 422, said)
 
 
-def test_not_utf8_is_malformed(numbers, version):
+def test_not_utf8_is_malformed(numbers, v2):
     with pytest.raises(InputError) as refusal:
-        V2(version(numbers), Intake(numbers)).read(body(ONE, id="abc").encode().replace(b"abc", b"\xff"))
+        v2(numbers).read(body(ONE, id="abc").encode().replace(b"abc", b"\xff"))
     assert_says(refusal.value, 400, "malformed JSON: not UTF-8")
 
 
-def test_answers_with_names_shape_and_exact_numbers(numbers, version):
-    dialect = V2(version(numbers), Intake(numbers))
+def test_answers_with_names_shape_and_exact_numbers(numbers, v2):
+    dialect = v2(numbers)
     outputs = np.array([0.1, 1 / 3])
     text, headers = dialect.answer(dialect.read(body(ONE, id="mine").encode()), outputs, "r-1")
     assert headers == ()
@@ -188,17 +192,6 @@ def test_answers_with_names_shape_and_exact_numbers(numbers, version):
     assert unnamed["id"] == "r-2"
     assert unnamed["outputs"][0]["shape"] == [1, 2]
     assert unnamed["outputs"][0]["data"] == [0.25, 0.75]
-
-
-def test_describes_the_model(mixed, version):
-    page = json.loads(V2(version(mixed), Intake(mixed)).pages["/v2/models/flights"].show(b""))
-    assert page["versions"] == ["0a1b2c3d4e5f"]
-    assert [(one["name"], one["datatype"]) for one in page["inputs"]] == [
-        ("distance", "FP64"),
-        ("hour", "INT64"),
-        ("carrier", "BYTES"),
-        ("is_late", "BOOL"),
-    ]
 
 
 def assert_says(error: InputError, status: int, said: str) -> None:
