@@ -27,8 +27,9 @@ ACCEPTED = {
     "instances as objects": {"instances": [RECORD]},
     "inputs by column": {"inputs": {name: [value] for name, value in RECORD.items()}},
     "inputs as rows": {"inputs": [[500.5, 7, "UA", True]]},
-    "empty params": {"instances": [RECORD], "params": {}},
+    "params, which mean nothing here": {"instances": [RECORD], "params": {"k": [1, {"deep": ":"}]}},
     "no params": {"instances": [RECORD], "params": None},
+    "keys of TensorFlow Serving": {"signature_name": "serving_default", "instances": [RECORD]},
 }
 
 
@@ -60,8 +61,7 @@ REFUSED = {
     "nothing": ("", 400, "malformed JSON"),
     "no form": ("{}", 422, "exactly one form of input is needed, found none"),
     "two forms": ('{"instances": [], "inputs": []}', 422, "found instances and inputs"),
-    "unknown form": ('{"instance": []}', 422, "unknown field instance; did you mean 'instances'?"),
-    "params": (json.dumps({"instances": [RECORD], "params": {"k": 1}}), 422, "params: this model takes no params"),
+    "unknown form": ('{"instance": []}', 422, "found none; send one of dataframe_split"),
     "no rows": ('{"instances": []}', 422, "instances: there are no rows"),
     "too many rows": (json.dumps({"instances": [[1, 1, "UA", True]] * 10_001}), 413, "10,001 rows"),
     "short row": (split(row=[1, 2]), 422, "dataframe_split.data[0]: expected array of length 4"),
@@ -98,6 +98,19 @@ def test_refuses_with_the_path_of_the_fault(name, mixed, version):
     error = refusal.value
     assert said in (f"{error.where}: {error.what}; {error.fix}" if error.where else f"{error.what}; {error.fix}")
     assert error.status == status
+
+
+def test_takes_csv_by_its_media_type(mixed, version):
+    dialect = Mlflow(version(mixed), Intake(mixed)).dialect({b"content-type": b"text/csv; charset=utf-8"})
+    question = dialect.read(b"distance,hour,carrier,is_late\n500.5,7,UA,True\n")
+    np.testing.assert_array_equal(question.rows.matrix, [ROW])
+    assert json.loads(dialect.answer(question, np.array([0.1]), "r")[0]) == {"predictions": [0.1]}
+
+
+def test_other_media_are_415(mixed, version):
+    with pytest.raises(InputError, match="'text/html' are not accepted") as refusal:
+        Mlflow(version(mixed), Intake(mixed)).dialect({b"content-type": b"text/html"})
+    assert refusal.value.status == 415
 
 
 def test_answers_as_mlflow_does(mixed, version):

@@ -1,7 +1,7 @@
-"""MLflow's scoring protocol: `/invocations` with JSON, `/ping`, `/health`, `/version`.
+"""MLflow's scoring protocol: `/invocations` with JSON or CSV, `/ping`, `/health`, `/version`.
 
-`replica.py` builds one `Mlflow` per replica. A body holds exactly one of `dataframe_split`, `dataframe_records`,
-`instances`, `inputs`. It speaks no CSV, and ignores nothing that a client sent.
+`replica.py` builds one `Mlflow` per replica. A JSON body holds exactly one of `dataframe_split`, `dataframe_records`,
+`instances`, `inputs`; as at MLflow, other keys and `params` mean nothing to a model that has declared none.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from gyroscope import __version__
 from gyroscope.errors import InputError
 from gyroscope.models.runners import Rows
 from gyroscope.records import Version
+from gyroscope.serving.csv_rows import read_csv
 from gyroscope.serving.dialects import Dialect, Headers, Page, Question, fixed
 from gyroscope.serving.dialects.media import JSON, media_type, unspoken
 from gyroscope.serving.frames import FrameReader
@@ -46,17 +47,17 @@ class Split(msgspec.Struct, forbid_unknown_fields=True):
     index: Raw | UnsetType = UNSET
 
 
-class Body(msgspec.Struct, forbid_unknown_fields=True):
+class Body(msgspec.Struct):
     """What an invocation may hold."""
 
     dataframe_split: Split | UnsetType = UNSET
     dataframe_records: Raw | UnsetType = UNSET
     instances: Raw | UnsetType = UNSET
     inputs: Raw | UnsetType = UNSET
-    params: dict[str, Any] | UnsetType | None = UNSET
 
 
 _BODY = msgspec.json.Decoder(Body)
+CSV = "text/csv"
 _FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 
 
@@ -65,6 +66,7 @@ class Mlflow:
 
     def __init__(self, version: Version, intake: Intake) -> None:
         self._frames = FrameReader(intake)
+        self._csv = _Csv(self, intake)
         self.asks: tuple[str, ...] = ("/invocations", f"/models/{version.model}/invocations")
         self.pages: Mapping[str, Page] = {
             "/ping": fixed(b"\n"),
@@ -74,22 +76,22 @@ class Mlflow:
 
     def dialect(self, headers: Mapping[bytes, bytes]) -> Dialect:
         media = media_type(headers)
-        if media != JSON:
-            raise unspoken(media, (JSON,))
-        return self
+        if media == JSON:
+            return self
+        if media == CSV:
+            return self._csv
+        raise unspoken(media, (JSON, CSV))
 
     def read(self, body: bytes) -> Question:
-        form = decode(_BODY, body, known=(*_FORMS, "params"))
+        form = decode(_BODY, body)
         given = [name for name in _FORMS if getattr(form, name) is not UNSET]
         if len(given) != 1:
             found = " and ".join(given) or "none"
             raise InputError(
                 f"exactly one form of input is needed, found {found}", fix=f"send one of {', '.join(_FORMS)}"
             )
-        if form.params:
-            raise InputError("this model takes no params", where="params", fix="leave them out")
         rows, pairs = self._rows(form, given[0])
-        refuse_twin_keys(body, pairs + 1 + (form.params is not UNSET))
+        refuse_twin_keys(body, pairs + 1)
         return Question(rows)
 
     def answer(self, question: Question, outputs: NDArray[Any], request_id: str) -> tuple[bytes, Headers]:
@@ -108,3 +110,15 @@ class Mlflow:
             return rows, 2 + (split.index is not UNSET)
         text: Raw = getattr(form, name)
         return self._frames.records(text, name) if name == "dataframe_records" else self._frames.any_form(text, name)
+
+
+class _Csv:
+    """The dialect of CSV bodies; answers as to JSON."""
+
+    def __init__(self, mlflow: Mlflow, intake: Intake) -> None:
+        self._intake = intake
+        self.answer = mlflow.answer
+        self.complain = mlflow.complain
+
+    def read(self, body: bytes) -> Question:
+        return Question(read_csv(body, self._intake))
