@@ -36,6 +36,7 @@ TARGETS = {
     # Rows that share a file share its rounds: they are measured together, in one process.
     "bench-serving": {
         **dict.fromkeys(("S1", "S2", "S3", "S4", "S5", "S7"), "benchmarks.serving.s01_rows"),
+        "S16": "benchmarks.serving.s16_kills",
     },
 }
 FULL_LIMIT_S, QUICK_LIMIT_S = 3 * 3600.0, 600.0
