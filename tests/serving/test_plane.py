@@ -284,7 +284,7 @@ def test_the_stages_one_by_one_do_what_handling_does(bench):
     assert work.question is not None
     assert (work.error, work.question.rows.matrix.shape, bad.question) == ("", (2, 3), None)
     assert bad.error
-    served.plane.predict(work)
+    served.plane.predict([work, bad])
     assert served.written() == []
     replies = [served.plane.finish(one) for one in (work, bad)]
     assert [reply.status for reply in replies] == [200, 400]
@@ -317,3 +317,66 @@ def test_an_input_that_killed_is_done_alone_once_more_and_then_refused(bench):
     assert served.pulse.started_ns == 0, "a refusal is nothing in hand"
     assert served.plane.handle(served.call(BODY + b" ")).status == 200
     assert len(seen) == 2
+
+
+def ask(served, *values, **headers):
+    body = {
+        "inputs": [{"name": "x", "shape": [len(values), 3], "datatype": "FP64", "data": [[v, 0, 0] for v in values]}]
+    }
+    return served.plane.prepare(served.call(json.dumps(body).encode(), **headers))
+
+
+def answers(served, works):
+    replies = [served.plane.finish(work) for work in works]
+    return [json.loads(one.body)["outputs"][0]["data"] if one.status == 200 else one.status for one in replies]
+
+
+def test_calls_that_share_a_prediction_get_each_its_own_rows(bench):
+    asked = []
+
+    def hashed(rows):
+        asked.append((len(rows.matrix), served.pulse.inputs, served.pulse.deadline_ns))
+        return rows.matrix[:, 0] * 3 + 1
+
+    served = bench(hashed)
+    works = [
+        ask(served, 1, 2),
+        ask(served, 7, timeout_ms="900"),
+        served.plane.prepare(served.call(b"{")),
+        ask(served, 5),
+    ]
+    assert served.plane.predict(works) == 0, "one of them was not asked"
+    assert answers(served, works) == [[4, 7], [22], 400, [16]]
+    assert asked == [(4, [works[0].input_hash, works[1].input_hash, works[3].input_hash], works[3].deadline)]
+    assert [entry.outputs.ravel().tolist() for entry in served.written() if entry.status == 200] == [[4, 7], [22], [16]]
+    assert served.plane.predict([ask(served, 1), ask(served, 2)]) > 0
+
+
+def test_one_bad_call_fails_alone(bench):
+    def picky(rows):
+        if (rows.matrix[:, 0] == 13).any():
+            raise ValueError("thirteen")
+        return rows.matrix[:, 0]
+
+    served = bench(picky)
+    works = [ask(served, 1), ask(served, 13), ask(served, 2, 3)]
+    served.plane.predict(works)
+    assert answers(served, works) == [[1], 500, [2, 3]]
+    assert [entry.status for entry in served.written()] == [200, 500, 200]
+
+
+def test_a_suspect_is_asked_alone(bench):
+    sizes = []
+
+    def counted(rows):
+        sizes.append(len(rows.matrix))
+        return rows.matrix[:, 0]
+
+    served = bench(counted)
+    first = ask(served, 1)
+    served.quarantine.blame([first.input_hash], machine_now())
+    works = [ask(served, 1), ask(served, 2), ask(served, 3)]
+    served.plane.predict(works)
+    assert sizes == [2, 1]
+    assert answers(served, works) == [[1], [2], [3]]
+    assert served.quarantine.kills(first.input_hash, machine_now()) == 0

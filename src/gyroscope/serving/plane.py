@@ -8,7 +8,7 @@ at a time, on the thread that beats. The plane knows no HTTP and no JSON.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 import numpy as np
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from gyroscope.clock import SECOND_NS, EventTime, MachineTime, machine_now
 from gyroscope.errors import GyroscopeError, InputError, OutputError, OverloadError, StoreError
 from gyroscope.ids import new_id
-from gyroscope.models.runners import Runner
+from gyroscope.models.runners import Rows, Runner
 from gyroscope.predictions.segments.full import Waiting
 from gyroscope.predictions.segments.log import Logged, PredictionLog
 from gyroscope.predictions.segments.privacy import has_private
@@ -97,6 +97,11 @@ class Work(msgspec.Struct):
     headers: Headers = ()
     error: str = ""
 
+    @property
+    def rows(self) -> Rows:
+        assert self.question is not None, "prepared, and without an error"
+        return self.question.rows
+
 
 class Plane:
     """One version of one model, with its log and its pulse. `variant` is what its log entries say of it."""
@@ -122,8 +127,7 @@ class Plane:
     def handle(self, call: Call) -> Reply | Pending:
         """Answer one call. Never raises for anything that a client, a model or a full disk can do."""
         work = self.prepare(call)
-        if not work.error:
-            self.predict(work)
+        self.predict([work])
         return self.finish(work)
 
     def prepare(self, call: Call) -> Work:
@@ -136,21 +140,59 @@ class Plane:
             self._complain(work, error)
         return work
 
-    def predict(self, work: Work) -> None:
-        """Ask the model about one prepared call; the parent looks at the call's deadline meanwhile."""
-        assert work.question is not None, "prepared, and without an error"
-        self._pulse.begin(machine_now(), work.deadline, (work.input_hash,))
+    def predict(self, works: Sequence[Work]) -> int:
+        """Ask the model about prepared calls, together when there are several; those with an error are passed over.
+
+        What fails together is asked one by one, so that a bad call answers for itself alone. Returns the nanoseconds
+        of the one prediction that answered all, 0 when it took several or none.
+        """
+        if len(works) == 1:
+            return 0 if works[0].error else self._ask(works)
+        asked = [work for work in works if not work.error]
+        together = [work for work in asked if not work.is_suspect]
+        took_ns = self._ask(together) if together else 0
+        if took_ns and len(together) == len(works):
+            return took_ns
+        for work in asked:
+            if work.outputs is None and not work.error:
+                self._ask([work])
+        return 0
+
+    def _ask(self, works: Sequence[Work]) -> int:
+        """One prediction, while the parent looks at the latest deadline; 0 when it failed. Who fails alone is told why."""
+        rows = works[0].rows if len(works) == 1 else joined([work.rows for work in works])
+        began = machine_now()
+        self._pulse.begin(began, max([work.deadline for work in works]), [work.input_hash for work in works])
+        error: InputError | OutputError
         try:
-            work.outputs = self._runner.predict(work.question.rows)
+            outputs = self._runner.predict(rows)
         except SystemExit:
             # Else one bad row would end one replica after the other, as the door tries it on each.
-            self._complain(work, OutputError("the model asked its process to exit", where="model_raised"))
-        except (InputError, OutputError) as error:
-            self._complain(work, error)
-        finally:
-            self._pulse.end(machine_now())
+            error = OutputError("the model asked its process to exit", where="model_raised")
+        except (InputError, OutputError) as raised:
+            error = raised
+        else:
+            self._share_out(outputs, works)
+            return self._end(works, began)
+        self._end(works, began)
+        if len(works) == 1:
+            self._complain(works[0], error)
+        return 0
+
+    def _share_out(self, outputs: NDArray[np.float64], works: Sequence[Work]) -> None:
+        at = 0
+        for work in works:
+            end = at + len(work.rows.matrix)
+            work.outputs = outputs[at:end]
+            at = end
+
+    def _end(self, works: Sequence[Work], began: MachineTime) -> int:
+        now = machine_now()
+        self._pulse.end(now)
+        for work in works:
             if work.is_suspect and self._quarantine:
                 self._quarantine.acquit(work.input_hash)  # it came back: whatever died with it died of something else
+        return now - began
 
     def finish(self, work: Work) -> Reply | Pending:
         """Answer, log, count, reply: in this order, so that no reply leaves without its entry."""
@@ -271,6 +313,21 @@ class Plane:
         work.error = self._words(error)
         work.status, work.body = work.call.dialect.complain(status, shown)
         work.headers = ()
+
+
+def joined(parts: Sequence[Rows]) -> Rows:
+    """Rows of several calls, one after the other.
+
+    >>> a, b = Rows(np.zeros((2, 1))), Rows(np.ones((1, 1)), unseen=((0, 0, "new"),))
+    >>> joined([a, b]).matrix.tolist(), joined([a, b]).unseen
+    ([[0.0], [0.0], [1.0]], ((2, 0, 'new'),))
+    """
+    unseen: list[tuple[int, int, str]] = []
+    at = 0
+    for part in parts:
+        unseen += [(at + row, column, text) for row, column, text in part.unseen]
+        at += len(part.matrix)
+    return Rows(np.concatenate([part.matrix for part in parts]), tuple(unseen))
 
 
 def error_words(signature: Signature) -> Callable[[GyroscopeError], str]:

@@ -1,0 +1,168 @@
+"""How many waiting calls one prediction takes, and whether more are worth a wait: learned from what predictions took.
+
+Pure: `line.py` tells the times and does what it is told. One prediction of n rows takes t(n) = fixed + n * per row,
+except that one call alone may have a faster way. Nothing here knows a model, a clock or a request.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FORGET = 0.98
+"""Half the weight after 34 predictions: a machine that got slower is believed within a second of load."""
+
+OUTLIER = 8.0
+"""A prediction that took so many times the expected (a collection, a stolen processor) counts as that much, no more."""
+
+EXPLORE_EVERY = 50
+"""One in so many turns tries two calls although they seem faster alone: models warm up, machines change."""
+
+GAIN = 0.9
+"""Together must be this much faster than one by one: calls that share a prediction also share its delays and faults."""
+
+SLO_SHARE = 0.4
+"""Of the target that one prediction may take. A call waits for the one in progress and then for its own, and has some
+way to go before and after."""
+
+WAIT_SHARE = 0.1
+"""Of the target that may be spent on waiting for more."""
+
+LEAST_PATIENCE = 1 / 16
+"""A wait that brings nobody halves the next one, down to this; one that brings somebody doubles it again."""
+
+
+class Fit:
+    """t(n) = fixed_ns + n * row_ns by least squares over what was seen, the older the less.
+
+    >>> fit = Fit()
+    >>> for n in (1, 8, 32, 8, 1):
+    ...     fit.saw(n, 5e6 + n * 1e5)
+    >>> round(fit.fixed_ns), round(fit.row_ns)
+    (5000000, 100000)
+    """
+
+    def __init__(self) -> None:
+        self._weight = self._n = self._nn = self._t = self._nt = 0.0
+        self._has_slope = False
+        self.largest = 0
+        self.fixed_ns = self.row_ns = 0.0
+
+    def saw(self, n: int, took_ns: float) -> None:
+        """One prediction of n rows."""
+        if self._weight > 1:
+            took_ns = min(took_ns, OUTLIER * self.expected_ns(n))
+        self._weight = FORGET * self._weight + 1
+        self._n = FORGET * self._n + n
+        self._nn = FORGET * self._nn + n * n
+        self._t = FORGET * self._t + took_ns
+        self._nt = FORGET * self._nt + n * took_ns
+        spread = self._weight * self._nn - self._n * self._n
+        # All of one size says nothing about the slope: it stays what it was, or is taken to be as steep as it can be.
+        if spread > 1e-6 * self._nn * self._weight:
+            self.row_ns, self._has_slope = max(0.0, (self._weight * self._nt - self._n * self._t) / spread), True
+        steepest_ns = self._nt / self._nn
+        self.row_ns = min(self.row_ns, steepest_ns) if self._has_slope else steepest_ns
+        self.largest = max(self.largest, n)
+        self.fixed_ns = max(0.0, (self._t - self.row_ns * self._n) / self._weight)
+
+    def expected_ns(self, n: float) -> float:
+        return self.fixed_ns + n * self.row_ns
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._weight
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What to do now: predict for the first `take` calls together, or (0) look again within `wait_ns`."""
+
+    take: int
+    wait_ns: int = 0
+
+
+class Batcher:
+    """Decides for one replica. Times are of one monotonic clock, in nanoseconds.
+
+    >>> batcher = Batcher(most=64, slo_ns=100_000_000)
+    >>> batcher.turn(waiting=9, now_ns=0)
+    Turn(take=1, wait_ns=0)
+    >>> batcher.ended(calls=1, rows=1, took_ns=5_000_000, left=8, now_ns=5_000_000)
+    >>> batcher.turn(waiting=9, now_ns=5_000_000)
+    Turn(take=2, wait_ns=0)
+    """
+
+    def __init__(self, most: int, slo_ns: int) -> None:
+        self._most = most
+        self._slo_ns = slo_ns
+        self._alone = Fit()
+        self._together = Fit()
+        self._rows_per_call = 1.0
+        self._turns = 0
+        self._ended_ns = 0
+        self._returning = 0  # calls of the last prediction and those left behind: who may be here in a moment
+        self._seen = 0  # how many were waiting at the last look
+        self._seen_ns = 0  # when that many had come
+        self._waited_at = 0  # how many there were when waiting began; 0 when it did not
+        self._patience = 1.0
+
+    def turn(self, waiting: int, now_ns: int) -> Turn:
+        """What to do with `waiting` >= 1 calls while no prediction runs. Ask again after a wait, or when one came."""
+        if waiting != self._seen:
+            self._seen, self._seen_ns = waiting, now_ns
+        if self._returning > 1:
+            wait_ns = self._worth_ns(waiting) - (now_ns - self._seen_ns)
+            if wait_ns > 0 and self._may_wait(waiting, now_ns):
+                self._waited_at = self._waited_at or waiting
+                return Turn(0, int(wait_ns) + 1)
+        if self._waited_at:
+            self._patience = min(1.0, 2 * self._patience) if waiting > self._waited_at else self._patience / 2
+            self._patience = max(self._patience, LEAST_PATIENCE)
+            self._waited_at = 0
+        self._turns += 1
+        return Turn(self._size(waiting))
+
+    def ended(self, calls: int, rows: int, took_ns: int, left: int, now_ns: int) -> None:
+        """A prediction for so many calls is over; `left` are waiting behind it."""
+        (self._alone if calls == 1 else self._together).saw(rows, took_ns)
+        self._rows_per_call += 0.05 * (rows / calls - self._rows_per_call)
+        self._ended_ns, self._returning, self._seen = now_ns, calls + left, 0
+
+    def _size(self, waiting: int) -> int:
+        """As many as wait and as the target allows, when that is faster than one by one."""
+        n = min(waiting, self._room())
+        if n > 2 and not self._gains(n) and self._turns % EXPLORE_EVERY == 0:
+            return 2
+        return n if n > 1 and self._gains(n) else 1
+
+    def _room(self) -> int:
+        """Calls whose prediction together takes its share of the target, and at most twice as many as ever before."""
+        together, per_call = self._together, self._rows_per_call
+        if together.is_empty:
+            return min(2, self._most)
+        fitting = (SLO_SHARE * self._slo_ns - together.fixed_ns) / max(together.row_ns * per_call, 1.0)
+        return max(1, min(self._most, int(fitting), round(2 * together.largest / per_call)))
+
+    def _gains(self, calls: int) -> bool:
+        """Whether these are answered sooner together; worth trying while nobody knows."""
+        if self._alone.is_empty:
+            return False
+        together_ns = self._together.expected_ns(calls * self._rows_per_call)
+        return together_ns < GAIN * calls * self._alone.expected_ns(self._rows_per_call)
+
+    def _worth_ns(self, waiting: int) -> float:
+        """The gap to the next call that is worth its wait: it delays each who waits, and saves one prediction."""
+        return self._patience * self._saved_ns() / waiting
+
+    def _may_wait(self, waiting: int, now_ns: int) -> bool:
+        """Only for those who are missing since the last prediction, and only for a moment after it.
+
+        So whoever comes to an idle replica is served at once, and a client that is alone never waits.
+        """
+        target = min(self._returning, self._room())
+        window_ns = min(2 * self._saved_ns(), WAIT_SHARE * self._slo_ns)
+        return waiting < target and now_ns - self._ended_ns < window_ns and self._gains(target)
+
+    def _saved_ns(self) -> float:
+        """By one call that joins others instead of being predicted alone."""
+        return self._alone.expected_ns(self._rows_per_call) - self._together.row_ns * self._rows_per_call

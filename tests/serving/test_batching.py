@@ -1,0 +1,196 @@
+"""Batching rehearsed on a virtual clock: a model that takes fixed + n * row, clients that come back or just come."""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import pytest
+
+from gyroscope.serving.batching import Batcher, Fit, Turn
+
+MS = 1_000_000
+SLO_NS = 100 * MS
+Decide = Callable[[int, int], Turn]
+
+
+class Model(NamedTuple):
+    """What one prediction takes; `alone_ns` is the way of a single call where it has its own."""
+
+    fixed_ns: int
+    row_ns: int
+    alone_ns: int = 0
+
+    def takes(self, calls: int, rng: random.Random) -> int:
+        own = self.alone_ns if calls == 1 and self.alone_ns else self.fixed_ns + calls * self.row_ns
+        return round(own * rng.uniform(0.95, 1.1))
+
+
+class Static:
+    """What servers with settings do: `size` calls, or as many as there are `wait_ns` after the first came."""
+
+    def __init__(self, size: int, wait_ns: int) -> None:
+        self.size, self.wait_ns = size, wait_ns
+        self.first_ns = -1
+
+    def turn(self, waiting: int, now_ns: int) -> Turn:
+        self.first_ns = now_ns if self.first_ns < 0 else self.first_ns
+        if waiting < self.size and now_ns < self.first_ns + self.wait_ns:
+            return Turn(0, self.first_ns + self.wait_ns - now_ns)
+        self.first_ns = -1
+        return Turn(min(waiting, self.size))
+
+    def ended(self, calls: int, rows: int, took_ns: int, left: int, now_ns: int) -> None:
+        pass
+
+
+class Run(NamedTuple):
+    """What came of it: calls a second, and the latencies in the order of their answers."""
+
+    rate: float
+    latencies: list[int]
+
+    def quantile(self, share: float) -> float:
+        return sorted(self.latencies)[int(share * (len(self.latencies) - 1))]
+
+
+def closed(clients: int, think_ns: int, rng: random.Random) -> tuple[list[int], Callable[[int], int | None]]:
+    """Each client asks again some `think_ns` after its answer."""
+    first = [rng.randrange(1, MS) for _ in range(clients)]
+    return first, lambda now: now + round(rng.expovariate(1) * think_ns)
+
+
+def poisson(rate: float, seconds: float, rng: random.Random) -> tuple[list[int], Callable[[int], int | None]]:
+    """Calls that come whatever happens."""
+
+    def times() -> Iterator[int]:
+        at = 0.0
+        while at < seconds:
+            at += rng.expovariate(rate)
+            yield round(at * 1e9)
+
+    return list(times()), lambda now: None
+
+
+def rehearse(
+    policy: Batcher | Static,
+    model: Model,
+    load: tuple[list[int], Callable[[int], int | None]],
+    seconds: float,
+    rng: random.Random,
+) -> Run:
+    """One replica: arrivals join the line; whenever no prediction runs the policy is asked."""
+    arrivals, again = list(load[0]), load[1]
+    heapq.heapify(arrivals)
+    now, line, latencies = 0, [], []
+    while now < seconds * 1e9 and (arrivals or line):
+        if not line:
+            now = max(now, arrivals[0])
+        while arrivals and arrivals[0] <= now:
+            line.append(heapq.heappop(arrivals))
+        turn = policy.turn(len(line), now)
+        if not turn.take:
+            now = min(now + turn.wait_ns, arrivals[0]) if arrivals else now + turn.wait_ns
+            continue
+        took = model.takes(turn.take, rng)
+        now += took
+        done, line = line[: turn.take], line[turn.take :]
+        latencies += [now - at for at in done]
+        for _ in done:
+            back = again(now)
+            if back is not None:
+                heapq.heappush(arrivals, back)
+        left = len(line) + sum(at <= now for at in arrivals)
+        policy.ended(turn.take, turn.take, took, left, now)
+    return Run(len(latencies) / seconds, latencies)
+
+
+def batcher() -> Batcher:
+    return Batcher(most=64, slo_ns=SLO_NS)
+
+
+GAINS = [
+    Model(fixed_ns=5 * MS, row_ns=MS // 10),
+    Model(fixed_ns=2 * MS, row_ns=MS // 2),
+    Model(fixed_ns=20 * MS, row_ns=MS // 4),
+]
+
+
+@pytest.mark.parametrize("model", GAINS)
+@pytest.mark.parametrize("clients", [2, 16, 64])
+def test_at_saturation_it_is_near_the_best_static_choice(model: Model, clients: int) -> None:
+    """Everybody comes back after 0.3 ms in the mean: the load of a benchmark, and of a queue that is never empty."""
+
+    def rate(policy: Batcher | Static) -> float:
+        rng = random.Random(7)
+        return rehearse(policy, model, closed(clients, 3 * MS // 10, rng), 5.0, rng).rate
+
+    grid = {(size, wait): rate(Static(size, wait * MS)) for size in (1, 4, 16, 64) for wait in (0, 1, 5)}
+    best = max(grid, key=lambda at: grid[at])
+    ours = rate(batcher())
+    assert ours >= 0.9 * grid[best], f"{ours:.0f}/s; the best static {best}: {grid[best]:.0f}/s"
+
+
+@pytest.mark.parametrize("model", GAINS)
+@pytest.mark.parametrize("load", [0.05, 0.2, 0.4])
+def test_at_low_load_nobody_waits_for_others(model: Model, load: float) -> None:
+    def median(policy: Batcher | Static) -> float:
+        rng = random.Random(3)
+        rate = load * 1e9 / (model.fixed_ns + model.row_ns)
+        return rehearse(policy, model, poisson(rate, 20.0, rng), 20.0, rng).quantile(0.5)
+
+    assert median(batcher()) <= median(Static(1, 0)) + MS
+
+
+def test_one_client_alone_waits_for_nobody() -> None:
+    def latencies(policy: Batcher | Static) -> list[int]:
+        rng = random.Random(1)
+        return rehearse(policy, GAINS[0], closed(1, MS // 10, rng), 5.0, rng).latencies
+
+    assert latencies(batcher()) == latencies(Static(1, 0))
+
+
+@pytest.mark.parametrize("model", GAINS)
+@pytest.mark.parametrize("share", [0.5, 0.8, 0.9])
+def test_the_target_is_kept_up_to_what_batches_can_carry(model: Model, share: float) -> None:
+    most = (0.4 * SLO_NS - model.fixed_ns) / model.row_ns
+    capacity = min(64, most) / (model.fixed_ns + min(64, most) * model.row_ns) * 1e9
+    rng = random.Random(5)
+    run = rehearse(batcher(), model, poisson(share * capacity, 6.0, rng), 6.0, rng)
+    learned = Run(run.rate, run.latencies[len(run.latencies) // 6 :])
+    assert learned.quantile(0.99) <= SLO_NS
+    assert run.rate >= 0.95 * share * capacity
+
+
+def test_where_batches_gain_nothing_calls_go_one_by_one() -> None:
+    policy, rng = batcher(), random.Random(2)
+    taken = []
+    real = policy.ended
+    policy.ended = lambda calls, *rest: (taken.append(calls), real(calls, *rest))  # type: ignore[method-assign]
+    rehearse(policy, Model(fixed_ns=0, row_ns=10 * MS), closed(16, MS, rng), 10.0, rng)
+    assert sum(calls > 1 for calls in taken) <= 0.05 * len(taken)
+    assert max(taken[20:]) <= 4
+
+
+def test_a_fast_way_for_one_call_is_kept_until_the_line_is_long() -> None:
+    """LightGBM: one row 2 us by its own way, many 20 us and 1 us each: 64 pay together, 5 do not."""
+    policy = batcher()
+    for _ in range(200):
+        policy.ended(1, 1, 2_000, 1, 0)
+        policy.ended(64, 64, 84_000, 1, 0)
+        policy.ended(2, 2, 22_000, 1, 0)
+    assert policy.turn(5, 10 * MS) == Turn(1)
+    assert policy.turn(64, 10 * MS) == Turn(64)
+
+
+def test_the_line_follows_a_machine_that_changes_and_forgives_an_outlier() -> None:
+    fit, rng = Fit(), random.Random(1)
+    for fixed in (1 * MS, 3 * MS):
+        for _ in range(300):
+            n = rng.randrange(1, 40)
+            fit.saw(n, fixed + n * 50_000)
+    assert fit.expected_ns(10) == pytest.approx(3.5 * MS, rel=0.02)
+    fit.saw(10, 3_000 * MS)
+    assert fit.expected_ns(10) < 6 * MS
