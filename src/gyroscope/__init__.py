@@ -15,11 +15,24 @@ _HOMES = {
     "compare": "gyroscope.notebook",
     "Comparison": "gyroscope.notebook",
     "log": "gyroscope.library",
+    "Client": "gyroscope.client",
+    "AsyncClient": "gyroscope.client",
     "NotEnoughData": "gyroscope.records",
     "GyroscopeError": "gyroscope.errors",
 }
 
-__all__ = ["Comparison", "GyroscopeError", "NotEnoughData", "__version__", "compare", "log", "predictions", "profile"]
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "Comparison",
+    "GyroscopeError",
+    "NotEnoughData",
+    "__version__",
+    "compare",
+    "log",
+    "predictions",
+    "profile",
+]
 
 
 def __getattr__(name: str) -> Any:
