@@ -56,7 +56,12 @@ def test_what_a_client_says_of_its_address_is_dropped(rig: Rig) -> None:
         "/models/echo/invocations",
         "/invocations",
         "/ping",
+        "/health",
+        "/version",
         "/v2/health/live",
+        "/v2/models",
+        "/v2/repository/index",
+        "/v2/repository/models/echo/load",
     ],
 )
 def test_paths_of_the_model(rig: Rig, path: str) -> None:

@@ -102,9 +102,10 @@ def _routes(door: DoorSpec) -> Iterator[tuple[str, str]]:
         name = _name(model)
         yield f"path_beg /v2/models/{name}/", model
         yield f"path /v2/models/{name} /models/{name}/invocations", model
+        yield f"path_beg /v2/repository/models/{name}/", model
     default = door.default_model or (next(iter(door.backends)) if len(door.backends) == 1 else "")
     if default:
-        yield "path /v2 /v2/ /ping /invocations", default
+        yield "path /v2 /v2/ /v2/models /v2/repository/index /ping /health /version /invocations", default
         yield "path_beg /v2/health/", default
 
 
