@@ -14,6 +14,7 @@ import pytest
 
 from gyroscope.errors import StoreError
 from gyroscope.predictions.ids import index as room
+from gyroscope.predictions.ids.entries import Asked
 from gyroscope.predictions.ids.index import IdIndex, Place, day_number
 from gyroscope.predictions.ids.keys import id_keys
 from gyroscope.predictions.ids.runs import Torn
@@ -69,7 +70,7 @@ def test_it_answers_as_a_dictionary_would(index, monkeypatch):  # type: ignore[n
     }
     wanted = {name: Place(name, one.day, one.rows) for name, one in latest.items() if one}
     assert index.places(names) == wanted
-    seen = index.seen(id_keys(names))
+    seen = index.seen(Asked(id_keys(names)))
     assert {name for name, is_seen in zip(names, seen, strict=True) if is_seen} == {name for name, _ in known}
     assert set(everything(index)) == {tuple(key) for key in id_keys(sorted({name for name, _ in known})).tolist()}
     assert len(list(index._path.glob("*.run"))) == len(index._runs) < 40

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gyroscope.errors import StoreError
-from gyroscope.predictions.tables.arrow import WIDE, Texts, text_array, texts_of
+from gyroscope.predictions.tables.arrow import WIDE, Texts, text_array, texts_of, word_array
 
 MIB = 1 << 20
 
@@ -35,3 +35,13 @@ def test_more_bytes_than_a_column_holds_are_refused():
     texts = Texts(np.empty(0, np.uint8), np.array([2**30, 2**30]))
     with pytest.raises(StoreError, match="2,147,483,648 bytes"):
         text_array(texts)
+
+
+def test_words_stand_where_their_codes_say_and_nowhere_else():
+    codes = np.array([1, -1, 0, 2, 7], dtype=np.int32)
+    found = word_array(["ü" * 20, "b", ""], codes, np.array([True, False, True, True, False]))
+    assert found.to_pylist() == ["b", None, "ü" * 20, "", None]
+
+
+def test_a_column_of_empty_texts_is_no_column_of_nulls():
+    assert text_array(texts_of(["", "", ""])).to_pylist() == ["", "", ""]

@@ -21,16 +21,24 @@ EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 
 class Asked:
-    """A question in the order of its keys, each key once; `place` leads back: answer[place] is in the order asked."""
+    """A question in the order of its keys, each key once; `place` leads back: answer[place] is in the order asked.
+
+    `ascending` has every place of the question by key, `order` the first place of each key, `twins` the places whose
+    high half stands in another one too.
+    """
 
     def __init__(self, keys: Keys) -> None:
-        self.order = np.argsort(keys[:, 0])
-        ordered = keys[self.order]
-        is_new = np.insert((ordered[1:] != ordered[:-1]).any(axis=1), 0, True)[: len(keys)]
+        self.ascending = np.argsort(keys[:, 0])
+        ordered = keys[self.ascending]
+        same_high = ordered[1:, 0] == ordered[:-1, 0]
+        is_new = np.ones(len(keys), dtype=np.bool_)
+        is_new[1:] = ~same_high | (ordered[1:, 1] != ordered[:-1, 1])
         self.place = np.empty(len(keys), dtype=np.intp)
-        self.place[self.order] = np.cumsum(is_new) - 1
-        self.order = self.order[is_new]
+        self.place[self.ascending] = np.cumsum(is_new) - 1
+        self.order = self.ascending[is_new]
         self.keys: Keys = ordered[is_new]
+        first = np.flatnonzero(same_high)
+        self.twins = self.ascending[np.union1d(first, first + 1)]
 
 
 def state_of(attempt: Any, answered: Any, conflict: Any) -> Any:

@@ -135,9 +135,8 @@ class IdIndex:
         """The table's id and version that this index has taken in; ("", -1) for none."""
         return self._manifest.table, self._manifest.version
 
-    def seen(self, keys: Keys) -> NDArray[np.bool_]:
+    def seen(self, asked: Asked) -> NDArray[np.bool_]:
         """Which of these keys have any attempt."""
-        asked = Asked(keys)
         known = np.zeros(len(asked.keys), dtype=np.bool_)
         known[self._match(asked.keys).query] = True
         return known[asked.place]

@@ -191,8 +191,9 @@ class Merge:
 
 def newest(high: High, entries: Entries) -> tuple[High, Entries]:
     """Sorted by key, and of several states of one attempt only the one that was given last."""
-    order = np.argsort(high, kind="stable")
-    high, entries = high[order], entries[order]
+    if not (high[1:] >= high[:-1]).all():
+        order = np.argsort(high, kind="stable")
+        high, entries = high[order], entries[order]
     twins = high[1:] == high[:-1]
     if not twins.any():
         return high, entries

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from gyroscope.predictions.recording.decoded import Decoded
 from gyroscope.predictions.segments.scan import some_headers
 from gyroscope.predictions.segments.wal import MISSING, VARIANTS, Layout
-from gyroscope.predictions.tables.arrow import Kind, Texts, null_array, number_array, text_array, texts_of
+from gyroscope.predictions.tables.arrow import Kind, Texts, null_array, number_array, text_array, word_array
 from gyroscope.records import Feature
 
 KINDS: dict[str, Kind] = {"float64": "double", "float32": "double", "int64": "long", "bool": "flag", "string": "text"}
@@ -142,14 +142,14 @@ def _fixed_columns(decoded: Decoded, verdicts: Verdicts, origin: Origin) -> dict
         "latency_us": number_array("double", fields["latency_ns"] / 1_000),
         "status": number_array("short", fields["status"]),
         "error": text_array(errors, errors.lengths > 0),
-        "version": text_array(_spelled([origin.version], np.zeros(len(records), np.intp))),
-        "replica": text_array(_spelled(origin.replicas, _some(decoded.source, of_each))),
+        "version": word_array([origin.version], np.zeros(len(records), np.int64)),
+        "replica": word_array(origin.replicas, _some(decoded.source, of_each)),
         "client_id": text_array(texts["client_id"]),
         "entity_key": text_array(texts["entity_key"]),
         "input_hash": number_array("long", _some(decoded.input_hash, of_each)),
-        "variant": text_array(_spelled(list(VARIANTS), fields["variant"])),
+        "variant": word_array(list(VARIANTS), fields["variant"]),
         "weight": number_array("int", fields["weight"]),
-        "day": text_array(_spelled(origin.day_names, _some(origin.day, of_each))),
+        "day": word_array(origin.day_names, _some(origin.day, of_each)),
     }
 
 
@@ -177,11 +177,7 @@ def _feature_texts(
     place = _some(place, rows[1])
     # A word that is missing is null, whatever stands there.
     is_known = (place >= 0) & (place < len(words))
-    return text_array(_spelled([*words, ""], np.where(is_known, place, len(words))), is_known)
-
-
-def _spelled(words: list[str], codes: NDArray[Any]) -> Texts:
-    return texts_of(words).take(codes)
+    return word_array(words, place, is_known)
 
 
 def _some(values: NDArray[Any], index: NDArray[np.intp] | None) -> NDArray[Any]:

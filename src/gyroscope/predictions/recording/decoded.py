@@ -78,9 +78,9 @@ def _decoded(found: list[tuple[int, Scan, Group]], layout: Layout) -> Decoded:
     every = [group for _, _, group in found]
     rows = [len(group.which) * group.rows for group in every]
     starts = np.cumsum([0, *rows]).tolist()
-    numeric = _block(every, starts, ("numeric", "<f8"), np.full((layout.numeric.size, starts[-1]), np.nan))
-    outputs = _block(every, starts, ("outputs", "<f8"), np.full((layout.width, starts[-1]), np.nan))
-    missing = np.full((layout.category.size, starts[-1]), MISSING, dtype=np.int32)
+    numeric = _block(every, starts, "numeric", np.empty((layout.numeric.size, starts[-1])), np.nan)
+    outputs = _block(every, starts, "outputs", np.empty((layout.width, starts[-1])), np.nan)
+    codes = np.empty((layout.category.size, starts[-1]), dtype=np.int32)
     return Decoded(
         headers=_joined([some_headers(scan.headers, group.which).view(RAW) for _, scan, group in found], RAW).view(
             HEADERS
@@ -91,7 +91,7 @@ def _decoded(found: list[tuple[int, Scan, Group]], layout: Layout) -> Decoded:
         texts={name: _texts(every, name) for name in STRINGS},
         numeric=numeric,
         outputs=outputs,
-        category=_block(every, starts, ("category", "<i4"), missing),
+        category=_block(every, starts, "category", codes, MISSING),
         extra=_extra(every, starts),
     )
 
@@ -102,10 +102,10 @@ def _fits(group: Group, layout: Layout) -> bool:
     return all(group.view.dtype[name].itemsize == group.rows * size for name, size in wanted.items() if group.has(name))
 
 
-def _block(groups: list[Group], starts: list[int], field: tuple[str, str], block: NDArray[Any]) -> NDArray[Any]:
+def _block(groups: list[Group], starts: list[int], name: str, block: NDArray[Any], missing: float) -> NDArray[Any]:
+    """One part of all records, by column; `missing` in the rows of those that do not have it."""
     for group, begin, end in zip(groups, starts[:-1], starts[1:], strict=True):
-        if group.has(field[0]):
-            block[:, begin:end] = group.numbers(*field).T
+        block[:, begin:end] = group.numbers(name, block.dtype.str).T if group.has(name) else missing
     return block
 
 

@@ -14,8 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from gyroscope.predictions.ids.entries import state_of
-from gyroscope.predictions.ids.keys import Keys
+from gyroscope.predictions.ids.entries import Asked, state_of
 from gyroscope.predictions.ids.runs import ENTRY, Entries
 from gyroscope.predictions.recording.attempts import Attempt, judge
 from gyroscope.predictions.recording.columns import Verdicts
@@ -28,7 +27,7 @@ FAILED = 400
 class Known(Protocol):
     """What has to be known of earlier attempts; the index of ids knows it."""
 
-    def seen(self, keys: Keys) -> NDArray[np.bool_]:
+    def seen(self, asked: Asked) -> NDArray[np.bool_]:
         """Which of these have any."""
         ...
 
@@ -56,7 +55,7 @@ def number(parts: Sequence[Decoded], days: Sequence[NDArray[np.int32]], known: K
     amendments: list[Attempt] = []
     for request_id, places in batch.several(known).items():
         amendments += batch.settle(request_id, places, batch.earlier.get(request_id, []))
-    kept = np.flatnonzero(batch.is_kept)
+    kept = batch.asked.ascending[batch.is_kept[batch.asked.ascending]]
     return Numbered(batch.verdicts(), batch.keys[kept, 0], batch.entries(kept), amendments, batch.repeated)
 
 
@@ -69,6 +68,7 @@ class _Batch:
         total = sum(self._sizes)
         self.day = day
         self.keys = np.concatenate([np.empty((0, 2), np.uint64), *(part.keys for part in parts)])
+        self.asked = Asked(self.keys)
         self.input_hash = np.concatenate([np.empty(0, np.int64), *(part.input_hash for part in parts)])
         self.arrived_at = self._of("arrival_time", np.int64)
         answers = (self._of("outputs", np.int64) > 0) & (self._of("status", np.int64) < FAILED)
@@ -82,12 +82,8 @@ class _Batch:
 
     def several(self, known: Known) -> dict[str, list[int]]:
         """The records of every id that occurs more than once, here or before, in the order of their arrival."""
-        order = np.argsort(self.keys[:, 0])
-        ordered = self.keys[order, 0]
-        twins = ordered[1:] == ordered[:-1]
-        again = known.seen(self.keys)
-        again[order[1:][twins]] = True
-        again[order[:-1][twins]] = True
+        again = known.seen(self.asked)
+        again[self.asked.twins] = True
         places = np.flatnonzero(again)
         places = places[np.argsort(self.arrived_at[places], kind="stable")]
         found: dict[str, list[int]] = {}

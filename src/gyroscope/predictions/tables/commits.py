@@ -28,6 +28,7 @@ from gyroscope.clock import DAY_US
 from gyroscope.errors import StoreError
 from gyroscope.predictions.ids.keys import SHADOW
 from gyroscope.predictions.recording.attempts import Attempt
+from gyroscope.predictions.tables.arrow import TEXT
 from gyroscope.predictions.tables.durable import roll_back, sync_checkpoint, sync_commit
 
 OFFSETS, FORMAT = "gyroscope.offsets", "gyroscope.format"
@@ -200,7 +201,7 @@ def _writing(rows: Table | DeltaTable) -> WriterProperties:
     if isinstance(rows, DeltaTable):
         texts = [field.name for field in rows.schema().fields if getattr(field.type, "type", "") == "string"]
     else:
-        texts = [name for name in rows.schema.names if rows.schema.field(name).type == DataType.utf8()]
+        texts = [name for name in rows.schema.names if rows.schema.field(name).type == TEXT]
     repeating = {name: REPEATING for name in (*texts, *REPEATED) if name != "day"}
     return WriterProperties(
         # A quarter cheaper than the least Zstandard, a tenth larger; merging files compresses them for good.
