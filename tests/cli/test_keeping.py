@@ -102,12 +102,3 @@ def test_a_bad_backup_is_said_in_words(home, gyro, here):
     assert ended.code == 2
     assert json.loads(ended.err)["error"] == "StoreError"
     assert not (here / "new").exists()
-
-
-def test_backups_give_way_to_everybody_else(monkeypatch):
-    from gyroscope.assembly import backup
-
-    given: list[int] = []
-    monkeypatch.setattr("os.nice", given.append)
-    backup.be_modest()
-    assert given == [backup.NICENESS] and backup.NICENESS > 0

@@ -36,7 +36,6 @@ NOT_COPIED = {"run", "logs", "segments"}
 
 AUDIT = "audit.log"
 SQLITE = b"SQLite format 3\0"
-NICENESS = 10
 
 
 class BackupReport(msgspec.Struct, frozen=True):
@@ -75,11 +74,6 @@ def backup(house: House, target: Path, *, with_keys: bool = True) -> BackupRepor
         packer.finish(Manifest(FORMAT, gyroscope.__version__, began_at, tables, with_keys, ()))
     size = target.stat().st_size
     return BackupReport(str(target), size, len(packer.members), segments, tables, with_keys)
-
-
-def be_modest() -> None:
-    """Give way to everybody else, for the disk too: its scheduler takes its class from this."""
-    os.nice(NICENESS)
 
 
 def _check(house: House, target: Path) -> None:

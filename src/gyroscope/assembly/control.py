@@ -14,6 +14,7 @@ import uvicorn
 
 from gyroscope.assembly.house import House
 from gyroscope.assembly.plan import control_port, wanted
+from gyroscope.assembly.priority import stand_back
 from gyroscope.clock import machine_now, wall_now
 from gyroscope.monitoring.alert_look import Look, Lookout, as_signals
 from gyroscope.monitoring.traffic import Traffic
@@ -26,6 +27,7 @@ SAMPLE_S = 1.0
 
 def run_control(settings_path: Path) -> None:
     """Serve until SIGTERM."""
+    stand_back()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     house = House(settings_path)
     stop = threading.Event()

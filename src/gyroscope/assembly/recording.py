@@ -10,12 +10,14 @@ import threading
 from pathlib import Path
 
 from gyroscope.assembly.house import House
+from gyroscope.assembly.priority import stand_back
 from gyroscope.predictions.keeping.upkeep import Upkeep
 from gyroscope.predictions.recording.recorder import Recorder
 
 
 def run_recorder(settings_path: Path) -> None:
     """Run until SIGTERM; the last run drains what the stopped replicas wrote."""
+    stand_back()
     house = House(settings_path)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())

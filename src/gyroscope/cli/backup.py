@@ -25,7 +25,7 @@ def backup(
     """Back up models, predictions, labels, results and settings; serving goes on."""
     from gyroscope.assembly import House
     from gyroscope.assembly.backup import backup as back_up
-    from gyroscope.assembly.backup import be_modest
+    from gyroscope.assembly.priority import be_modest
 
     be_modest()
     done = back_up(House(settings_path(settings)), target.absolute(), with_keys=not without_keys)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from deltalake import DeltaTable
 
-from gyroscope.clock import day_of, machine_now
+from gyroscope.clock import SECOND_NS, day_of, machine_now
 from gyroscope.errors import ModelError, StoreError
 from gyroscope.predictions.ids.index import MANIFEST, IdIndex, ids_path
 from gyroscope.predictions.recording.heartbeat import REPORT_FILE, read_report
@@ -312,6 +312,27 @@ def test_a_table_that_cannot_be_written_loses_nothing(house, entry):  # type: ig
     (house.home / "tables").unlink()
     assert recorder.run_once() == 1
     assert len(house.rows()) == 1
+
+
+def test_each_failure_in_a_row_waits_twice_as_long_up_to_a_bound(house, entry):  # type: ignore[no-untyped-def]
+    house.write(entry(1))
+    house.home.mkdir(parents=True, exist_ok=True)
+    (house.home / "tables").write_text("in the way")
+    recorder = house.recorder(commit_every_s=1)
+    waits = []
+    for _ in range(6):
+        recorder._due_ns.clear()
+        recorder.run_once()
+        waits.append(round((recorder._due_ns["flights"] - machine_now()) / SECOND_NS))
+    assert waits == [1, 2, 4, 8, 8, 8]
+    (house.home / "tables").unlink()
+    assert recorder.drain() == 1
+    (house.home / "tables").rename(house.home / "moved")
+    (house.home / "tables").write_text("in the way again")
+    house.write(entry(2))
+    recorder._due_ns.clear()
+    recorder.run_once()
+    assert round((recorder._due_ns["flights"] - machine_now()) / SECOND_NS) == 1, "success forgets"
 
 
 def test_offsets_are_found_behind_commits_of_others(house, entry):  # type: ignore[no-untyped-def]

@@ -11,6 +11,7 @@ import logging
 import os
 import threading
 import traceback
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from sqlite3 import DatabaseError
@@ -33,6 +34,9 @@ LOG = logging.getLogger(__name__)
 LOCK_NAME = "recorder.lock"
 # How long an idle recorder waits: a tenth of the pace of commits, so a row is in the table a second after its reply.
 PAUSE_S = 0.1
+# Each try that fails in a row waits twice as long as the one before, up to this: what is broken may stay so for hours,
+# and reading up to 32 MiB of records again every second would take a third of a core from serving.
+MOST_BETWEEN_TRIES_NS = 8 * SECOND_NS
 # How long upkeep waits at most while rows keep coming.
 KEEP_UP_EVERY_NS = 10 * SECOND_NS
 
@@ -71,6 +75,7 @@ class Recorder:
         # Models of which the last batch was not all that lies there.
         self._is_more: set[str] = set()
         self._told: set[Path] = set()
+        self._failed_in_a_row: Counter[str] = Counter()
         self.failures: dict[str, str] = {}
         self._lock = _lock(home / LOCK_NAME)
 
@@ -86,6 +91,7 @@ class Recorder:
             try:
                 rows += self._run_model(model)
                 self.failures.pop(model, None)
+                self._failed_in_a_row.pop(model, None)
             except (GyroscopeError, DatabaseError, OSError) as error:
                 self._failed(model, error)
             except Exception as error:
@@ -227,7 +233,9 @@ class Recorder:
             LOG.error("recording %s: %s", model, error)
         self.failures[model] = str(error) or type(error).__name__
         self._is_more.discard(model)
-        self._due_ns[model] = machine_now() + self._commit_every_ns
+        self._failed_in_a_row[model] += 1
+        pause_ns = self._commit_every_ns << min(self._failed_in_a_row[model] - 1, 10)
+        self._due_ns[model] = machine_now() + min(pause_ns, max(self._commit_every_ns, MOST_BETWEEN_TRIES_NS))
         if model in self._drains:
             self._drains.pop(model).close()
 

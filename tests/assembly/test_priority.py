@@ -1,0 +1,38 @@
+"""Whoever is not serving gives way, and says so to the kernel where sessions compete before processes do."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from gyroscope.assembly import priority
+
+SAY = """
+import os, pathlib
+from gyroscope.assembly.priority import {name}
+{name}()
+own = pathlib.Path("/proc/self/autogroup")
+print(os.nice(0), own.read_text().split()[-1] if own.exists() else "")
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "niceness", "of_session"),
+    [("stand_back", priority.BEHIND_SERVING, str(priority.BEHIND_SERVING)), ("be_modest", priority.BEHIND_ALL, "0")],
+)
+def test_a_process_gives_way(name, niceness, of_session):
+    """A backup stays in its user's session, whose other programs it must not slow down."""
+    argv = [sys.executable, "-c", SAY.format(name=name)]
+    said = subprocess.run(argv, start_new_session=True, check=True, capture_output=True, text=True).stdout.split()
+    assert int(said[0]) == niceness
+    assert said[1:] in ([], [of_session])
+
+
+def test_a_kernel_that_knows_no_sessions_is_no_obstacle(monkeypatch, tmp_path):
+    given: list[int] = []
+    monkeypatch.setattr("os.nice", given.append)
+    monkeypatch.setattr(priority, "AUTOGROUP", tmp_path / "missing" / "autogroup")
+    priority.stand_back()
+    assert given == [priority.BEHIND_SERVING]
