@@ -16,7 +16,7 @@ from gyroscope.errors import InputError
 from gyroscope.models.encoding import EXACT_INTEGER
 from gyroscope.models.runners import Rows
 from gyroscope.records import Dtype, Feature
-from gyroscope.serving.intake import Intake
+from gyroscope.serving.intake import Intake, refuse_null_text
 
 # What pandas reads as missing among numbers; among texts only the empty one, since 'NA' may be a category.
 _MISSING = frozenset(("", "NA", "N/A", "n/a", "<NA>", "NaN", "nan", "null", "NULL", "None"))
@@ -60,9 +60,9 @@ def _table(body: bytes) -> list[list[str]]:
 
 def _column(feature: Feature, texts: Sequence[str]) -> Sequence[float] | Sequence[str | None]:
     if feature.dtype == "string":
-        if "" in texts and not feature.nullable:
-            raise InputError(f"{feature.name!r} may not be null", where=f"csv[{texts.index('')}].{feature.name}")
-        return [text or None for text in texts]
+        known = [text or None for text in texts]
+        refuse_null_text(feature, known, lambda row: f"csv[{row}].{feature.name}")
+        return known
     read = _READERS[feature.dtype]
     values = [math.nan if text in _MISSING else read(text) for text in texts]
     wrong = next((i for i, value in enumerate(values) if value is None), None)

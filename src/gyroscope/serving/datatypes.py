@@ -79,13 +79,13 @@ def matrix_decoder(datatype: str, is_nullable: bool, nesting: Nesting, where: st
     return _decoder("float64", datatype, is_nullable, nesting)
 
 
-def refuse_misfit(datatype: str, feature: Feature) -> None:
+def refuse_misfit(datatype: str, feature: Feature, where: str = "datatype") -> None:
     """Raises `InputError` when a tensor of this datatype cannot carry the feature."""
     accepted = ACCEPTED[feature.dtype]
     if datatype not in accepted:
         raise InputError(
             f"{feature.name!r} is {feature.dtype}; a tensor for it is not {datatype!r}",
-            where="datatype",
+            where=where,
             fix=f"use one of {', '.join(accepted)}",
         )
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gyroscope.errors import InputError, did_you_mean
 from gyroscope.models.runners import Rows
-from gyroscope.records import Signature
+from gyroscope.records import Feature, Signature
 
 MAX_ROWS = 10_000
 """Rows of one request: more belong in a batch, and would hold up everybody behind them."""
@@ -127,6 +127,12 @@ class Intake:
                 _refuse(broken, i, where, f"{feature.name!r} must be a whole number within 2^53")
             elif feature.dtype == "bool":
                 _refuse(~missing & (column != 0) & (column != 1), i, where, f"{feature.name!r} must be 0 or 1")
+
+
+def refuse_null_text(feature: Feature, texts: Sequence[str | None], where: Callable[[int], str]) -> None:
+    """Raises `InputError` for a missing text where none may be; numbers are checked as a matrix."""
+    if not feature.nullable and None in texts:
+        raise InputError(f"{feature.name!r} may not be null", where=where(texts.index(None)))
 
 
 def _codes(categories: Sequence[str]) -> dict[str | None, float]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gyroscope.errors import InputError, did_you_mean
+from gyroscope.models.encoding import EXACT_INTEGER
 
 Buffer = bytes | memoryview
 Values = NDArray[Any] | list[str]
@@ -55,6 +56,20 @@ def unpack(datatype: str, raw: Buffer, count: int, where: str) -> Values:
     if datatype == "BF16":  # the upper half of an FP32
         return (numbers.astype(np.uint32) << 16).view(np.float32)
     return numbers
+
+
+def as_float64(datatype: str, numbers: NDArray[Any], where: str) -> NDArray[np.float64]:
+    """A new array, for models take float64.
+
+    Raises `InputError` for what it would hide: a whole number beyond 2^53, and a BOOL that is neither.
+    """
+    low, high = (0, 1) if datatype == "BOOL" else (-EXACT_INTEGER, EXACT_INTEGER)
+    if numbers.dtype.kind in "iu" and (datatype == "BOOL" or numbers.dtype.itemsize == 8):
+        outside = (numbers < low) | (numbers > high)
+        if outside.any():
+            at = int(outside.argmax())
+            raise InputError(f"{numbers[at]} is not within {low} and {high}", where=f"{where}[{at}]")
+    return numbers.astype(np.float64)
 
 
 def _texts(raw: memoryview, count: int, where: str) -> list[str]:

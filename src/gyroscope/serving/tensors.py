@@ -16,7 +16,6 @@ from msgspec import Raw
 from numpy.typing import NDArray
 
 from gyroscope.errors import InputError
-from gyroscope.models.encoding import EXACT_INTEGER
 from gyroscope.models.runners import Rows
 from gyroscope.records import Feature
 from gyroscope.serving.datatypes import (
@@ -28,7 +27,7 @@ from gyroscope.serving.datatypes import (
     tensor_decoder,
 )
 from gyroscope.serving.intake import Intake, Where
-from gyroscope.serving.raw import Buffer, Values, unpack
+from gyroscope.serving.raw import Buffer, Values, as_float64, unpack
 from gyroscope.serving.strict import decode
 
 _NESTED = re.compile(rb"\[\s*\[")
@@ -130,17 +129,10 @@ def _texts(data: Buffer | Values, n: int) -> Sequence[str]:
 
 
 def _numbers(tensor: Tensor, data: Buffer | Values, count: int, where: str) -> NDArray[np.float64]:
-    """As float64, unchecked but for what float64 would hide: whole numbers beyond 2^53, and a BOOL that is neither."""
     numbers = np.asarray(unpack(tensor.datatype, data, count, where) if isinstance(data, Buffer) else data)
     path = f"{where}.data".lstrip(".")
     _check_count(len(numbers), count, path)
-    low, high = (0, 1) if tensor.datatype == "BOOL" else (-EXACT_INTEGER, EXACT_INTEGER)
-    if numbers.dtype.kind in "iu" and (tensor.datatype == "BOOL" or numbers.dtype.itemsize == 8):
-        outside = (numbers < low) | (numbers > high)
-        if outside.any():
-            at = int(outside.argmax())
-            raise InputError(f"{numbers[at]} is not within {low} and {high}", where=f"{path}[{at}]")
-    return numbers.astype(np.float64)
+    return as_float64(tensor.datatype, numbers, path)
 
 
 def _nesting(data: Raw) -> Nesting:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from gyroscope.errors import InputError
 from gyroscope.records import Version
 from gyroscope.serving.dialects import Dialect, Headers, Page, Question
+from gyroscope.serving.dialects.arrow import ARROW, Arrow
 from gyroscope.serving.dialects.media import JSON, media_type, unspoken
 from gyroscope.serving.dialects.v2_binary import HEAD_LENGTH, OCTETS, joined, parted, read_length, tensors
 from gyroscope.serving.dialects.v2_pages import pages
@@ -38,6 +39,7 @@ class V2:
 
     def __init__(self, version: Version, intake: Intake, pulse: Pulse) -> None:
         self._intake = intake
+        self._arrow = Arrow(version.signature, intake, self.complain)
         self._output = version.signature.output
         model = f"/v2/models/{version.model}"
         self.asks: tuple[str, ...] = (f"{model}/infer", f"{model}/versions/{version.version}/infer")
@@ -57,9 +59,11 @@ class V2:
                 fix="send the number of bytes of the JSON head",
                 status=400,
             )
-        if media != JSON:
-            raise unspoken(media, (JSON, OCTETS))
-        return self
+        if media == JSON:
+            return self
+        if media == ARROW:
+            return self._arrow
+        raise unspoken(media, (JSON, OCTETS, ARROW))
 
     def read(self, body: bytes) -> Question:
         request = decode(REQUEST, body)
