@@ -159,7 +159,7 @@ class Plane:
         return 0
 
     def _ask(self, works: Sequence[Work]) -> int:
-        """One prediction, while the parent looks at the latest deadline; 0 when it failed. Who fails alone is told why."""
+        """One prediction, while the parent looks at the latest deadline; 0 when it failed. A lone call is told why."""
         rows = works[0].rows if len(works) == 1 else joined([work.rows for work in works])
         began = machine_now()
         self._pulse.begin(began, max([work.deadline for work in works]), [work.input_hash for work in works])
