@@ -45,6 +45,9 @@ class Door(Section, frozen=True):
         tuple[str, ...],
         Meta(description="further names by which clients call this machine"),
     ] = ()
+    key_share: Annotated[
+        float, Meta(ge=0.01, le=1, description="share of a model's places that one API key may take while others ask")
+    ] = 0.5
     repeat_kib: Annotated[
         int,
         Meta(ge=16, le=65_536, description="bodies up to this, KiB, go to another replica when theirs dies; costs CPU"),

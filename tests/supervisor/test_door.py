@@ -8,15 +8,18 @@ import socket
 import stat
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.supervisor.rig import Rig, binaries, needs, running, until
 
+from gyroscope.clock import wall_now
 from gyroscope.errors import ProcessError
-from gyroscope.supervisor.door import DoorLink, Seat, check_port, find_binary, version_of
+from gyroscope.supervisor.door import DoorLink, Room, Seat, check_port, find_binary, version_of
 from gyroscope.supervisor.door_config import Server, render, structure_of
+from gyroscope.supervisor.pulse import Pulse
 from gyroscope.supervisor.wanted import DoorSpec
 
 DOOR = DoorSpec("127.0.0.1", 8080, "/run/admin.sock", {"a": 4, "b": 4}, control_socket="/run/control.sock")
@@ -108,6 +111,89 @@ def test_a_full_queue_answers_with_retry_after(rig: Rig) -> None:
         admin.command(f"set server {key} state ready")
     assert (status, headers["retry-after"], headers["content-type"]) == (503, "1", "application/json")
     assert body == b'{"error":"no replica is free"}'
+
+
+class Narrow:
+    """A door with one server that takes one request at a time, and requests that wait behind it in threads."""
+
+    def __init__(self, rig: Rig, room: Room) -> None:
+        self.rig, self.admin = rig, link(rig)
+        self.whole = {f"model.echo/{spec.name}": Server(spec.name, "echo", spec.socket, 4) for spec in rig.specs}
+        (first, _), *rest = self.whole.items()
+        seats = {first: Seat(replace(self.whole[first], maxconn=1), "ready")}
+        self.admin.sync({**seats, **{key: Seat(server, "maint") for key, server in rest}}, {"echo": room})
+        self.pool = ThreadPoolExecutor(16)
+
+    def send(self, body: bytes = b"hello", **headers: str) -> Future[tuple[int, dict[str, str], bytes]]:
+        """Sent and under way: in the server, waiting, or answered."""
+        there = self._there()
+        answer = self.pool.submit(self.rig.request, body, **headers)
+        until(lambda: answer.done() or self._there() > there)
+        return answer
+
+    def close(self) -> None:
+        self.pool.shutdown()
+        self.admin.sync({key: Seat(server, "ready") for key, server in self.whole.items()}, {"echo": Room(256, 256)})
+
+    def _there(self) -> int:
+        row = _row(self.admin, "model.echo/BACKEND", "show stat -1 2 -1")
+        return int(row["scur"]) + int(row["qcur"])
+
+
+def test_what_waits_too_long_is_refused_at_once_by_importance(rig: Rig) -> None:
+    narrow = Narrow(rig, Room(waiting=2, per_key=256))
+    busy = narrow.send(b"sleep:0.3")
+    first = narrow.send()
+    low = narrow.send(X_Priority="low")
+    second = narrow.send(X_Priority="unheard of")
+    refused = narrow.send()
+    high = [narrow.send(X_Priority="High") for _ in range(3)]
+    narrow.close()
+    assert [one.result()[0] for one in (busy, first, second, *high[:2])] == [200] * 5
+    for one in (low, refused, high[2]):
+        status, headers, body = one.result()
+        assert (status, headers["retry-after"], body) == (503, "1", b'{"error":"too many requests are waiting"}')
+        assert headers["x-request-id"]
+
+
+def test_one_key_of_several_has_its_share(rig: Rig) -> None:
+    narrow = Narrow(rig, Room(waiting=100, per_key=2))
+    greedy = [narrow.send(b"sleep:0.2", Authorization="Bearer greedy") for _ in range(4)]
+    other = narrow.send(Authorization="Bearer other")
+    refused = narrow.send(Authorization="Bearer greedy")
+    narrow.close()
+    assert [one.result()[0] for one in (*greedy, other)] == [200] * 5, "alone it may have everything"
+    status, headers, body = refused.result()
+    assert (status, headers["retry-after"]) == (429, "1")
+    assert b"more than its share" in body
+
+
+def test_what_the_replicas_ask_for_reaches_the_door(rig: Rig) -> None:
+    pulses = [Pulse.open(spec.pulse) for spec in rig.specs]
+    admin = link(rig)
+
+    def bound(name: str) -> str:
+        return admin.command(f"experimental-mode on; get var {name}").strip()
+
+    before = bound("proc.waiting.echo")
+    pulses[0].admit(3, 20)
+    until(lambda: _row(admin, "model.echo/echo-v-0")["slim"] == "3")
+    assert _row(admin, "model.echo/echo-v-1")["slim"] == "4"
+    assert bound("proc.waiting.echo") == before, "not known before all have said"
+    pulses[1].admit(1, 10)
+    until(lambda: _row(admin, "model.echo/echo-v-1")["slim"] == "1")
+    until(lambda: "<30>" in bound("proc.waiting.echo"))
+    assert "<17>" in bound("proc.per_key.echo")
+    for pulse in pulses:
+        pulse.admit(4, 1_000)
+    until(lambda: "<2000>" in bound("proc.waiting.echo"))
+
+
+def test_a_deadline_counts_from_the_door(rig: Rig) -> None:
+    before = wall_now()
+    _, headers, _ = rig.request(X_Request_Timeout_Ms="100", X_Door_Time="1")
+    assert before <= int(headers["x-seen-time"]) <= wall_now()
+    assert rig.request(X_Door_Time="1")[1]["x-seen-time"] == "None"
 
 
 def test_the_largest_body_to_be_repeated_survives_its_replica(rig: Rig) -> None:
@@ -232,7 +318,7 @@ def test_a_door_that_is_not_there() -> None:
         admin.sync({})
 
 
-def _row(admin: DoorLink, key: str) -> dict[str, str]:
-    lines = admin.command("show stat -1 4 -1").lstrip("# ").splitlines()
+def _row(admin: DoorLink, key: str, question: str = "show stat -1 4 -1") -> dict[str, str]:
+    lines = admin.command(question).lstrip("# ").splitlines()
     rows = [dict(zip(lines[0].split(","), line.split(","), strict=False)) for line in lines[1:]]
     return next(row for row in rows if f"{row['pxname']}/{row['svname']}" == key)

@@ -120,6 +120,7 @@ def _door(house: House, binary: str) -> DoorSpec:
         repeat_bytes=settings.door.repeat_kib * KIB,
         deadline_s=LONGEST_DEADLINE_S,
         queue_s=settings.serving.deadline_s,
+        key_share=settings.door.key_share,
         binary=binary,
         log=str(house.logs / "door.log"),
     )

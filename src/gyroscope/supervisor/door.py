@@ -18,7 +18,7 @@ from pathlib import Path
 
 from gyroscope.errors import ProcessError
 from gyroscope.supervisor import procfs
-from gyroscope.supervisor.door_config import Server, address
+from gyroscope.supervisor.door_config import Server, address, per_key_var, waiting_var
 
 OLDEST = (2, 6)
 _ANSWER_S = 0.1
@@ -80,6 +80,14 @@ class Seat:
     mode: str
 
 
+@dataclass(frozen=True)
+class Room:
+    """How many requests may wait for a model, and how many one key may have waiting and in work while others ask."""
+
+    waiting: int
+    per_key: int
+
+
 class DoorLink:
     """The servers of one running door. Believes what it was told last and asks when a door is new."""
 
@@ -87,6 +95,7 @@ class DoorLink:
         self._admin_socket = admin_socket
         self._modes: dict[str, str] = {}
         self._limits: dict[str, int] = {}
+        self._rooms: dict[str, Room] = {}
         self.is_known = False
 
     def pid(self) -> int:
@@ -101,8 +110,8 @@ class DoorLink:
         """Another process is the door now."""
         self.is_known = False
 
-    def sync(self, seats: Mapping[str, Seat]) -> None:
-        """Bring the door's servers to `seats`, by key.
+    def sync(self, seats: Mapping[str, Seat], rooms: Mapping[str, Room] | None = None) -> None:
+        """Bring the door's servers to `seats`, by key, and its bounds to `rooms`, by model.
 
         Raises `ProcessError` when the door does not answer, or, after all others were seated, refuses one.
         """
@@ -116,6 +125,8 @@ class DoorLink:
                 refused.append(error)
         for key in self._modes.keys() - seats.keys():
             self._remove(key)
+        for model, room in (rooms or {}).items():
+            self._bound(model, room)
         if refused:
             self.is_known = False
             raise refused[0]
@@ -153,7 +164,7 @@ class DoorLink:
 
     def _look(self) -> None:
         """Read which servers the door has. Limits are not told, so they are all set anew."""
-        self._modes, self._limits = {}, {}
+        self._modes, self._limits, self._rooms = {}, {}, {}
         for line in self.command("show servers state").splitlines():
             fields = line.split()
             if len(fields) > 6 and fields[1].startswith("model."):
@@ -174,6 +185,14 @@ class DoorLink:
         if self._limits.get(key) != seat.server.maxconn:
             self._must(f"set maxconn server {key} {seat.server.maxconn}")
             self._limits[key] = seat.server.maxconn
+
+    def _bound(self, model: str, room: Room) -> None:
+        """HAProxy calls setting variables an experiment, since 2.4; the oldest and the newest that we run take it."""
+        if self._rooms.get(model) == room:
+            return
+        for name, value in ((waiting_var(model), room.waiting), (per_key_var(model), room.per_key)):
+            self.command(f"experimental-mode on; set var {name} int({value})")
+        self._rooms[model] = room
 
     def _remove(self, key: str) -> None:
         """Maintenance first. HAProxy keeps a server while connections hang on it: the next tick tries again."""

@@ -1,6 +1,6 @@
 """The text of the door's configuration, from `DoorSpec` and the replicas that are ready: pure.
 
-The template beside this file holds the reasons. Names and paths are checked, since they end up in HAProxy's language.
+The templates beside this file hold the reasons. Names and paths are checked, since they end up in HAProxy's language.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ HEADER_ROOM_BYTES = 65_536
 # A refused connection takes the server out within HAProxy itself. Without it a request that found the only other server
 # full went back to the dead one and used up all its retries in the milliseconds before the supervisor could tell.
 _OUT_AT_ONCE = "check inter 1s fall 1 rise 1 observe layer4 error-limit 1 on-error mark-down"
+# Before the replicas have said how much may wait for them.
+_FIRST_ROOM = 256
 _MEMORY_BYTES = 512 * 1_048_576
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,150}")
 _PATH = re.compile(r"/[^'\"\\\s\x00-\x1f]{1,99}")
@@ -51,6 +53,20 @@ def backend_of(model: str) -> str:
     return f"model.{model}"
 
 
+def waiting_var(model: str) -> str:
+    """HAProxy's variable for how many requests may wait for a model; it knows no dashes, and a model's name no dots.
+
+    >>> waiting_var("late-flights")
+    'proc.waiting.late.flights'
+    """
+    return f"proc.waiting.{model.replace('-', '.')}"
+
+
+def per_key_var(model: str) -> str:
+    """The one for how many requests one key may have waiting and in work, while others ask too."""
+    return f"proc.per_key.{model.replace('-', '.')}"
+
+
 def structure_of(door: DoorSpec) -> str:
     """A digest of all that cannot be changed in a running door; the limits of its servers can.
 
@@ -59,7 +75,7 @@ def structure_of(door: DoorSpec) -> str:
     True
     """
     text = json.dumps(asdict(replace(door, backends=dict.fromkeys(sorted(door.backends), 0))))
-    return hashlib.sha256((text + _template()).encode()).hexdigest()[:16]
+    return hashlib.sha256((text + _template("haproxy.cfg") + _template("haproxy_model.cfg")).encode()).hexdigest()[:16]
 
 
 def render(door: DoorSpec, servers: Iterable[Server]) -> str:
@@ -71,7 +87,7 @@ def render(door: DoorSpec, servers: Iterable[Server]) -> str:
     bufsize = min(door.body_bytes, door.repeat_bytes) + HEADER_ROOM_BYTES
     ready = list(servers)
     routes = list(_routes(door))
-    return Template(_template()).substitute(
+    return Template(_template("haproxy.cfg")).substitute(
         maxconn=max(64, min(4096, _MEMORY_BYTES // bufsize)),
         bufsize=bufsize,
         body_bytes=door.body_bytes,
@@ -80,6 +96,11 @@ def render(door: DoorSpec, servers: Iterable[Server]) -> str:
         queue_s=f"{round(1000 * door.queue_s)}ms",
         admin_socket=_path(door.admin_socket),
         bind=f"{'[' + door.host + ']' if ':' in door.host else door.host}:{door.port}",
+        rooms="\n".join(
+            f"    set-var {var(_name(model))} int({_FIRST_ROOM})"
+            for model in sorted(door.backends)
+            for var in (waiting_var, per_key_var)
+        ),
         known="\n".join(f"    acl routed {condition}" for condition, _ in routes),
         routes="\n".join(f"    use_backend {backend_of(model)} if {{ {condition} }}" for condition, model in routes),
         control=f"    server control 'unix@{_path(door.control_socket)}'" if door.control_socket else "",
@@ -92,8 +113,8 @@ def hard_stop_s(door: DoorSpec) -> float:
     return min(door.deadline_s, 5.0)
 
 
-def _template() -> str:
-    return Path(__file__).with_name("haproxy.cfg").read_text(encoding="utf-8")
+def _template(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
 def _routes(door: DoorSpec) -> Iterator[tuple[str, str]]:
@@ -110,23 +131,11 @@ def _routes(door: DoorSpec) -> Iterator[tuple[str, str]]:
 
 
 def _backend(model: str, servers: list[Server]) -> str:
-    # A killed replica's requests that fit one buffer (DoorSpec.repeat_bytes) are repeated elsewhere whole. Never
-    # response-timeout: a slow replica may have answered and recorded; only the supervisor's kill makes that certain.
-    lines = [
-        f"backend {backend_of(_name(model))}",
-        "    balance leastconn",
-        # A connection kept from before may belong to a replica that has just died, and HAProxy 2.6 then closes on the
-        # client instead of repeating (2 requests lost in 54 kills under full load; 2.8: none). A new connection for
-        # each request costs 90 us of CPU on both sides.
-        ".if version_before(2.8)",
-        "    option http-server-close",
-        ".endif",
-        "    option redispatch 1",
-        "    retries 3",
-        "    retry-on conn-failure empty-response 500",
-    ]
-    lines += [f"    server {_name(server.name)} {address(server)}" for server in servers if server.model == model]
-    return "\n".join(lines)
+    text = Template(_template("haproxy_model.cfg")).substitute(
+        backend=backend_of(_name(model)), waiting=waiting_var(model), per_key=per_key_var(model)
+    )
+    lines = [f"    server {_name(server.name)} {address(server)}" for server in servers if server.model == model]
+    return text + "\n".join(lines)
 
 
 def address(server: Server) -> str:

@@ -6,6 +6,7 @@ reason to wait or to fail.
 
 from __future__ import annotations
 
+import math
 import signal
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from gyroscope.clock import SECOND_NS
 from gyroscope.errors import ProcessError
-from gyroscope.supervisor.door import DoorLink, Seat, check_port, find_binary
+from gyroscope.supervisor.door import DoorLink, Room, Seat, check_port, find_binary
 from gyroscope.supervisor.door_config import Server, hard_stop_s, render, structure_of
 from gyroscope.supervisor.processes import Child
 from gyroscope.supervisor.state import RunDir
@@ -107,7 +108,7 @@ class Gate:
         if not self._is_open(watches):
             return
         try:
-            self._link.sync(self._seats(watches))
+            self._link.sync(self._seats(watches), self._rooms(watches))
             self.problem = ""
         except ProcessError as error:
             self.problem = str(error)
@@ -123,9 +124,22 @@ class Gate:
         for name, watch in watches.items():
             model = watch.spec.model
             if watch.spec.kind == "replica" and model in limits and watch.spec.socket:
-                server = Server(name, model, watch.spec.socket, limits[model])
+                server = Server(name, model, watch.spec.socket, watch.admits()[0] or limits[model])
                 seats[server.key] = Seat(server, _mode(watch))
         return seats
+
+    def _rooms(self, watches: Mapping[str, Watch]) -> dict[str, Room]:
+        """How much may wait for each model: what its ready replicas say, together. Without one it stays as it was."""
+        told: dict[str, list[tuple[int, int]]] = {}
+        for watch in watches.values():
+            if watch.spec.kind == "replica" and _mode(watch) == "ready":
+                told.setdefault(watch.spec.model, []).append(watch.admits())
+        share = self._door.key_share if self._door else 1.0
+        return {
+            model: Room(sum(room for _, room in every), math.ceil(share * sum(map(sum, every))))
+            for model, every in told.items()
+            if all(room for _, room in every)
+        }
 
     def _door_pids(self, watches: Mapping[str, Watch]) -> set[int]:
         door = watches.get(NAME)

@@ -30,7 +30,7 @@ ABSENT, STARTING, READY, DRAINING = 0, 1, 2, 3
 STATES = {ABSENT: "absent", STARTING: "starting", READY: "ready", DRAINING: "draining"}
 
 _MAGIC = 0x4759_524F_0000_0001
-_PID, _STATE, _BEAT, _STARTED, _DEADLINE = 1, 2, 3, 4, 5
+_PID, _STATE, _BEAT, _STARTED, _DEADLINE, _LIMIT, _ROOM = 1, 2, 3, 4, 5, 6, 7
 _COUNTERS_AT = 8
 _BUCKETS_AT = 40  # leaves room for 32 counters before the layout, and with it _MAGIC, must change
 _SUM_AT = _BUCKETS_AT + len(LATENCY_BOUNDS_S) + 1
@@ -71,7 +71,7 @@ class Pulse:
                 where=str(path),
                 fix="make room in the runtime folder",
             ) from error
-        for word in (_STATE, _BEAT, _STARTED, _DEADLINE):
+        for word in (_STATE, _BEAT, _STARTED, _DEADLINE, _LIMIT, _ROOM):
             pulse._words[word] = 0
         pulse._words[_PID] = os.getpid()
         pulse._words[_STATE] = STARTING
@@ -126,6 +126,11 @@ class Pulse:
         self._words[_DEADLINE] = 0
         self._words[_STARTED] = 0
 
+    def admit(self, limit: int, room: int) -> None:
+        """Say how many requests at once are best, and how many more may wait for them at the door."""
+        self._words[_LIMIT] = limit
+        self._words[_ROOM] = room
+
     def add(self, name: str, n: int = 1) -> None:
         """Raise one of `COUNTERS`."""
         self._words[_INDEX[name]] += n
@@ -158,6 +163,16 @@ class Pulse:
     def deadline_ns(self) -> int:
         """When the item in hand must be done; 0: nothing in hand."""
         return self._words[_DEADLINE]
+
+    @property
+    def limit(self) -> int:
+        """Requests that the door should send at once; 0: not known yet."""
+        return self._words[_LIMIT]
+
+    @property
+    def room(self) -> int:
+        """Requests that may wait at the door for this replica; 0: not known yet."""
+        return self._words[_ROOM]
 
     @property
     def inputs(self) -> list[int]:

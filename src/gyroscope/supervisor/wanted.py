@@ -41,7 +41,8 @@ class ProcessSpec:
 
 @dataclass(frozen=True)
 class DoorSpec:
-    """The HAProxy in front. `backends` maps each model to the requests that one of its replicas takes at once.
+    """The HAProxy in front. `backends` maps each model to the requests that one of its replicas takes at once, until
+    the replica says better. While several keys ask, one may fill `key_share` of what a model takes and lets wait.
 
     `deadline_s` is the longest a client may ask for. Bodies up to `repeat_bytes` are sent again when a replica dies.
     An empty `binary` is looked up; an empty `default_model` is the only model, when there is one.
@@ -57,6 +58,7 @@ class DoorSpec:
     repeat_bytes: int = 65_536
     deadline_s: float = 60.0
     queue_s: float = 1.0
+    key_share: float = 0.5
     binary: str = ""
     log: str = ""
 

@@ -121,6 +121,11 @@ class Watch:
             reason=self.reason,
         )
 
+    def admits(self) -> tuple[int, int]:
+        """Requests that the holder wants at once, and how many may wait for it; zeros while it has not said."""
+        pulse = self._own_pulse()
+        return (pulse.limit, pulse.room) if pulse else (0, 0)
+
     def entry(self) -> Entry:
         """For the state file."""
         pid, ticks = (self.child.pid, self.child.start_ticks) if self.child else (0, 0)
