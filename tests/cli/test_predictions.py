@@ -125,5 +125,9 @@ def test_export_of_what_is_not_there_says_so(gyro, shop):
     assert (
         "did you mean 'output_0'" in gyro("predictions", "export", "flights", "--columns", "output", "-o", "o.csv").err
     )
-    assert "no predictions" in gyro("predictions", "export", "flights", "--first-day", "2014-01-01", "-o", "o.csv").err
     assert not (shop / "o.csv").exists()
+
+
+def test_export_of_days_without_predictions_is_a_file_without_rows(gyro, shop):
+    ended = gyro("predictions", "export", "flights", "--first-day", "2014-01-01", "--columns", "row", "-o", "o.csv")
+    assert (ended.out, (shop / "o.csv").read_text()) == ("0 rows in o.csv\n", "row\n")

@@ -112,3 +112,11 @@ def test_wrong_words_are_told_before_anything_is_written(gyro, shop, words, comp
     ended = gyro("predictions", "add", "scored.csv", *words)
     assert (ended.code, complaint in ended.err) == (2, True), ended.err
     assert "no predictions" in gyro("predictions", "query", COUNT).err
+
+
+def test_a_model_that_is_served_elsewhere_is_said_to_be(gyro, shop):
+    model = gyro("status", "--json").json["models"][0]
+    assert (model["name"], model["elsewhere"], model["replicas_wanted"]) == ("scores", True, 0)
+    assert "served elsewhere" in gyro("status").out
+    asked = gyro("predict", "scores", "--set", "age=1")
+    assert asked.code == 2 and "is asked there" in asked.err

@@ -77,9 +77,9 @@ def _served_signature(house: House, model: str) -> Signature:
     """Of the version that gets traffic: what a file or a word must be turned into."""
     routes = house.routes.routes(model)
     if not routes:
-        raise ModelError(
-            f"no model {model!r} is served", where=str(house.home), fix=did_you_mean(model, house.models.models())
-        )
+        known = house.models.models()
+        fix = "one that is served elsewhere is asked there" if model in known else did_you_mean(model, known)
+        raise ModelError(f"no model {model!r} is served here", where=str(house.home), fix=fix)
     return house.models.get(model, routes[0].version).signature
 
 

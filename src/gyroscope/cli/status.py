@@ -8,7 +8,7 @@ from __future__ import annotations
 import typer
 
 from gyroscope.cli.options import JsonOption, SettingsOption, settings_path
-from gyroscope.cli.output import print_json, print_table, routes_text, say
+from gyroscope.cli.output import print_json, print_table, say
 
 
 def status(settings: SettingsOption = None, as_json: JsonOption = False) -> None:
@@ -31,15 +31,7 @@ def status(settings: SettingsOption = None, as_json: JsonOption = False) -> None
         )
         print_table(
             ("model", "versions", "replicas", "labels"),
-            [
-                (
-                    one.name,
-                    routes_text(one.routes) or "none served",
-                    f"{one.replicas_ready} of {one.replicas_wanted}",
-                    _counts(one.labels),
-                )
-                for one in found.models
-            ],
+            [(one.name, one.routes_text, one.replicas_text, _counts(one.labels)) for one in found.models],
         )
     if found.alerts or not is_well:
         raise typer.Exit(1)

@@ -34,13 +34,28 @@ class ProcessSeen(msgspec.Struct, frozen=True):
 
 
 class ModelSeen(msgspec.Struct, frozen=True):
-    """One model: where its traffic goes, how many replicas are ready and wanted, its labels by state."""
+    """One model: where its traffic goes, how many replicas are ready and wanted, its labels by state.
+
+    `elsewhere`: something else serves it, so it has no routes and wants no replica.
+    """
 
     name: str
     routes: tuple[Route, ...]
     replicas_ready: int
     replicas_wanted: int
     labels: dict[str, int]
+    elsewhere: bool = False
+
+    @property
+    def routes_text(self) -> str:
+        """Its versions with their shares, in words."""
+        shares = ", ".join(f"{route.version} ({route.share:.0%})" for route in self.routes)
+        return shares or ("served elsewhere" if self.elsewhere else "no route yet")
+
+    @property
+    def replicas_text(self) -> str:
+        """How many there are of how many, in words."""
+        return "–" if self.elsewhere else f"{self.replicas_ready} of {self.replicas_wanted}"
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -100,6 +115,7 @@ def last_events(parts: Parts, most: int = 12) -> list[Event]:
 def _model(parts: Parts, name: str, processes: tuple[ProcessSeen, ...]) -> ModelSeen:
     ready = sum(one.kind == "replica" and one.model == name and one.state == "ready" for one in processes)
     routes = tuple(parts.routes.routes(name))
-    # A model that is served elsewhere has no route here, and wants no replica.
     wanted = parts.routes.replicas(name, parts.settings) if routes else 0
-    return ModelSeen(name, routes, ready, wanted, parts.labels.counts(name))
+    versions = () if routes else parts.models.versions(name)
+    elsewhere = bool(versions) and all(version.runner == "external" for version in versions)
+    return ModelSeen(name, routes, ready, wanted, parts.labels.counts(name), elsewhere)

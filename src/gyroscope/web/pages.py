@@ -13,7 +13,7 @@ from gyroscope.clock import EventTime, day_of, iso, wall_now
 from gyroscope.records import NotEnoughData, Signal, Version
 from gyroscope.web.early import early_labels_text
 from gyroscope.web.figures import EVENT_SPAN_US, event_signals, metrics_of, newest_window
-from gyroscope.web.overview import Event, ModelSeen, last_events, overview
+from gyroscope.web.overview import Event, last_events, overview
 from gyroscope.web.parts import Parts, check_model
 from gyroscope.web.render import page
 
@@ -70,18 +70,14 @@ def _facts(parts: Parts, name: str) -> Facts:
         "latency_p99_s": ("{:.1f} ms", 1_000.0),
     }
     texts = {
-        "routes": _routes_text(seen),
-        "replicas": f"{seen.replicas_ready} of {seen.replicas_wanted}",
+        "routes": seen.routes_text,
+        "replicas": seen.replicas_text,
         "window": _newest_text(parts, name),
         "as_of": iso(wall_now(), parts.settings.monitoring.timezone)[:19].replace("T", " "),
         **{key: _latest(parts, key, name, text, scale) for key, (text, scale) in machine.items()},
         **{f"labels_{state}": f"{count:,}" for state, count in seen.labels.items()},
     }
     return Facts(texts, tuple(last_events(parts)))
-
-
-def _routes_text(seen: ModelSeen) -> str:
-    return ", ".join(f"{route.version} ({route.share:.0%})" for route in seen.routes) or "no route yet"
 
 
 def _newest_text(parts: Parts, name: str) -> str:

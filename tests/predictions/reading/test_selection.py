@@ -44,6 +44,15 @@ def test_days_bound_a_selection_too(table: Table):
     assert Selection(table, Stretch("2013-03-02", "2013-03-02")).arrow().num_rows == 24
 
 
+def test_a_stretch_in_which_nothing_was_asked_has_all_columns_and_no_row(table: Table):
+    empty, whole = Selection(table, Stretch("2020-01-01", "2020-01-02")), Selection(table)
+    assert empty.arrow().num_rows == 0
+    assert empty.polars().columns == whole.polars().columns
+    assert empty.sql("SELECT count(*) FROM attempts").polars().item() == 0
+    before = Selection(table, between(EventTime(0), EventTime(HOUR_US)))
+    assert before.pandas().empty
+
+
 def test_a_stream_is_taken_by_anything_that_reads_arrow(table: Table):
     assert pl.DataFrame(Selection(table)).height == 72
     assert sum(batch.num_rows for batch in Selection(table).stream()) == 72
@@ -149,8 +158,6 @@ def test_labels_stand_beside_their_rows_and_are_missing_elsewhere(table: Table):
     assert asked[0] == ["2013-03-01"]
 
 
-def test_no_rows_is_said(tmp_path: Path, table: Table):
-    with pytest.raises(StoreError, match="no predictions"):
+def test_a_log_without_any_prediction_is_said_to_be_one(tmp_path: Path):
+    with pytest.raises(StoreError, match="no predictions yet"):
         Selection(Table(tmp_path / "none")).arrow()
-    with pytest.raises(StoreError, match="no predictions"):
-        Selection(table, Stretch("2014-01-01")).arrow()

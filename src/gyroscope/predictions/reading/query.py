@@ -43,18 +43,18 @@ CLOSED = (
 
 
 def files_of(table: Table, first_day: str = "", last_day: str = "9999-12-31") -> list[TableFile]:
-    """The files of these days, both included.
+    """The files of these days, both included; none where nothing was asked then.
 
-    Raises `StoreError` when there are none.
+    Raises `StoreError` when there are no predictions of any day.
     """
-    files = [file for file in table.files() if first_day <= file.day <= last_day]
-    if not files:
+    every = table.files()
+    if not every:
         raise StoreError(
-            f"no predictions from {first_day or 'the beginning'} to {last_day}",
+            "there are no predictions yet",
             where=str(table.path),
-            fix="choose other days; what was just answered is in the table a second later",
+            fix="ask the model; what was just answered is in the table a second later",
         )
-    return files
+    return [file for file in every if first_day <= file.day <= last_day]
 
 
 def attempts_sql(table: Table, files: Sequence[TableFile], where: str = "true") -> str:
@@ -70,8 +70,9 @@ def attempts_sql(table: Table, files: Sequence[TableFile], where: str = "true") 
     columns = ", ".join(_with_default(name) for name in typed)
     listed = ", ".join(literal(file.path) for file in files)
     rows = f"read_parquet([{listed}], union_by_name=true, hive_partitioning=true, hive_types={{'day': VARCHAR}})"
-    # The empty second half says which columns there are, whichever files are read.
-    both = f"SELECT * FROM {rows} UNION ALL BY NAME SELECT {shape} WHERE false"  # noqa: S608  # quoted above
+    # The empty half says which columns there are, whichever files are read.
+    empty = f"SELECT {shape} WHERE false"
+    both = f"SELECT * FROM {rows} UNION ALL BY NAME {empty}" if files else empty  # noqa: S608  # quoted above
     return f"SELECT {columns} FROM ({both}) WHERE {where}"  # noqa: S608  # as above
 
 
