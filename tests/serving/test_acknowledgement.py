@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import threading
 
@@ -11,14 +10,10 @@ import pytest
 
 from gyroscope.clock import SECOND_NS
 from gyroscope.predictions.segments import full
-from gyroscope.serving.body import BodyReader
-from gyroscope.serving.http import Http
-from gyroscope.serving.keys import ApiKeys
+from gyroscope.serving.line import Line
 from gyroscope.serving.plane import Limits
 
 BODY = json.dumps({"inputs": [{"name": "x", "shape": [1, 3], "datatype": "FP64", "data": [1, 2, 3]}]}).encode()
-
-HEADERS = [(b"authorization", b"Bearer key")]
 
 
 @pytest.fixture
@@ -32,44 +27,29 @@ def disk(monkeypatch):
 
 
 @pytest.fixture
-def app(bench, tmp_path):
-    def make(**options):
-        served = bench(mode="full", **options)
-        (tmp_path / "digests").touch()
-        digest = hashlib.sha256(b"key").hexdigest()
-        keys = ApiKeys(lambda: [digest], tmp_path / "digests")
-        return served, Http(served.plane, [served.dialect], keys, BodyReader(1024 * 1024))
-
-    return make
+def full_log(bench):
+    return lambda **options: bench(mode="full", **options)
 
 
-async def ask(app: Http, path: str = "/v2/models/flights/infer", body: bytes = BODY) -> tuple[int, str]:
+async def ask(served, body: bytes = BODY) -> tuple[int, str]:
     """Status and what the reply says of its entry."""
-    sent = []
-
-    async def receive():
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    async def send(message):
-        sent.append(message)
-
-    await app({"type": "http", "method": "POST", "path": path, "headers": HEADERS}, receive, send)
-    return sent[0]["status"], dict(sent[0]["headers"]).get(b"x-logged", b"").decode()
+    reply = await Line(served.plane).ask(served.call(body))
+    return reply.status, reply.logged
 
 
-def test_the_reply_says_full(app):
-    served, http = app()
-    assert asyncio.run(ask(http)) == (200, "full")
-    assert asyncio.run(ask(http, body=b"{")) == (400, "full")
+def test_the_reply_says_full(full_log):
+    served = full_log()
+    assert asyncio.run(ask(served)) == (200, "full")
+    assert asyncio.run(ask(served, body=b"{")) == (400, "full")
     assert len(served.written()) == 2
 
 
-def test_one_waits_and_others_go_on(app, disk):
-    served, http = app()
+def test_one_waits_and_others_go_on(full_log, disk):
+    served = full_log()
 
     async def scene():
         disk.clear()
-        slow = [asyncio.create_task(ask(http)) for _ in range(5)]
+        slow = [asyncio.create_task(ask(served)) for _ in range(5)]
         for _ in range(20):
             await asyncio.sleep(0.001)
         assert [task.done() for task in slow] == [False] * 5
@@ -81,23 +61,23 @@ def test_one_waits_and_others_go_on(app, disk):
 
 
 @pytest.mark.parametrize(("policy", "status"), [("serve_unlogged", 200), ("fail_closed", 503)])
-def test_nobody_waits_beyond_the_deadline(app, disk, policy, status):
-    served, http = app(on_failure=policy, limits=Limits(deadline_ns=SECOND_NS // 20))
+def test_nobody_waits_beyond_the_deadline(full_log, disk, policy, status):
+    served = full_log(on_failure=policy, limits=Limits(deadline_ns=SECOND_NS // 20))
 
     async def scene():
         disk.clear()
-        late = await asyncio.gather(*(ask(http) for _ in range(5)))
+        late = await asyncio.gather(*(ask(served) for _ in range(5)))
         disk.set()
         return late
 
     assert asyncio.run(scene()) == [(status, "no")] * 5
     assert (served.pulse.counters()["unlogged"], served.log.failed) == (5, 5)
-    assert asyncio.run(ask(http)) == (200, "full")
+    assert asyncio.run(ask(served)) == (200, "full")
 
 
-def test_a_word_from_the_disk_after_the_loop_has_ended_harms_nobody(app, disk):
-    _, http = app(limits=Limits(deadline_ns=SECOND_NS // 50))
+def test_a_word_from_the_disk_after_the_loop_has_ended_harms_nobody(full_log, disk):
+    served = full_log(limits=Limits(deadline_ns=SECOND_NS // 50))
     disk.clear()
-    assert asyncio.run(ask(http)) == (200, "no")
+    assert asyncio.run(ask(served)) == (200, "no")
     disk.set()
-    assert asyncio.run(ask(http)) == (200, "full")
+    assert asyncio.run(ask(served)) == (200, "full")

@@ -1,74 +1,100 @@
-"""Bodies, whole: no larger than the cap, no slower than the deadline.
+"""A body on its way, by its length or in chunks; never more of it than the cap.
 
-The HTTP shell reads every question's body through one `BodyReader` and calls `sweep` on each beat. It never parses.
+`connection.py` feeds it what comes from the network. It never looks into a body, and knows nothing of time.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+import re
 
-from gyroscope.clock import MachineTime
 from gyroscope.errors import InputError
 
-Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?")
+# A line of a chunk's size, or all lines behind the last chunk.
+_MAX_LINE_BYTES = 4096
 
 
-class BodyReader:
-    """Reads with a cap, and remembers who is still being read.
+class SizedBody:
+    """A body whose length is known; somebody has looked at it before."""
 
-    One sweep every 100 ms finds the slow ones: a timer per request (`asyncio.timeout`) costs 7 us, more than parsing.
-    """
+    def __init__(self, length: int) -> None:
+        self._missing = length
+        self._parts: list[bytes] = []
+
+    def feed(self, data: bytes) -> bytes | None:
+        """What is left of `data` behind the body's end; None while the body is not whole."""
+        part = data[: self._missing]
+        self._parts.append(part)
+        self._missing -= len(part)
+        return None if self._missing else data[len(part) :]
+
+    @property
+    def content(self) -> bytes:
+        return b"".join(self._parts)
+
+
+class ChunkedBody:
+    """A body in chunks. What is sent behind the last one, as further headers, is passed over."""
 
     def __init__(self, cap_bytes: int) -> None:
         self._cap = cap_bytes
-        self._reading: dict[asyncio.Task[Any], MachineTime] = {}
-        self._late: set[asyncio.Task[Any]] = set()
+        self._come = bytearray()
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._is_ending = False
 
-    async def read(self, receive: Receive, deadline: MachineTime) -> bytes | None:
-        """The whole body; None when the client went away.
+    def feed(self, data: bytes) -> bytes | None:
+        """As `SizedBody.feed`. Raises `InputError`: 413 over the cap, 400 for what is no chunk."""
+        self._come += data
+        while not self._is_ending:
+            if not self._take_chunk():
+                return None
+        return self._take_end()
 
-        Raises `InputError`: 413 over the cap, 408 past the deadline.
-        """
-        task = asyncio.current_task()
-        assert task is not None  # we are in one
-        self._reading[task] = deadline
-        try:
-            return await self._collect(receive)
-        except asyncio.CancelledError:
-            if task not in self._late:
-                raise
-            task.uncancel()
-            raise InputError("the body did not arrive in time", fix="send it faster", status=408) from None
-        finally:
-            del self._reading[task]
-            self._late.discard(task)
+    @property
+    def content(self) -> bytes:
+        return b"".join(self._parts)
 
-    def sweep(self, now: MachineTime) -> None:
-        """Give up on bodies that are past their deadline."""
-        for task, deadline in self._reading.items():
-            if now >= deadline and task not in self._late:
-                self._late.add(task)
-                task.cancel()
+    def _take_chunk(self) -> bool:
+        """Whether the next chunk, or the mark of the last one, was all there."""
+        end = self._line_end()
+        if end < 0:
+            return False
+        match = _SIZE.fullmatch(self._come, 0, end)
+        if match is None:
+            raise InputError("this is not a chunk of a body", where="Transfer-Encoding", status=400)
+        size, begin = int(match[1], 16), end + 2
+        refuse_size(self._size + size, self._cap)
+        if size == 0:
+            del self._come[:begin]
+            self._is_ending = True
+            return True
+        if len(self._come) < begin + size + 2:
+            return False
+        if self._come[begin + size : begin + size + 2] != b"\r\n":
+            raise InputError("a chunk is longer than it says", where="Transfer-Encoding", status=400)
+        self._parts.append(bytes(self._come[begin : begin + size]))
+        self._size += size
+        del self._come[: begin + size + 2]
+        return True
 
-    def refuse_size(self, size: int) -> None:
-        """Raises `InputError`, 413, when a body of this many bytes is too large."""
-        if size > self._cap:
-            raise InputError(
-                f"the body is larger than {self._cap:,} bytes",
-                fix="split the request, or raise serving.body_mib",
-                status=413,
-            )
+    def _take_end(self) -> bytes | None:
+        while (end := self._line_end()) > 0:
+            del self._come[: end + 2]
+        return bytes(self._come[2:]) if end == 0 else None
 
-    async def _collect(self, receive: Receive) -> bytes | None:
-        chunks: list[bytes] = []
-        size = 0
-        while (message := await receive())["type"] == "http.request":
-            chunk: bytes = message.get("body", b"")
-            size += len(chunk)
-            self.refuse_size(size)
-            chunks.append(chunk)
-            if not message.get("more_body", False):
-                return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        return None
+    def _line_end(self) -> int:
+        end = self._come.find(b"\r\n", 0, _MAX_LINE_BYTES)
+        if end < 0 and len(self._come) >= _MAX_LINE_BYTES:
+            raise InputError("this is not a chunk of a body", where="Transfer-Encoding", status=400)
+        return end
+
+
+def refuse_size(size: int, cap_bytes: int) -> None:
+    """Raises `InputError`, 413, when a body of this many bytes is too large."""
+    if size > cap_bytes:
+        raise InputError(
+            f"the body is larger than {cap_bytes:,} bytes",
+            fix="split the request, or raise serving.body_mib",
+            status=413,
+        )

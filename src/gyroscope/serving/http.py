@@ -1,170 +1,264 @@
-"""The HTTP shell: routes, headers and statuses around the plane, as a bare ASGI application.
+"""The HTTP shell: what a head leads to, who may ask, and replies as bytes.
 
-`replica.py` runs it under uvicorn. One model, so every path is known at the start and a route is a dictionary look-up.
-It never parses a body.
+`replica.py` gives it to every `Connection`. One model, so every path is known at the start and a route is a dictionary
+look-up. It never parses a body, and waits for nothing: a reply is sent from wherever it becomes known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+import asyncio
+from collections.abc import Sequence
+from email.utils import formatdate
+from http import HTTPStatus
 
-from gyroscope.clock import MachineTime, machine_now, wall_now
-from gyroscope.errors import GyroscopeError, InputError, OverloadError, did_you_mean
-from gyroscope.serving.acknowledgement import until_known
-from gyroscope.serving.body import BodyReader, Receive
-from gyroscope.serving.dialects import Service
+import msgspec
+
+from gyroscope.clock import SECOND_NS, SECOND_US, MachineTime, machine_now, wall_now
+from gyroscope.errors import GyroscopeError, InputError, did_you_mean
+from gyroscope.serving.body import refuse_size
+from gyroscope.serving.connection import Connection
+from gyroscope.serving.dialects import Dialect, Headers, Page, Service
+from gyroscope.serving.head import Head
 from gyroscope.serving.keys import ApiKeys
 from gyroscope.serving.line import Line
-from gyroscope.serving.plane import Call, Pending, Plane, Reply, one_line
+from gyroscope.serving.plane import Call, Plane, Reply, one_line
 
-Send = Callable[[Mapping[str, Any]], Awaitable[None]]
-Header = tuple[bytes, bytes]
-Headers = list[Header]
-Answered = tuple[int, Headers, bytes]
+_JSON: Headers = ((b"content-type", b"application/json"),)
+_JSON_LINE = b"content-type: application/json\r\n"
+# Heads differ by the length of the body, the key, and little else.
+_REMEMBERED, _REMEMBERED_BYTES = 1_000, 2_048
+_SAYS = {"os": b"os", "full": b"full", "sampled": b"sampled", "no": b"no", "off": b"no"}
 
-_JSON = (b"content-type", b"application/json")
-_JSON_BODY = (_JSON,)
-_CLOSE = (b"connection", b"close")
-# An unread body is taken in and thrown away up to this size, so that the client can still read its answer; a larger
-# one, or one of unknown size, ends the connection.
-_DISCARDED_BYTES = 64 * 1024 * 1024
-_LOGGED = {said: (b"x-logged", said.encode()) for said in ("os", "full", "sampled", "no")}
-_LOGGED["off"] = _LOGGED["no"]
+
+class Route(msgspec.Struct, frozen=True):
+    """Where a head leads and what of it a call needs; as good for the next request that has the same head.
+
+    `dialect` is there when the model is asked, `page` for other paths; `refusal` says why a body is not wanted.
+    """
+
+    head: Head
+    service: Service
+    dialect: Dialect | None = None
+    page: Page | None = None
+    refusal: InputError | None = None
+    needs_key: bool = False
+    authorization: bytes = b""
+    request_id: str = ""
+    event_time: str = ""
+    timeout_ms: str = ""
+    entity_key: str = ""
 
 
 class Http:
     """The application. `services` in order of preference: the last one words what no path belongs to."""
 
-    def __init__(self, plane: Plane, services: Sequence[Service], keys: ApiKeys, bodies: BodyReader) -> None:
+    def __init__(self, plane: Plane, services: Sequence[Service], keys: ApiKeys, line: Line) -> None:
+        self.cap_bytes = plane.limits.body_bytes
+        self.deadline_ns = plane.limits.deadline_ns
+        self.routes: dict[bytes, Route] = {}
         self._plane = plane
         self._keys = keys
-        self._bodies = bodies
-        self._line = Line(plane.limits.max_in_flight)
+        self._line = line
         self._asks = {path: service for service in services for path in service.asks}
         self._pages = {path: page for service in services for path, page in service.pages.items()}
         self._services = services
-        self._version = (b"x-model-version", plane.version.version.encode())
+        self._version = plane.version.version.encode()
+        self._connections: set[Connection] = set()
+        self._is_draining = False
+        self._is_empty = asyncio.Event()
+        self._second = 0
+        self._starts: dict[tuple[int, str, int, bool], bytes] = {}
+        self._date = b""
+        self._read_date()
 
-    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
-        path, method = scope["path"], scope["method"]
-        service = self._asks.get(path)
-        if service is not None and method == "POST":
-            answered = await self._ask(service, dict(scope["headers"]), receive)
-        else:
-            answered = await self._page(path, method, dict(scope["headers"]), receive)
-        if answered is None:
-            return  # the client is gone
-        status, headers, body = answered
-        headers.append((b"content-length", b"%d" % len(body)))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+    def met(self, connection: Connection) -> None:
+        """A client has come."""
+        self._connections.add(connection)
+        if self._is_draining:
+            connection.drain()
 
-    async def _ask(self, service: Service, headers: Mapping[bytes, bytes], receive: Receive) -> Answered | None:
-        arrived = machine_now()
-        if not self._keys.allow(headers.get(b"authorization", b""), arrived):
-            return self._no_key(service, headers)
-        call = _call(service, headers, arrived)
+    def lost(self, connection: Connection) -> None:
+        """A client is gone."""
+        self._connections.discard(connection)
+        if not self._connections:
+            self._is_empty.set()
+
+    def beat(self, now: MachineTime) -> None:
+        """Several times a second: end what takes too long, and look at the date."""
+        for connection in tuple(self._connections):
+            connection.check(now)
+        self._read_date()
+
+    async def drain(self, patience_s: float) -> None:
+        """Answer what has been begun and end every connection; those that take longer are cut off."""
+        self._is_draining = True
+        for connection in tuple(self._connections):
+            connection.drain()
+        until = machine_now() + round(patience_s * SECOND_NS)
+        while self._connections and machine_now() < until:
+            self._is_empty.clear()
+            try:
+                await asyncio.wait_for(self._is_empty.wait(), (until - machine_now()) / SECOND_NS)
+            except TimeoutError:
+                break
+
+    def route(self, text: bytes, head: Head) -> Route:
+        """Where a head leads. It is remembered when the next request may well have the same."""
+        route = self._find(head)
+        is_plain = route.dialect is not None and head.keeps and head.length and not head.expects
+        if is_plain and not route.request_id and not route.event_time and len(text) <= _REMEMBERED_BYTES:
+            if len(self.routes) >= _REMEMBERED:
+                self.routes.clear()
+            self.routes[text] = route
+        return route
+
+    def _find(self, head: Head) -> Route:
+        service, page = self._asks.get(head.path), self._pages.get(head.path)
+        asks = service is not None and head.method == "POST"
+        if not asks and (page is None or page.method != "POST" or head.method != "POST"):
+            return Route(head, service or self._speaker(head.path), page=page)
+        service = service if service is not None and asks else self._speaker(head.path)
+        dialect: Dialect = service
+        refusal = None
         try:
-            call.dialect = service.dialect(headers)
-            self._check_head(headers)
-            body_or_gone = await self._bodies.read(receive, MachineTime(arrived + self._plane.limits.deadline_ns))
-            if body_or_gone is None:
-                return None
-            call.body = body_or_gone
-            await self._line.enter()
-        except (InputError, OverloadError) as error:
-            reply = await self._settled(self._plane.refuse(call, error))
-            unread = [] if call.body else _leftover(headers, is_slow=reply.status == 408)
-            return reply.status, [*self._headers(reply), *unread], reply.body
-        try:
-            answer = self._plane.handle(call)
-        finally:
-            self._line.leave()
-        reply = await self._settled(answer)
-        return reply.status, self._headers(reply), reply.body
-
-    async def _settled(self, answer: Reply | Pending) -> Reply:
-        if isinstance(answer, Reply):
-            return answer
-        await until_known(answer.waiting, answer.deadline)
-        return self._plane.settle(answer)
-
-    def _headers(self, reply: Reply) -> Headers:
-        about = reply.headers or _JSON_BODY
-        headers = [*about, (b"x-request-id", reply.request_id.encode()), self._version, _LOGGED[reply.logged]]
-        if reply.retry_after_s:
-            headers.append((b"retry-after", b"%d" % reply.retry_after_s))
-        return headers
-
-    def _check_head(self, headers: Mapping[bytes, bytes]) -> None:
-        if headers.get(b"content-encoding", b"identity").lower() != b"identity":
-            raise InputError(
-                "compressed bodies are not accepted", where="Content-Encoding", fix="send it plain", status=415
-            )
-        length = headers.get(b"content-length", b"")
-        if length.isdigit():
-            # Refused before a byte of it is read. Nothing with 20 digits fits, and it would not be cheap to convert.
-            self._bodies.refuse_size(int(length[:20]))
-
-    async def _page(self, path: str, method: str, headers: Mapping[bytes, bytes], receive: Receive) -> Answered | None:
-        page = self._pages.get(path)
-        if page is None:
-            return self._missing(path, headers)
-        if page.method == "GET":
-            if method not in ("GET", "HEAD"):
-                return self._refusal(path, 405, GyroscopeError(f"{path} takes GET, HEAD"), headers, allow="GET, HEAD")
-            return 200, [_JSON, *_leftover(headers)], page.show(b"")
-        if method != "POST":
-            return self._refusal(path, 405, GyroscopeError(f"{path} takes POST"), headers, allow="POST")
-        arrived = machine_now()
-        if not self._keys.allow(headers.get(b"authorization", b""), arrived):
-            return self._no_key(self._speaker(path), headers)
-        try:
-            self._check_head(headers)
-            body = await self._bodies.read(receive, MachineTime(arrived + self._plane.limits.deadline_ns))
-            return None if body is None else (200, [_JSON], page.show(body))
+            dialect = service.dialect(head.headers) if asks else service
+            _check(head, self.cap_bytes)
         except InputError as error:
-            return self._refusal(path, error.status, error, headers)
+            refusal = error.with_traceback(None)  # it may be remembered, and would keep frames alive
+        get = head.headers.get
+        return Route(
+            head,
+            service,
+            dialect if asks else None,
+            page,
+            refusal,
+            True,
+            get(b"authorization", b""),
+            get(b"x-request-id", b"").decode("latin-1"),
+            get(b"x-event-time", b"").decode("latin-1"),
+            get(b"x-request-timeout-ms", b"").decode("latin-1"),
+            get(b"x-entity-key", b"").decode("latin-1"),
+        )
 
-    def _missing(self, path: str, headers: Mapping[bytes, bytes]) -> Answered:
-        if path in self._asks:
-            return self._refusal(path, 405, GyroscopeError(f"{path} takes POST"), headers, allow="POST")
-        fix = did_you_mean(path[:200], [*self._pages, *self._asks])
-        return self._refusal(path, 404, GyroscopeError(f"nothing is served at {path[:200]!r}", fix=fix), headers)
+    def admits(self, connection: Connection, route: Route, now: MachineTime) -> bool:
+        """Whether the body is wanted; if not, the reply is sent or on its way."""
+        if not route.needs_key:
+            connection.send(self._tell(route, connection.is_last))
+        elif not self._keys.allow(route.authorization, now):
+            self._plane.turn_away()
+            error = InputError("no valid API key", where="Authorization", fix="send 'Authorization: Bearer <key>'")
+            header = ((b"www-authenticate", b"Bearer"),)
+            connection.send(self._refusal(route, 401, error, connection.is_last, header))
+        elif route.refusal is not None:
+            self.refuse(connection, route, route.refusal, now)
+        else:
+            return True
+        return False
 
-    def _no_key(self, service: Service, headers: Mapping[bytes, bytes]) -> Answered:
-        error = InputError("no valid API key", where="Authorization", fix="send 'Authorization: Bearer <key>'")
-        status, body = service.complain(401, one_line(error))
+    def take(self, connection: Connection, route: Route, body: bytes, arrived: MachineTime) -> None:
+        """Have a whole request answered."""
+        if route.dialect is not None:
+            self._line.enter(_call(route, route.dialect, arrived, body), connection.deliver)
+        elif route.page is not None:
+            try:
+                shown = route.page.show(body)
+            except InputError as error:
+                self.refuse(connection, route, error, arrived)
+            else:
+                connection.send(self._compose(200, _JSON, shown, connection.is_last))
+
+    def refuse(self, connection: Connection, route: Route, error: InputError, arrived: MachineTime) -> None:
+        """Answer a request whose body is not wanted, or cannot be had."""
+        if route.dialect is None:
+            connection.send(self._refusal(route, error.status, error, connection.is_last))
+            return
+        self._line.refuse(_call(route, route.dialect, arrived), error, connection.deliver)
+
+    def complain(self, connection: Connection, error: InputError) -> None:
+        """Answer what is no request; the connection ends with it."""
         self._plane.turn_away()
-        return status, [_JSON, (b"www-authenticate", b"Bearer"), *_leftover(headers)], body
+        status, body = self._services[0].complain(error.status, one_line(error))
+        connection.send(self._compose(status, _JSON, body, is_last=True))
 
-    def _refusal(
-        self, path: str, status: int, error: GyroscopeError, headers: Mapping[bytes, bytes], allow: str = ""
-    ) -> Answered:
-        status, body = self._speaker(path).complain(status, one_line(error))
-        allowed = [(b"allow", allow.encode())] if allow else []
-        return status, [_JSON, *allowed, *_leftover(headers, is_slow=status == 408)], body
+    def message(self, reply: Reply, is_last: bool) -> bytes:
+        """A reply of the plane as bytes, in one piece."""
+        known = (reply.status, reply.logged, reply.retry_after_s, is_last)
+        start = self._starts.get(known) or self._start(reply, is_last)
+        if reply.headers:
+            start = start.replace(_JSON_LINE, _lines(reply.headers))
+        body = reply.body
+        return b"%bx-request-id: %b\r\ncontent-length: %d\r\n\r\n%b" % (
+            start,
+            reply.request_id.encode(),
+            len(body),
+            body,
+        )
+
+    def _start(self, reply: Reply, is_last: bool) -> bytes:
+        """The lines that are the same for many replies, until the second is over."""
+        headers: Headers = (*_JSON, (b"x-model-version", self._version), (b"x-logged", _SAYS[reply.logged]))
+        if reply.retry_after_s:
+            headers = (*headers, (b"retry-after", b"%d" % reply.retry_after_s))
+        start = self._starts[reply.status, reply.logged, reply.retry_after_s, is_last] = self._head(
+            reply.status, headers, is_last
+        )
+        return start
+
+    def _head(self, status: int, headers: Headers, is_last: bool) -> bytes:
+        first = b"HTTP/1.1 %d %b\r\ndate: %b\r\n" % (status, HTTPStatus(status).phrase.encode(), self._date)
+        return first + _lines(headers) + (b"connection: close\r\n" if is_last else b"")
+
+    def _compose(self, status: int, headers: Headers, body: bytes, is_last: bool, is_head: bool = False) -> bytes:
+        length = b"content-length: %d\r\n\r\n" % len(body)
+        return self._head(status, headers, is_last) + length + (b"" if is_head else body)
+
+    def _tell(self, route: Route, is_last: bool) -> bytes:
+        head, page = route.head, route.page
+        if page is not None and page.method == "GET" and head.method in ("GET", "HEAD"):
+            return self._compose(200, _JSON, page.show(b""), is_last, head.method == "HEAD")
+        if page is None and head.path not in self._asks:
+            path = head.path[:200]
+            fix = did_you_mean(path, [*self._pages, *self._asks])
+            return self._refusal(route, 404, GyroscopeError(f"nothing is served at {path!r}", fix=fix), is_last)
+        takes = "GET, HEAD" if page is not None and page.method == "GET" else "POST"
+        error = GyroscopeError(f"{head.path} takes {takes}")
+        return self._refusal(route, 405, error, is_last, ((b"allow", takes.encode()),))
+
+    def _refusal(self, route: Route, status: int, error: GyroscopeError, is_last: bool, headers: Headers = ()) -> bytes:
+        status, body = route.service.complain(status, one_line(error))
+        return self._compose(status, (*_JSON, *headers), body, is_last, route.head.method == "HEAD")
 
     def _speaker(self, path: str) -> Service:
         return self._services[0] if path.startswith("/v2") else self._services[-1]
 
+    def _read_date(self) -> None:
+        second = wall_now() // SECOND_US
+        if second != self._second:
+            self._second, self._date = second, formatdate(second, usegmt=True).encode()
+            self._starts.clear()
 
-def _leftover(headers: Mapping[bytes, bytes], *, is_slow: bool = False) -> Headers:
-    length = headers.get(b"content-length", b"0")
-    is_small = length.isdigit() and int(length[:20]) <= _DISCARDED_BYTES
-    return [] if is_small and not is_slow and b"transfer-encoding" not in headers else [_CLOSE]
 
-
-def _call(service: Service, headers: Mapping[bytes, bytes], arrived: MachineTime) -> Call:
-    get = headers.get
+def _call(route: Route, dialect: Dialect, arrived: MachineTime, body: bytes = b"") -> Call:
     return Call(
-        service,
+        dialect,
         arrived,
         wall_now(),
-        b"",
-        get(b"x-request-id", b"").decode("latin-1"),
-        get(b"x-event-time", b"").decode("latin-1"),
-        get(b"x-request-timeout-ms", b"").decode("latin-1"),
-        get(b"x-entity-key", b"").decode("latin-1"),
+        body,
+        route.request_id,
+        route.event_time,
+        route.timeout_ms,
+        route.entity_key,
     )
+
+
+def _check(head: Head, cap_bytes: int) -> None:
+    """Raises `InputError` when the body of an ask cannot be read, before a byte of it is."""
+    if head.headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        raise InputError(
+            "compressed bodies are not accepted", where="Content-Encoding", fix="send it plain", status=415
+        )
+    refuse_size(head.length or 0, cap_bytes)
+
+
+def _lines(headers: Headers) -> bytes:
+    return b"".join(b"%b: %b\r\n" % header for header in headers)

@@ -1,61 +1,85 @@
-"""The line in front of the model: one request at a time, first come first served, no more waiting than there is room.
+"""The line in front of the model: first come, first served, no more waiting than there is room.
 
-The HTTP shell makes every question pass through it. It counts; it never looks at a clock or a request.
+Every shell brings its calls here and is told the reply. No task is made for a call: calls that come together are worked
+off together, in one callback of the event loop. It knows no transport.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
+from collections.abc import Callable
 
-from gyroscope.errors import OverloadError
+from gyroscope.clock import SECOND_NS, machine_now
+from gyroscope.errors import InputError, OverloadError
+from gyroscope.serving.acknowledgement import until_known
+from gyroscope.serving.plane import Call, Pending, Plane, Reply
+
+LOG = logging.getLogger(__name__)
+
+Deliver = Callable[[Reply], None]
+
+# After this long the loop looks around: what has arrived meanwhile is read, counted and given its time of arrival
+# before the next call begins. Else every later call of a burst would believe that it had only just arrived.
+ROUND_NS = SECOND_NS // 1_000
 
 
 class Line:
-    """A turn is handed on in the next round of the event loop, not at once.
+    """Calls on their way to one plane, all on the thread of its event loop."""
 
-    So what arrived while the model ran is read, counted and given its arrival time before the next item starts; handed
-    on at once, a burst would be worked off with every later request believing that it had only just arrived.
-    """
+    def __init__(self, plane: Plane) -> None:
+        self._plane = plane
+        self._room = plane.limits.max_in_flight
+        self._waiting: deque[tuple[Call, Deliver]] = deque()
+        self._is_called = False
+        self._settling: set[asyncio.Task[None]] = set()
 
-    def __init__(self, room: int) -> None:
-        self._room = room
-        self._is_taken = False
-        self._waiting: deque[asyncio.Future[None]] = deque()
-
-    async def enter(self) -> None:
-        """Wait for one's turn. Raises `OverloadError` at once when the line is full."""
-        if not self._is_taken:
-            self._is_taken = True
-            await self._look_around()
+    def enter(self, call: Call, deliver: Deliver) -> None:
+        """Take a place; `deliver` gets the reply, at once when there is no room, and is never called twice."""
+        if len(self._waiting) > self._room:  # one of them is worked on next
+            error = OverloadError(f"{self._room} requests are waiting", fix="try again in a moment", status=503)
+            self.refuse(call, error, deliver)
             return
-        if len(self._waiting) >= self._room:
-            raise OverloadError(f"{self._room} requests are waiting", fix="try again in a moment", status=503)
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self.leave()  # the turn had just come; without this nobody would ever have it again
-            raise
+        self._waiting.append((call, deliver))
+        if not self._is_called:
+            # Not at once: who came in the same burst is to be in line before the first one begins.
+            self._is_called = True
+            asyncio.get_running_loop().call_soon(self._round)
 
-    async def _look_around(self) -> None:
-        """One round of the loop before the work, so that whoever came in the same burst is in line by then."""
-        try:
-            await asyncio.sleep(0)
-        except asyncio.CancelledError:
-            self.leave()
-            raise
+    def refuse(self, call: Call, error: InputError | OverloadError, deliver: Deliver) -> None:
+        """Have it written down and answered that a call is not worked on."""
+        self._give(self._plane.refuse(call, error), deliver)
 
-    def leave(self) -> None:
-        """End one's turn; whoever entered must call this."""
-        asyncio.get_running_loop().call_soon(self._next)
+    async def ask(self, call: Call) -> Reply:
+        """As `enter`, for who can wait."""
+        reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self.enter(call, lambda answer: None if reply.done() else reply.set_result(answer))
+        return await reply
 
-    def _next(self) -> None:
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():  # a wait that was cancelled is over
-                turn.set_result(None)
-                return
-        self._is_taken = False
+    def _round(self) -> None:
+        waiting, until = self._waiting, machine_now() + ROUND_NS
+        while waiting:
+            call, deliver = waiting.popleft()
+            try:
+                self._give(self._plane.handle(call), deliver)
+            except Exception:
+                LOG.exception("a request met a fault of the replica's own")
+                deliver(self._plane.broken(call))
+            if machine_now() >= until:
+                break
+        self._is_called = bool(waiting)
+        if waiting:
+            asyncio.get_running_loop().call_soon(self._round)
+
+    def _give(self, answer: Reply | Pending, deliver: Deliver) -> None:
+        if isinstance(answer, Reply):
+            deliver(answer)
+            return
+        task = asyncio.get_running_loop().create_task(self._settle(answer, deliver))
+        self._settling.add(task)
+        task.add_done_callback(self._settling.discard)
+
+    async def _settle(self, pending: Pending, deliver: Deliver) -> None:
+        await until_known(pending.waiting, pending.deadline)
+        deliver(self._plane.settle(pending))

@@ -226,9 +226,16 @@ class Plane:
         return self._reply(work, logged, machine_now() - work.call.arrived)
 
     def turn_away(self) -> None:
-        """Count a request without a valid key. It gets no log entry: a stranger must not be able to fill the log."""
+        """Count what has no valid key or is no request. It gets no log entry: a stranger must not fill the log."""
         self._pulse.add("rejected")
         self._pulse.add("requests_4xx")
+
+    def broken(self, call: Call) -> Reply:
+        """The reply when handling met a fault of our own: whether there is an entry is not known."""
+        status, body = call.dialect.complain(500, "internal fault: the replica's own log says more")
+        self._pulse.add("requests_5xx")
+        self._pulse.add("unlogged")
+        return Reply(status, body, new_id(call.arrived_at), "no")
 
     def _begin(self, call: Call) -> Work:
         deadline = MachineTime(call.arrived + self.limits.deadline_ns)

@@ -7,17 +7,15 @@ is the server, the beat and the way out. It never forks, reloads or writes an ac
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import logging
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
-import uvicorn
 import uvloop
 
 from gyroscope.clock import SECOND_NS, machine_now
@@ -25,13 +23,14 @@ from gyroscope.errors import ProcessError
 from gyroscope.models.runners import Runner
 from gyroscope.predictions.segments.log import PredictionLog
 from gyroscope.records import Version
-from gyroscope.serving.body import BodyReader
+from gyroscope.serving.connection import Connection
 from gyroscope.serving.dialects import Service
 from gyroscope.serving.dialects.mlflow import Mlflow
 from gyroscope.serving.dialects.v2 import V2
 from gyroscope.serving.http import Http
 from gyroscope.serving.intake import Intake
 from gyroscope.serving.keys import ApiKeys
+from gyroscope.serving.line import Line
 from gyroscope.serving.plane import Limits, Plane
 from gyroscope.supervisor.pulse import Pulse
 from gyroscope.supervisor.quarantine import Quarantine
@@ -40,7 +39,7 @@ BEAT_EVERY_S = 0.1
 """The supervisor kills at 0.5 s of silence: five beats may be missed."""
 
 _BACKLOG = 512
-_KEEP_ALIVE_S = 75
+_GRACE_S = 2
 _SOCKET_PATH_BYTES = 107
 
 
@@ -78,69 +77,46 @@ def serve_replica(replica: ReplicaPlan) -> None:
     """
     _log_one_line_per_error()
     listener = _listen(replica.listen)
-    bodies = BodyReader(replica.body_bytes)
     deadline_ns = round(replica.deadline_s * SECOND_NS)
     limits = Limits(deadline_ns, replica.body_bytes, replica.max_in_flight, replica.quarantine)
     plane = Plane(replica.version, replica.runner, replica.log, replica.pulse, limits)
     intake = Intake(replica.version.signature)
     services: list[Service] = [V2(replica.version, intake, replica.pulse), Mlflow(replica.version, intake)]
-    app = Http(plane, services, ApiKeys(replica.key_digests, replica.key_file), bodies)
+    http = Http(plane, services, ApiKeys(replica.key_digests, replica.key_file), Line(plane))
     # The model and the libraries stay: without this every full collection would walk them, some 50 ms in one request.
     gc.collect()
     gc.freeze()
     try:
-        uvloop.run(_serve(_server(app, replica.deadline_s), listener, replica.pulse, bodies))
+        # What is in hand may use its whole deadline, then a little for the reply.
+        uvloop.run(_serve(http, listener, replica.pulse, replica.deadline_s + _GRACE_S))
     finally:
         gc.unfreeze()
         listener.close()
         replica.log.close()
 
 
-class _Server(uvicorn.Server):
-    """Leaves signals to `_serve`: uvicorn raises them again at the end, so a clean stop would look like a killing."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-async def _serve(server: _Server, listener: socket.socket, pulse: Pulse, bodies: BodyReader) -> None:
-    loop = asyncio.get_running_loop()
+async def _serve(http: Http, listener: socket.socket, pulse: Pulse, patience_s: float) -> None:
+    loop, stopped = asyncio.get_running_loop(), asyncio.Event()
 
     def beat() -> None:
         now = machine_now()
         pulse.beat(now)
-        bodies.sweep(now)
+        http.beat(now)
         loop.call_later(BEAT_EVERY_S, beat)
 
     def stop() -> None:
         pulse.draining()
-        server.should_exit = True
+        stopped.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     beat()
+    listen = loop.create_unix_server if listener.family == socket.AF_UNIX else loop.create_server
+    server = await listen(lambda: Connection(http), sock=listener, backlog=_BACKLOG)
     pulse.ready()
-    await server.serve(sockets=[listener])
-
-
-def _server(app: Http, deadline_s: float) -> _Server:
-    config = uvicorn.Config(
-        app,
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        interface="asgi3",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        backlog=_BACKLOG,
-        timeout_keep_alive=_KEEP_ALIVE_S,
-        # What is in hand may use its whole deadline, then a little for the reply.
-        timeout_graceful_shutdown=int(deadline_s) + 2,
-    )
-    return _Server(config)
+    await stopped.wait()
+    server.close()
+    await http.drain(patience_s)
 
 
 def _listen(listen: Listen) -> socket.socket:
@@ -181,13 +157,14 @@ def _listen_on_path(path: Path) -> socket.socket:
 
 
 def _log_one_line_per_error() -> None:
-    """What uvicorn has to complain about, on stderr, one line each: its own format prints whole tracebacks."""
+    """Faults of our own, on stderr, one line each: whole tracebacks of a busy replica would bury everything else."""
     shown = logging.StreamHandler()
     shown.setFormatter(_OneLine("%(levelname)s %(message)s"))
-    logger = logging.getLogger("uvicorn.error")
-    logger.handlers[:] = [shown]
-    logger.setLevel(logging.ERROR)
-    logger.propagate = False
+    for name in ("asyncio", "gyroscope.serving"):
+        logger = logging.getLogger(name)
+        logger.handlers[:] = [shown]
+        logger.setLevel(logging.ERROR)
+        logger.propagate = False
 
 
 class _OneLine(logging.Formatter):
