@@ -1,6 +1,7 @@
-"""`mlflow models serve`, one worker: `serve.py MODEL PORT`. Benchmarks and tests start it in the peer's environment.
+"""`mlflow models serve`, one worker: `serve.py MODEL PORT [COLUMNS]`. Benchmarks and tests start it in its environment.
 
-A scikit-learn model answers with its probabilities, as the other peers do.
+A scikit-learn classifier answers with its probabilities, as the other peers do. With columns (their names, with commas)
+the model has a signature of doubles.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-path, port = sys.argv[1:]
+path, port = sys.argv[1:3]
 saved = Path(tempfile.mkdtemp()) / "model"
 if path.endswith(".txt"):
     import lightgbm
@@ -20,8 +21,14 @@ if path.endswith(".txt"):
 else:
     import joblib
     import mlflow.sklearn
+    from mlflow.models.signature import ModelSignature
+    from mlflow.types import ColSpec, Schema
 
-    mlflow.sklearn.save_model(joblib.load(path), saved, pyfunc_predict_fn="predict_proba")
+    names = sys.argv[3].split(",") if len(sys.argv) > 3 else []
+    signature = ModelSignature(Schema([ColSpec("double", name) for name in names])) if names else None
+    estimator = joblib.load(path)
+    asked = "predict_proba" if hasattr(estimator, "predict_proba") else "predict"
+    mlflow.sklearn.save_model(estimator, saved, pyfunc_predict_fn=asked, signature=signature)
 mlflow = str(Path(sys.executable).with_name("mlflow"))
 served = [
     mlflow,

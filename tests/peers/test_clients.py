@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from benchmarks.house import Running, running
+from tests.peers.matrix import cases_of
 
 import peers
 
@@ -34,9 +34,3 @@ def test_every_case_of_a_client_holds(client: str, house: Running, peer_python: 
     failed = [f"{case}: {said}" for case, said in went.items() if said]
     assert not failed, "\n".join(failed)
     assert len(went) == len(cases_of(client))
-
-
-def cases_of(client: str) -> list[str]:
-    """The names of a client's cases, read from its file: none of them can be left out silently."""
-    text = (peers.HERE / f"{client.replace('.', '/')}.py").read_text(encoding="utf-8")
-    return re.findall(r"^def (case_\w+)", text, flags=re.MULTILINE)
