@@ -16,10 +16,9 @@ from gyroscope.serving.arrow.reader import Column, Stream
 from gyroscope.serving.arrow.writer import StreamWriter
 from gyroscope.serving.datatypes import refuse_misfit
 from gyroscope.serving.dialects import Headers, Question
+from gyroscope.serving.dialects.media import ARROW
 from gyroscope.serving.intake import Intake, refuse_null_text
 from gyroscope.serving.raw import as_float64
-
-ARROW = "application/vnd.apache.arrow.stream"
 
 _HEADERS: Headers = ((b"content-type", ARROW.encode()),)
 

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from gyroscope.errors import InputError
 
 JSON = "application/json"
+OCTETS = "application/octet-stream"
+ARROW = "application/vnd.apache.arrow.stream"
+CSV = "text/csv"
 
 _USUAL = (b"application/json", b"", b"application/json; charset=utf-8", b"application/json;charset=utf-8")
 

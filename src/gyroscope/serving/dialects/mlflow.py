@@ -20,7 +20,7 @@ from gyroscope.models.runners import Rows
 from gyroscope.records import Version
 from gyroscope.serving.csv_rows import read_csv
 from gyroscope.serving.dialects import Dialect, Headers, Page, Question, fixed
-from gyroscope.serving.dialects.media import JSON, media_type, unspoken
+from gyroscope.serving.dialects.media import CSV, JSON, media_type, unspoken
 from gyroscope.serving.frames import FrameReader
 from gyroscope.serving.intake import Intake
 from gyroscope.serving.strict import decode, refuse_twin_keys
@@ -57,7 +57,6 @@ class Body(msgspec.Struct):
 
 
 _BODY = msgspec.json.Decoder(Body)
-CSV = "text/csv"
 _FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from gyroscope.errors import InputError
 from gyroscope.records import Version
 from gyroscope.serving.dialects import Dialect, Headers, Page, Question
-from gyroscope.serving.dialects.arrow import ARROW, Arrow
-from gyroscope.serving.dialects.media import JSON, media_type, unspoken
-from gyroscope.serving.dialects.v2_binary import HEAD_LENGTH, OCTETS, joined, parted, read_length, tensors
+from gyroscope.serving.dialects.arrow import Arrow
+from gyroscope.serving.dialects.media import ARROW, JSON, OCTETS, media_type, unspoken
+from gyroscope.serving.dialects.v2_binary import HEAD_LENGTH, joined, parted, read_length, tensors
 from gyroscope.serving.dialects.v2_pages import pages
 from gyroscope.serving.dialects.v2_request import (
     BINARY_REQUEST,

@@ -12,10 +12,10 @@ from msgspec import Raw
 
 from gyroscope.errors import InputError
 from gyroscope.serving.dialects import Headers
+from gyroscope.serving.dialects.media import OCTETS
 from gyroscope.serving.dialects.v2_request import Piece
 from gyroscope.serving.tensors import Packed
 
-OCTETS = "application/octet-stream"
 HEAD_LENGTH = b"inference-header-content-length"
 
 _SIZE = "binary_data_size"

@@ -18,6 +18,7 @@ from gyroscope.errors import InputError
 from gyroscope.records import Version
 from gyroscope.serving.datatypes import DATATYPES
 from gyroscope.serving.dialects import Page, fixed
+from gyroscope.serving.openapi import document
 from gyroscope.serving.strict import decode
 from gyroscope.supervisor.pulse import Pulse
 
@@ -53,6 +54,7 @@ def pages(version: Version, pulse: Pulse) -> dict[str, Page]:
         "/v2": fixed(orjson.dumps({"name": "gyroscope", "version": __version__, "extensions": EXTENSIONS})),
         "/v2/health/live": fixed(b'{"live":true}'),
         "/v2/health/ready": fixed(b'{"ready":true}'),
+        "/v2/openapi.json": Page(lambda _: orjson.dumps(document(version))),
         "/v2/models": fixed(orjson.dumps({"models": [version.model]})),
         **dict.fromkeys(both, described),
         **{f"{path}/ready": ready for path in both},
