@@ -83,6 +83,10 @@ class ProcessError(GyroscopeError):
     """A process, a port or the door could not be started or reached."""
 
 
+# What a stranger calls a name may be as long as a body; comparing a megabyte takes a tenth of a second.
+LONGEST_WORD = 200
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The `fix` line for an unknown word.
 
@@ -92,6 +96,6 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     'known: local'
     """
     names = sorted(known)
-    near = difflib.get_close_matches(word, names, n=1)
+    near = difflib.get_close_matches(word[:LONGEST_WORD], names, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"{hint}known: {', '.join(names)}"

@@ -36,6 +36,9 @@ COUNTED_AS = {"os": "logged", "full": "logged", "no": "unlogged", "sampled": "sa
 LATE_NS = SECOND_NS // 10
 
 
+_LONGEST = 500
+
+
 class Limits(msgspec.Struct, frozen=True):
     """What a replica takes on: nothing from the quarantine; `max_in_flight` may wait while one is worked on."""
 
@@ -361,5 +364,11 @@ def one_line(error: GyroscopeError) -> str:
     >>> one_line(InputError("expected float, got str", where="inputs[0].data[3]"))
     'inputs[0].data[3]: expected float, got str'
     """
-    text = f"{error.where}: {error.what}" if error.where else error.what
+    where = _cut(error.where)
+    text = f"{where}: {_cut(error.what)}" if where else _cut(error.what)
     return f"{text}; {error.fix}" if error.fix else text
+
+
+def _cut(text: str) -> str:
+    """Names that a stranger chose may be as long as a body; neither reply nor log repeats a megabyte."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

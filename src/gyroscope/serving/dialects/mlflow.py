@@ -15,7 +15,7 @@ from msgspec import UNSET, Raw, UnsetType
 from numpy.typing import NDArray
 
 from gyroscope import __version__
-from gyroscope.errors import InputError
+from gyroscope.errors import InputError, did_you_mean
 from gyroscope.models.runners import Rows
 from gyroscope.records import Version
 from gyroscope.serving.csv_rows import read_csv
@@ -57,6 +57,7 @@ class Body(msgspec.Struct):
 
 
 _BODY = msgspec.json.Decoder(Body)
+_KEYS = msgspec.json.Decoder(dict[str, Raw])
 _FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 
 
@@ -86,9 +87,8 @@ class Mlflow:
         given = [name for name in _FORMS if getattr(form, name) is not UNSET]
         if len(given) != 1:
             found = " and ".join(given) or "none"
-            raise InputError(
-                f"exactly one form of input is needed, found {found}", fix=f"send one of {', '.join(_FORMS)}"
-            )
+            word = "" if given else next(iter(_KEYS.decode(body)), "")
+            raise InputError(f"exactly one form of input is needed, found {found}", fix=did_you_mean(word, _FORMS))
         rows, pairs = self._rows(form, given[0])
         refuse_twin_keys(body, pairs + 1)
         return Question(rows)
