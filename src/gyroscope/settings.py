@@ -50,7 +50,11 @@ class Door(Section, frozen=True):
     ] = 0.5
     repeat_kib: Annotated[
         int,
-        Meta(ge=16, le=65_536, description="bodies up to this, KiB, go to another replica when theirs dies; costs CPU"),
+        Meta(
+            ge=16,
+            le=65_536,
+            description="bodies up to this, KiB, are kept by the door to be sent again; larger: the repeater",
+        ),
     ] = 64
 
 

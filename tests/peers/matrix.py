@@ -20,8 +20,8 @@ PAGE = peers.HERE.parent / "docs" / "peers.md"
 HEAD = """\
 # Peers
 
-Systems that others wrote, run by `make journeys` against a real house with door and replicas. Each has an environment of
-its own in `.peers/`, made once from `peers/<name>/pins.txt`; in CI a peer that cannot be had is a failure.
+Systems that others wrote, run by `make journeys` against a real house with door and replicas. Each has an environment
+of its own in `.peers/`, made once from `peers/<name>/pins.txt`; in CI a peer that cannot be had is a failure.
 
 This page is written by `.venv/bin/python -m tests.peers.matrix` and a test compares it.
 

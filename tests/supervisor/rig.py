@@ -71,6 +71,7 @@ class Rig:
             admin_socket=str(self.runtime / "admin.sock"),
             backends={"echo": 4},
             control_socket=str(self.runtime / "control.sock"),
+            repeater_socket=str(self.runtime / "repeater.sock"),
             body_bytes=1_048_576,
             deadline_s=5.0,
             binary=binary,

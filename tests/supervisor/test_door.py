@@ -196,15 +196,36 @@ def test_a_deadline_counts_from_the_door(rig: Rig) -> None:
     assert rig.request(X_Door_Time="1")[1]["x-seen-time"] == "None"
 
 
-def test_the_largest_body_to_be_repeated_survives_its_replica(rig: Rig) -> None:
-    """It fits one buffer, so HAProxy can repeat it elsewhere when the frozen replica that holds it is killed."""
+@pytest.mark.parametrize("more_bytes", [0, 1, 983_040], ids=["the door's largest", "a byte more", "the largest"])
+def test_a_body_survives_its_replica(rig: Rig, more_bytes: int) -> None:
+    """It fits one buffer, the door's or the repeater's, and is sent elsewhere when the frozen replica is killed."""
     assert rig.door
-    body = b"x" * rig.door.repeat_bytes
+    body = b"x" * (rig.door.repeat_bytes + more_bytes)
+    until(lambda: rig.is_ready("repeater"))
     victim = rig.pid("echo-v-0")
     os.kill(victim, signal.SIGSTOP)
     answers = [rig.request(body)[0] for _ in range(2)]
     until(lambda: rig.is_ready("echo-v-0", after=victim))
     assert answers == [200, 200]
+
+
+def test_a_large_body_keeps_its_id_and_its_address(rig: Rig) -> None:
+    until(lambda: rig.is_ready("repeater"))
+    status, headers, body = rig.request(b"x" * 1_000_000, X_Request_Id="mine", X_Request_Timeout_Ms="900")
+    assert (status, len(body)) == (200, 1_000_000)
+    assert headers["x-seen-id"] == headers["x-request-id"] == "mine"
+    assert headers["x-seen-from"] == "127.0.0.1"
+    assert headers["x-seen-time"].isdigit()
+
+
+def test_without_the_repeater_large_bodies_go_straight_on(rig: Rig) -> None:
+    until(lambda: rig.is_ready("repeater"))
+    before = rig.pid("repeater")
+    os.kill(before, signal.SIGKILL)
+    until(lambda: not Path(f"/proc/{before}/exe").exists())
+    assert [rig.request(b"x" * 1_000_000)[0] for _ in range(3)] == [200, 200, 200]
+    until(lambda: rig.is_ready("repeater", after=before))
+    assert rig.request(b"x" * 1_000_000)[0] == 200
 
 
 def test_only_the_owner_may_command_it(rig: Rig) -> None:

@@ -118,6 +118,7 @@ def _door(house: House, binary: str) -> DoorSpec:
         default_model=models[0] if len(models) == 1 else "",
         body_bytes=settings.serving.body_mib * MIB,
         repeat_bytes=settings.door.repeat_kib * KIB,
+        repeater_socket=str(house.socket("repeater")),
         deadline_s=LONGEST_DEADLINE_S,
         queue_s=settings.serving.deadline_s,
         key_share=settings.door.key_share,

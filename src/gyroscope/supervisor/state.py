@@ -51,6 +51,10 @@ class RunDir:
         return self.path / "haproxy.cfg"
 
     @property
+    def repeater_config(self) -> Path:
+        return self.path / "repeater.cfg"
+
+    @property
     def log(self) -> Path:
         return self.path.parent / "logs" / "supervisor.log"
 

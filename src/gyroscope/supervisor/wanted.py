@@ -44,7 +44,8 @@ class DoorSpec:
     """The HAProxy in front. `backends` maps each model to the requests that one of its replicas takes at once, until
     the replica says better. While several keys ask, one may fill `key_share` of what a model takes and lets wait.
 
-    `deadline_s` is the longest a client may ask for. Bodies up to `repeat_bytes` are sent again when a replica dies.
+    `deadline_s` is the longest a client may ask for. Bodies up to `repeat_bytes` are sent again by the door when a
+    replica dies, larger ones by the repeater that listens on `repeater_socket`; without one they are not.
     An empty `binary` is looked up; an empty `default_model` is the only model, when there is one.
     """
 
@@ -56,6 +57,7 @@ class DoorSpec:
     default_model: str = ""
     body_bytes: int = 1_048_576
     repeat_bytes: int = 65_536
+    repeater_socket: str = ""
     deadline_s: float = 60.0
     queue_s: float = 1.0
     key_share: float = 0.5
@@ -120,7 +122,7 @@ def _known(kind: type, entry: dict[str, Any]) -> dict[str, Any]:
 
 def _check(wanted: Wanted, path: Path) -> None:
     names = [spec.name for spec in wanted.processes]
-    double = next((name for name in names if names.count(name) > 1 or name == "door"), "")
+    double = next((name for name in names if names.count(name) > 1 or name in ("door", "repeater")), "")
     if double:
         raise ProcessError(f"two processes are called {double!r}", where=str(path), fix="give each its own name")
     backends = wanted.door.backends if wanted.door else {}
