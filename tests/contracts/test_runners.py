@@ -181,6 +181,24 @@ def test_a_batch_equals_its_rows(runner, candidate):
         np.testing.assert_array_max_ulp(batch.astype(precision), single.astype(precision), MAX_ULP)
 
 
+def test_an_answer_outlives_the_next_one(runner):
+    """Runners keep memory for one row; what they gave away is still to be logged and sent."""
+    rows = [encode_columns(SIGNATURE, _columns(1, seed)) for seed in range(5)]
+    kept = [runner.predict(one) for one in rows]
+    assert len({one.item() for one in kept}) > 1
+    assert [one.item() for one in kept] == [runner.predict(one).item() for one in rows]
+
+
+def test_one_row_again_is_the_same_to_the_last_bit(runner):
+    """The first row alone may go another way than those after it, and a row between two batches than a batch."""
+    one, many = encode_columns(SIGNATURE, _columns(1)), encode_columns(SIGNATURE, _columns(3))
+    answers = []
+    for _ in range(3):
+        answers.append(runner.predict(one).item())
+        runner.predict(many)
+    assert len(set(answers)) == 1
+
+
 def test_predicting_leaves_the_rows_alone(runner):
     rows = encode_columns(SIGNATURE, _columns(20))
     before = rows.matrix.copy()

@@ -67,6 +67,7 @@ def test_classes_and_values_come_in_the_signatures_shape():
     runner = _load(three, Signature("multiclass", features, classes=("x", "y", "z")))
     assert runner.predict(Rows(matrix)).shape == (300, 3)
     assert runner.predict(Rows(matrix[:0])).shape == (0, 3)
+    np.testing.assert_array_equal(runner.predict(Rows(matrix[5:6])), runner.predict(Rows(matrix))[5:6])
     with pytest.raises(ModelError, match="3 numbers a row"):
         _load(three, Signature("binary", features))
     value = lightgbm.train({**SETTINGS, "objective": "regression"}, lightgbm.Dataset(matrix, matrix[:, 0] * 9), 3)

@@ -131,3 +131,14 @@ def test_weights_beside_the_file_are_never_read(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ModelError, match="weights-beside-the-model-are-not-verified"):
         load_runner("onnx", Artifact(path, path.read_bytes()), TWO)
+
+
+@pytest.mark.parametrize("shape", [[None], [None, 1]])
+@pytest.mark.parametrize("kind", [TensorProto.FLOAT, TensorProto.DOUBLE])
+def test_single_rows_are_as_those_of_a_batch_also_beyond_float32(shape, kind):
+    runner = _load(_sigmoid(shape, kind))
+    matrix = np.array([[1e300, 0.5], [-1e300, 0.5], [0.25, -0.5], [1e-300, np.pi], [np.inf, 1.0]])
+    batch = runner.predict(Rows(matrix))
+    for _ in range(2):
+        single = [runner.predict(Rows(matrix[at : at + 1])) for at in range(len(matrix))]
+        np.testing.assert_array_equal(np.concatenate(single), batch)

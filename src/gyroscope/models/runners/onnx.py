@@ -7,6 +7,7 @@ keeps its weights beside itself is refused.
 
 from __future__ import annotations
 
+import struct
 from typing import Any, Self
 
 import msgspec
@@ -30,6 +31,8 @@ NUMBERS: dict[str, type[np.generic]] = {
 }
 TEXT = "tensor(string)"
 FLOATS = ("tensor(float)", "tensor(double)", "tensor(float16)")
+BOUND = ("tensor(float)", "tensor(double)")
+"""What the input of a single row may be made of to be bound to memory once."""
 MISSING_TEXT = ""
 """ONNX has no missing text; scikit-learn's own conversions take the empty one."""
 
@@ -55,6 +58,9 @@ class OnnxRunner:
         self._inputs = [_Input(node.name, node.type, len(node.shape)) for node in session.get_inputs()]
         self._is_matrix = _takes_matrix(session.get_inputs(), signature, where)
         self._output = _pick_output(session.get_outputs(), signature, where)
+        self._column_of = {name: at for at, name in enumerate(signature.names)}
+        self._one: _SingleRow | None = None
+        self._has_one = self._is_matrix and self._inputs[0].rank == 2 and self._inputs[0].kind in BOUND
 
     @classmethod
     def load(cls, artifact: Artifact, signature: Signature, threads: int = 1) -> Self:
@@ -74,12 +80,17 @@ class OnnxRunner:
 
     def predict(self, rows: Rows) -> NDArray[np.float64]:
         """Raises `InputError` when a value is missing and the model's input has no way to say so."""
+        if self._one is not None and len(rows.matrix) == 1:
+            answer = self._one.answer(rows.matrix)
+            if answer is not None:
+                return _answer(answer.astype(np.float64), self._signature)
         if self._is_matrix:
             feed = {self._inputs[0].name: self._cast(self._inputs[0], rows.matrix)}
         else:
-            columns = {name: at for at, name in enumerate(self._signature.names)}
-            feed = {node.name: self._column(node, columns[node.name], rows) for node in self._inputs}
+            feed = {node.name: self._column(node, self._column_of[node.name], rows) for node in self._inputs}
         (raw,) = self._session.run([self._output], feed)
+        if self._has_one and self._one is None and len(rows.matrix) == 1 == len(raw):
+            self._one = _SingleRow(self._session, self._inputs[0], len(self._signature.features), self._output, raw)
         return _answer(np.asarray(raw, np.float64), self._signature)
 
     def _column(self, node: _Input, at: int, rows: Rows) -> NDArray[Any]:
@@ -103,6 +114,34 @@ class OnnxRunner:
             )
         with np.errstate(over="ignore"):  # 1e300 becomes infinite in float32, as it does in training
             return np.ascontiguousarray(values, dtype=wanted)
+
+
+class _SingleRow:
+    """A session bound to the memory of one row and of its answer: nothing is made or looked up for a request."""
+
+    def __init__(
+        self, session: onnxruntime.InferenceSession, node: _Input, columns: int, output: str, like: NDArray[Any]
+    ) -> None:
+        self._session = session
+        self._row = np.zeros((1, columns), NUMBERS[node.kind])
+        self._answer = np.zeros_like(like)
+        self._pack = struct.Struct(f"={columns}{self._row.dtype.char}").pack_into
+        self._binding = session.io_binding()
+        for bind, name, array in (
+            (self._binding.bind_input, node.name, self._row),
+            (self._binding.bind_output, output, self._answer),
+        ):
+            bind(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
+
+    def answer(self, matrix: NDArray[np.float64]) -> NDArray[Any] | None:
+        """None for a value that the model's numbers cannot hold."""
+        try:
+            # Struct, because numpy warns of overflow and asking it not to costs as much as a small model.
+            self._pack(self._row.data, 0, *matrix[0].tolist())
+        except OverflowError:
+            return None
+        self._session.run_with_iobinding(self._binding)
+        return self._answer
 
 
 def _takes_matrix(inputs: list[Any], signature: Signature, where: str) -> bool:
@@ -170,4 +209,4 @@ def _answer(raw: NDArray[np.float64], signature: Signature) -> NDArray[np.float6
     """A binary model with two columns answers for both classes; the positive one is the second."""
     if signature.task == "binary" and raw.ndim == 2 and raw.shape[1] == 2:
         return np.ascontiguousarray(raw[:, 1])
-    return raw
+    return raw.reshape(1) if raw.size == 1 else raw
