@@ -36,6 +36,8 @@ TARGETS = {
     # Rows that share a file share its rounds: they are measured together, in one process.
     "bench-serving": {
         **dict.fromkeys(("S1", "S2", "S3", "S4", "S5", "S7"), "benchmarks.serving.s01_rows"),
+        "S6": "benchmarks.serving.s06_trees",
+        **dict.fromkeys(("S13", "S14"), "benchmarks.serving.s13_replicas"),
         "S16": "benchmarks.serving.s16_kills",
     },
 }

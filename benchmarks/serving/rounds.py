@@ -7,15 +7,23 @@ round only.
 from __future__ import annotations
 
 import statistics
+import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
 
 import msgspec
 
+from benchmarks.rows import Row, at_least
 from benchmarks.serving.closed import Measured, closed_loop
-from benchmarks.serving.contestants import Contestant
+from benchmarks.serving.contestants import Contestant, Peer, ours_direct, ours_with_door, wait_ready
 from benchmarks.serving.models import Served
+from benchmarks.serving.paced import Kind, Plan, failed, paced, percentile_ms
+from benchmarks.target import Options
 
 MANY = 16
+FASTEST_PACED = 4_000.0
+"""The open-loop generator sends no more than this a second without being late itself."""
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -29,6 +37,36 @@ class Figures(msgspec.Struct, frozen=True):
     cpu_us: float
     p50_alone_ms: float
     rounds: int
+
+
+def side_by_side(
+    options: Options,
+    served: Served,
+    against: Sequence[Peer],
+    *,
+    with_door: bool = False,
+    more: Callable[[Contestant], Sequence[Contestant]] = lambda ours: (),
+) -> dict[str, Figures]:
+    """Ours and these peers, started together and measured in turn. `more` are other ways to ask ours."""
+    with ExitStack() as stack:
+        running = [stack.enter_context(peer.start(served)) for peer in against]
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=options.folder)))
+        ours = stack.enter_context(ours_direct(served, folder / "direct"))
+        running += [ours, *more(ours)]
+        if with_door:
+            running.append(stack.enter_context(ours_with_door(served, folder / "door")))
+        for one in running:
+            wait_ready(one, served)
+        found = interleave(running, served, rounds=3 if options.is_quick else 5, seconds=1 if options.is_quick else 10)
+        if not options.is_quick:
+            _half_load(running, served, found, folder)
+    return found
+
+
+def faster(row_id: str, claim: str, mine: Figures, peer: Figures, bound: float) -> Row:
+    """A row: how many times the peer's requests a second ours are."""
+    said = f"{claim} ({mine.per_s:,.0f} / {peer.per_s:,.0f}; CPU {mine.cpu_us:,.0f} / {peer.cpu_us:,.0f} us)"
+    return at_least(row_id, said, mine.per_s / peer.per_s, bound, "x", mine.rounds, peer.name)
 
 
 def interleave(contestants: Sequence[Contestant], served: Served, *, rounds: int, seconds: float) -> dict[str, Figures]:
@@ -77,3 +115,17 @@ def _line(one: Figures) -> str:
         f"  {one.name:24} {one.per_s:9,.0f} req/s ({low:,.0f}-{high:,.0f}), p50 {one.p50_ms:.2f} ms, "
         f"p99 {one.p99_ms:.1f} ms; alone p50 {one.p50_alone_ms:.3f} ms; {one.cpu_us:,.0f} us of CPU a request"
     )
+
+
+def _half_load(running: Sequence[Contestant], served: Served, found: dict[str, Figures], folder: Path) -> None:
+    """Open loop at half of what each managed; printed, since no claim depends on it."""
+    for one in running:
+        rate = min(found[one.name].per_s / 2, FASTEST_PACED)
+        kind = Kind(1, one.bodies(served))
+        plan = Plan(one.port, one.protocol.path, one.headers, [kind], rate, 5.0, is_poisson=True)
+        seen = paced(plan, folder)
+        print(
+            f"  {one.name:24} open loop at {rate:,.0f}/s: p50 {percentile_ms(seen, 50):.2f} ms, "
+            f"p99 {percentile_ms(seen, 99):.1f} ms, {failed(seen)} of {len(seen):,} failed",
+            flush=True,
+        )
