@@ -66,8 +66,11 @@ class Serving(Section, frozen=True):
     ] = 1.0
     body_mib: Annotated[int, Meta(ge=1, le=64, description="largest request body, MiB; a larger one gets 413")] = 1
     max_in_flight: Annotated[
-        int, Meta(ge=1, le=10_000, description="requests in one replica at once; more wait at the door")
-    ] = 8
+        int, Meta(ge=1, le=10_000, description="most requests in one replica at once; more wait at the door")
+    ] = 64
+    batch_calls: Annotated[
+        int, Meta(ge=1, le=64, description="most requests that one prediction answers, where that is faster; 1: never")
+    ] = 64
     log: Annotated[
         Literal["os", "full", "off"],
         Meta(description="os: log to memory that survives killed processes; full: to disk"),

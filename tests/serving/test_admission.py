@@ -30,7 +30,8 @@ def rehearse(
         for _ in range(taken):
             at_replica.popleft()
         left = sum(at <= now for at in at_replica)
-        limit.worked(idle, took, taken, left, wanted=batch)
+        if limit.worked(idle, took, taken, left):
+            limit.decide(wanted=batch)
         for _ in range(min(clients, limit.value) - len(at_replica)):
             at_replica.append(now + HANDOVER_US * US)
     return done / seconds
@@ -63,7 +64,8 @@ def test_where_batches_pay_there_are_enough_for_two() -> None:
 def test_low_load_changes_nothing_and_a_lone_client_gets_no_more() -> None:
     limit = Limit(most=64, wait_ns=S // 2)
     for _ in range(1_000):
-        limit.worked(idle_ns=40 * MS, took_ns=MS, calls=1, left=0)
+        if limit.worked(idle_ns=40 * MS, took_ns=MS, calls=1, left=0):
+            limit.decide()
     assert limit.value == FIRST
     rehearse(limit, MS, 5.0, clients=1)
     assert limit.value == FIRST

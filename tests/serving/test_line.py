@@ -109,3 +109,68 @@ def test_a_deadline_counts_from_arrival_not_from_the_turn(bench):
         return [reply.status for reply in await asyncio.gather(*map(line.ask, calls))]
 
     assert asyncio.run(scene()) == [200, 504]
+
+
+def one(value):
+    body = {"inputs": [{"name": "x", "shape": [1, 3], "datatype": "FP64", "data": [value, 0, 0]}]}
+    return json.dumps(body).encode()
+
+
+def answered(reply):
+    return json.loads(reply.body)["outputs"][0]["data"][0] if reply.status == 200 else reply.status
+
+
+def test_many_at_once_share_predictions_and_each_gets_its_own_answer(bench):
+    sizes = []
+
+    def slow_to_begin(rows):
+        sizes.append(len(rows.matrix))
+        spin(SECOND_NS // 500)
+        if (rows.matrix[:, 0] == 13).any():
+            raise ValueError("thirteen")
+        return rows.matrix[:, 0] * 7919 % 10_007
+
+    served = bench(slow_to_begin, limits=Limits(max_in_flight=100, deadline_ns=20 * SECOND_NS))
+
+    async def client(line, who):
+        values = [who * 100 + at for at in range(25)]
+        return [(value, answered(await line.ask(served.call(one(value))))) for value in values]
+
+    async def scene():
+        line = Line(served.plane)
+        return [pair for told in await asyncio.gather(*(client(line, who) for who in range(24))) for pair in told]
+
+    told = asyncio.run(scene())
+    assert len(told) == 600
+    assert [
+        (value, answer) for value, answer in told if answer != (500 if value == 13 else value * 7919 % 10_007)
+    ] == []
+    assert max(sizes) > 8
+    assert len(sizes) < 300, "most calls shared a prediction"
+    assert served.pulse.limit >= 8 and served.pulse.room >= 2
+
+
+def test_a_fault_of_our_own_is_its_own_calls_alone(bench, monkeypatch):
+    served = bench(limits=Limits(max_in_flight=100))
+    real = served.log.submit
+    monkeypatch.setattr(served.log, "submit", lambda entry: real(entry) if entry.request_id != "r-7" else 1 / 0)
+
+    async def scene():
+        line = Line(served.plane)
+        calls = [served.call(one(n), request_id=f"r-{n}") for n in range(40)]
+        return [answered(reply) for reply in await asyncio.gather(*map(line.ask, calls))]
+
+    for _ in range(3):
+        assert asyncio.run(scene()) == [500 if n == 7 else n for n in range(40)]
+
+
+def test_calls_are_never_together_where_the_setting_says_so(bench):
+    sizes = []
+    served = bench(lambda rows: sizes.append(len(rows.matrix)) or rows.matrix[:, 0], limits=Limits(batch_calls=1))
+
+    async def scene():
+        line = Line(served.plane)
+        await asyncio.gather(*(line.ask(served.call(one(n))) for n in range(50)))
+
+    asyncio.run(scene())
+    assert sizes == [1] * 50

@@ -40,6 +40,7 @@ def run_replica(settings_path: Path, model: str, version_name: str, slot: int) -
             deadline_s=serving.deadline_s,
             body_bytes=serving.body_mib * MIB,
             max_in_flight=serving.max_in_flight,
+            batch_calls=serving.batch_calls,
             key_digests=house.keys.api_key_digests,
             key_file=house.keys.digests_path,
         )

@@ -31,7 +31,8 @@ class Limit:
     >>> limit.value, limit.room
     (8, 4096)
     >>> for _ in range(200):  # 10 ms each, 7 more always in the line: nobody is served sooner for that
-    ...     _ = limit.worked(idle_ns=0, took_ns=10_000_000, calls=1, left=7)
+    ...     if limit.worked(idle_ns=0, took_ns=10_000_000, calls=1, left=7):
+    ...         _ = limit.decide()
     >>> limit.value, limit.room
     (1, 50)
     """
@@ -44,10 +45,10 @@ class Limit:
         self._call_ns = 0.0
         self._busy_ns = self._idle_ns = self._calls = self._turns = self._left = self._peak = 0
 
-    def worked(self, idle_ns: int, took_ns: int, calls: int, left: int, wanted: int = 1) -> bool:
+    def worked(self, idle_ns: int, took_ns: int, calls: int, left: int) -> bool:
         """A turn is over: so long idle before it, so many calls answered in `took_ns`, `left` were waiting behind them.
 
-        `wanted` is what one prediction could take. Returns whether there is something new to say.
+        Returns whether enough was seen to `decide`.
         """
         self._busy_ns += took_ns
         self._idle_ns += idle_ns if idle_ns < HANDOVER_NS else 0
@@ -55,14 +56,11 @@ class Limit:
         self._turns += 1
         self._left += left
         self._peak = max(self._peak, calls + left)
-        if self._busy_ns + self._idle_ns < WINDOW_NS:
-            return False
-        before = self.value, self.room
-        self._decide(wanted)
-        self._forget()
-        return before != (self.value, self.room)
+        return self._busy_ns + self._idle_ns >= WINDOW_NS
 
-    def _decide(self, wanted: int) -> None:
+    def decide(self, wanted: int = 1) -> bool:
+        """Set `value` and `room` anew; `wanted` is what one prediction could take. Returns whether they changed."""
+        before = self.value, self.room
         is_full = self._peak >= self.value
         starved = self._idle_ns / (self._idle_ns + self._busy_ns)
         spare = int(self._left / self._turns + 0.1)
@@ -75,9 +73,8 @@ class Limit:
         call_ns = (self._busy_ns + self._idle_ns * is_full) / self._calls
         self._call_ns = call_ns if not self._call_ns else self._call_ns + 0.3 * (call_ns - self._call_ns)
         self.room = _steady(self.room, round(max(LEAST_ROOM, min(MOST_ROOM, self._wait_ns / self._call_ns))))
-
-    def _forget(self) -> None:
         self._busy_ns = self._idle_ns = self._calls = self._turns = self._left = self._peak = 0
+        return before != (self.value, self.room)
 
 
 def _steady(old: int, new: int) -> int:

@@ -17,6 +17,9 @@ OUTLIER = 8.0
 EXPLORE_EVERY = 50
 """One in so many turns tries two calls although they seem faster alone: models warm up, machines change."""
 
+CALM_TURNS = 16
+"""Learning costs some microseconds a turn: of calls that come one by one, one in so many is learned from."""
+
 GAIN = 0.9
 """Together must be this much faster than one by one: calls that share a prediction also share its delays and faults."""
 
@@ -106,8 +109,14 @@ class Batcher:
         self._waited_at = 0  # how many there were when waiting began; 0 when it did not
         self._patience = 1.0
 
+    def passes(self) -> bool:
+        """Whether a call that waits alone is simply worked on: they come one by one, and this one teaches nothing."""
+        self._turns += 1
+        return self._returning <= 1 and self._turns % CALM_TURNS != 0
+
     def turn(self, waiting: int, now_ns: int) -> Turn:
         """What to do with `waiting` >= 1 calls while no prediction runs. Ask again after a wait, or when one came."""
+        self._turns += 1
         if waiting != self._seen:
             self._seen, self._seen_ns = waiting, now_ns
         if self._returning > 1:
@@ -119,14 +128,20 @@ class Batcher:
             self._patience = min(1.0, 2 * self._patience) if waiting > self._waited_at else self._patience / 2
             self._patience = max(self._patience, LEAST_PATIENCE)
             self._waited_at = 0
-        self._turns += 1
         return Turn(self._size(waiting))
 
     def ended(self, calls: int, rows: int, took_ns: int, left: int, now_ns: int) -> None:
-        """A prediction for so many calls is over; `left` are waiting behind it."""
-        (self._alone if calls == 1 else self._together).saw(rows, took_ns)
+        """A prediction for so many calls is over; `left` are waiting behind it. `took_ns` is 0 when it was not one."""
+        if took_ns:
+            (self._alone if calls == 1 else self._together).saw(rows, took_ns)
         self._rows_per_call += 0.05 * (rows / calls - self._rows_per_call)
         self._ended_ns, self._returning, self._seen = now_ns, calls + left, 0
+
+    @property
+    def wanted(self) -> int:
+        """Calls that one prediction would take if there were enough; 1 where batches gain nothing."""
+        room = self._room()
+        return room if room > 1 and not self._together.is_empty and self._gains(room) else 1
 
     def _size(self, waiting: int) -> int:
         """As many as wait and as the target allows, when that is faster than one by one."""
@@ -159,6 +174,8 @@ class Batcher:
 
         So whoever comes to an idle replica is served at once, and a client that is alone never waits.
         """
+        if self._together.is_empty and self._turns % EXPLORE_EVERY:
+            return False
         target = min(self._returning, self._room())
         window_ns = min(2 * self._saved_ns(), WAIT_SHARE * self._slo_ns)
         return waiting < target and now_ns - self._ended_ns < window_ns and self._gains(target)

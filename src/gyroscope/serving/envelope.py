@@ -53,6 +53,20 @@ def read_event_time(text: str, where: str) -> EventTime:
     return at
 
 
+def waited_ns(door_time: str, arrived_at: EventTime) -> int:
+    """How long a call waited at the door, by the date of both; a date that was set meanwhile must not end every call.
+
+    >>> waited_ns("1700000000000000", EventTime(1_700_000_000_250_000))
+    250000000
+    >>> waited_ns("", EventTime(5)), waited_ns("9", EventTime(5)), waited_ns("x", EventTime(5))
+    (0, 0, 0)
+    """
+    if not (door_time.isascii() and door_time.isdigit() and len(door_time) <= 20):
+        return 0
+    waited_us = arrived_at - int(door_time)
+    return waited_us * 1_000 if 0 <= waited_us <= MAX_TIMEOUT_MS * 1_000 else 0
+
+
 def read_timeout_ns(text: str, default_ns: int) -> int:
     """How long the client waits, in nanoseconds: what it says, never longer than the default.
 

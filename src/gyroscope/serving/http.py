@@ -47,6 +47,7 @@ class Route(msgspec.Struct, frozen=True):
     event_time: str = ""
     timeout_ms: str = ""
     entity_key: str = ""
+    door_time: str = ""
 
 
 class Http:
@@ -138,6 +139,7 @@ class Http:
             get(b"x-event-time", b"").decode("latin-1"),
             get(b"x-request-timeout-ms", b"").decode("latin-1"),
             get(b"x-entity-key", b"").decode("latin-1"),
+            get(b"x-door-time", b"").decode("latin-1"),
         )
 
     def admits(self, connection: Connection, route: Route, now: MachineTime) -> bool:
@@ -248,6 +250,7 @@ def _call(route: Route, dialect: Dialect, arrived: MachineTime, body: bytes = b"
         route.event_time,
         route.timeout_ms,
         route.entity_key,
+        route.door_time,
     )
 
 

@@ -25,8 +25,8 @@ from gyroscope.predictions.segments.privacy import has_private
 from gyroscope.predictions.segments.wal import LogEntry, Variant
 from gyroscope.records import Signature, Version
 from gyroscope.serving.dialects import Dialect, Headers, Question
-from gyroscope.serving.envelope import read_event_time, read_id, read_timeout_ns
-from gyroscope.supervisor.pulse import Pulse
+from gyroscope.serving.envelope import read_event_time, read_id, read_timeout_ns, waited_ns
+from gyroscope.supervisor.pulse import MOST_INPUTS, Pulse
 from gyroscope.supervisor.quarantine import FATAL, Quarantine
 
 COUNTED_AS = {"os": "logged", "full": "logged", "no": "unlogged", "sampled": "sampled_out"}
@@ -40,11 +40,15 @@ _LONGEST = 500
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """What a replica takes on: nothing from the quarantine; `max_in_flight` may wait while one is worked on."""
+    """What a replica takes on: nothing from the quarantine; `max_in_flight` may wait while one is worked on.
+
+    At most `batch_calls` share a prediction.
+    """
 
     deadline_ns: int = SECOND_NS
     body_bytes: int = 1024 * 1024
-    max_in_flight: int = 8
+    max_in_flight: int = 64
+    batch_calls: int = MOST_INPUTS
     quarantine: Quarantine | None = None
 
 
@@ -59,6 +63,7 @@ class Call(msgspec.Struct):
     event_time: str = ""
     timeout_ms: str = ""
     entity_key: str = ""
+    door_time: str = ""
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -147,14 +152,14 @@ class Plane:
         """Ask the model about prepared calls, together when there are several; those with an error are passed over.
 
         What fails together is asked one by one, so that a bad call answers for itself alone. Returns the nanoseconds
-        of the one prediction that answered all, 0 when it took several or none.
+        of the one prediction that answered all who asked, 0 when it took several or none.
         """
         if len(works) == 1:
             return 0 if works[0].error else self._ask(works)
         asked = [work for work in works if not work.error]
         together = [work for work in asked if not work.is_suspect]
         took_ns = self._ask(together) if together else 0
-        if took_ns and len(together) == len(works):
+        if took_ns and len(together) == len(asked):
             return took_ns
         for work in asked:
             if work.outputs is None and not work.error:
@@ -228,6 +233,10 @@ class Plane:
             logged = self._not_given(work)
         return self._reply(work, logged, machine_now() - work.call.arrived)
 
+    def admit(self, limit: int, room: int) -> None:
+        """Tell the door, through the pulse, how many requests to send at once and how many may wait there."""
+        self._pulse.admit(limit, room)
+
     def turn_away(self) -> None:
         """Count what has no valid key or is no request. It gets no log entry: a stranger must not fill the log."""
         self._pulse.add("rejected")
@@ -253,7 +262,8 @@ class Plane:
         if call.event_time:
             work.event_time = read_event_time(call.event_time, "X-Event-Time")
         if call.timeout_ms:
-            work.deadline = MachineTime(call.arrived + read_timeout_ns(call.timeout_ms, self.limits.deadline_ns))
+            timeout_ns = read_timeout_ns(call.timeout_ms, self.limits.deadline_ns)
+            work.deadline = MachineTime(call.arrived + timeout_ns - waited_ns(call.door_time, call.arrived_at))
 
     def _read(self, work: Work) -> None:
         now = machine_now()

@@ -32,7 +32,7 @@ from gyroscope.serving.intake import Intake
 from gyroscope.serving.keys import ApiKeys
 from gyroscope.serving.line import Line
 from gyroscope.serving.plane import Limits, Plane
-from gyroscope.supervisor.pulse import Pulse
+from gyroscope.supervisor.pulse import MOST_INPUTS, Pulse
 from gyroscope.supervisor.quarantine import Quarantine
 
 BEAT_EVERY_S = 0.1
@@ -66,7 +66,8 @@ class ReplicaPlan(msgspec.Struct, frozen=True):
     key_file: Path
     deadline_s: float = 1.0
     body_bytes: int = 1024 * 1024
-    max_in_flight: int = 8
+    max_in_flight: int = 64
+    batch_calls: int = MOST_INPUTS
     quarantine: Quarantine | None = None
 
 
@@ -78,7 +79,7 @@ def serve_replica(replica: ReplicaPlan) -> None:
     _log_one_line_per_error()
     listener = _listen(replica.listen)
     deadline_ns = round(replica.deadline_s * SECOND_NS)
-    limits = Limits(deadline_ns, replica.body_bytes, replica.max_in_flight, replica.quarantine)
+    limits = Limits(deadline_ns, replica.body_bytes, replica.max_in_flight, replica.batch_calls, replica.quarantine)
     plane = Plane(replica.version, replica.runner, replica.log, replica.pulse, limits)
     intake = Intake(replica.version.signature)
     services: list[Service] = [V2(replica.version, intake, replica.pulse), Mlflow(replica.version, intake)]
