@@ -134,6 +134,32 @@ def test_the_same_head_again_with_another_body(run):
     assert run(scene) == [[6.0], [15.0], [6.0], [15.0], [6.0], "other"]
 
 
+def test_a_head_that_differs_in_its_id_only_is_known_and_its_id_counts(run):
+    async def scene(client):
+        ids = []
+        for name in (b"X-Request-Id: ", b"x-request-id: ", b"X-REQUEST-ID: ", b"X-Request-Id:"):
+            for value in (b"a", b"b c", b"b c", b"z" * 128):
+                await client.send(request(ONE, name + value))
+                ids.append((await client.reply())[1]["x-request-id"])
+        return ids, len(client.http.routes)
+
+    # Only what is written in one of the two usual ways is looked for.
+    assert run(scene) == (["a", "b c", "b c", "z" * 128] * 4, 2)
+
+
+@pytest.mark.parametrize("value", [b"\x80", b"a\tb", b"x" * 129])
+def test_an_id_that_cannot_be_kept_is_refused_with_a_known_head_too(run, value):
+    async def scene(client):
+        statuses = []
+        for one in (b"fine", value, b"fine", value + b"\r\nX-Request-Id: fine"):
+            await client.send(request(ONE, b"X-Request-Id: " + one))
+            status, headers, _ = await client.reply()
+            statuses.append((status, headers["x-request-id"] == "fine"))
+        return statuses
+
+    assert run(scene) == [(200, True), (400, False), (200, True), (200, True)]
+
+
 def test_a_key_that_is_withdrawn_counts_for_the_same_head_too(run):
     async def scene(client):
         await client.send(request(ONE))

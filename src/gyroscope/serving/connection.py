@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 from gyroscope.clock import SECOND_NS, MachineTime, machine_now
 from gyroscope.errors import InputError
 from gyroscope.serving.body import ChunkedBody, SizedBody
-from gyroscope.serving.head import END, MAX_HEAD_BYTES, Head, read_head
+from gyroscope.serving.head import END, MAX_HEAD_BYTES, Head, read_head, without_id
 from gyroscope.serving.plane import Reply
 
 if TYPE_CHECKING:
@@ -58,14 +58,18 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._state == READING and not self._come:
-            # The ordinary request: a whole one, with a head that somebody has sent before.
+            # The ordinary request: a whole one, with a head that was sent before but for its id.
             end = data.find(END) + len(END)
-            route = self._http.routes.get(data[:end])
+            text, request_id = data[:end], ""
+            route = self._http.routes.get(text)
+            if route is None:
+                text, request_id = without_id(text)
+                route = self._http.routes.get(text)
             if route is not None and len(data) - end == route.head.length:
                 self._state, self._route = ANSWERING, route
                 self._arrived = arrived = machine_now()
                 if self._http.admits(self, route, arrived):
-                    self._http.take(self, route, data[end:], arrived)
+                    self._http.take(self, route, data[end:], arrived, request_id)
                 return
         if self._state != LEAVING:
             self._come += data

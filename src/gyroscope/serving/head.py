@@ -12,10 +12,13 @@ import httptools
 import msgspec
 
 from gyroscope.errors import InputError
+from gyroscope.ids import MAX_ID
 
 END = b"\r\n\r\n"
 MAX_HEAD_BYTES = 16 * 1024
 MAX_HEADERS = 100
+
+_ID_LINES = (b"\r\nx-request-id: ", b"\r\nX-Request-Id: ")
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -68,6 +71,22 @@ def read_head(text: bytes) -> Head:
         keeps=is_new and b"close" not in headers.get(b"connection", b"").lower(),
         expects=is_new and headers.get(b"expect", b"").lower() == b"100-continue",
     )
+
+
+def without_id(text: bytes) -> tuple[bytes, str]:
+    r"""A head without the value of its X-Request-Id, and that value; what is not plainly written stays where it is.
+
+    >>> without_id(b"GET / HTTP/1.1\r\nx-request-id: a-1\r\n\r\n")
+    (b'GET / HTTP/1.1\r\nx-request-id: \r\n\r\n', 'a-1')
+    """
+    for line in _ID_LINES:
+        at = text.find(line) + len(line)
+        if at >= len(line):
+            end = text.index(b"\r\n", at)
+            value = text[at:end].decode("latin-1")
+            is_plain = len(value) <= MAX_ID and value.isascii() and value.isprintable() and value == value.strip()
+            return (text[:at] + text[end:], value) if is_plain else (text, "")
+    return text, ""
 
 
 class _Collector:

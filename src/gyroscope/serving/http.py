@@ -18,7 +18,7 @@ from gyroscope.errors import GyroscopeError, InputError, did_you_mean
 from gyroscope.serving.body import refuse_size
 from gyroscope.serving.connection import Connection
 from gyroscope.serving.dialects import Dialect, Headers, Page, Service
-from gyroscope.serving.head import Head
+from gyroscope.serving.head import Head, without_id
 from gyroscope.serving.keys import ApiKeys
 from gyroscope.serving.line import Line
 from gyroscope.serving.plane import Call, Plane, Reply, one_line
@@ -104,13 +104,14 @@ class Http:
                 break
 
     def route(self, text: bytes, head: Head) -> Route:
-        """Where a head leads. It is remembered when the next request may well have the same."""
+        """Where a head leads. It is remembered, without its id, when the next request may well have the same."""
         route = self._find(head)
+        text, request_id = without_id(text)
         is_plain = route.dialect is not None and head.keeps and head.length and not head.expects
-        if is_plain and not route.request_id and not route.event_time and len(text) <= _REMEMBERED_BYTES:
+        if is_plain and request_id == route.request_id and not route.event_time and len(text) <= _REMEMBERED_BYTES:
             if len(self.routes) >= _REMEMBERED:
                 self.routes.clear()
-            self.routes[text] = route
+            self.routes[text] = msgspec.structs.replace(route, request_id="")
         return route
 
     def _find(self, head: Head) -> Route:
@@ -157,10 +158,12 @@ class Http:
             return True
         return False
 
-    def take(self, connection: Connection, route: Route, body: bytes, arrived: MachineTime) -> None:
-        """Have a whole request answered."""
+    def take(
+        self, connection: Connection, route: Route, body: bytes, arrived: MachineTime, request_id: str = ""
+    ) -> None:
+        """Have a whole request answered; an id that is given is that of the head that was not read again."""
         if route.dialect is not None:
-            self._line.enter(_call(route, route.dialect, arrived, body), connection.deliver)
+            self._line.enter(_call(route, route.dialect, arrived, body, request_id), connection.deliver)
         elif route.page is not None:
             try:
                 shown = route.page.show(body)
@@ -240,13 +243,13 @@ class Http:
             self._starts.clear()
 
 
-def _call(route: Route, dialect: Dialect, arrived: MachineTime, body: bytes = b"") -> Call:
+def _call(route: Route, dialect: Dialect, arrived: MachineTime, body: bytes = b"", request_id: str = "") -> Call:
     return Call(
         dialect,
         arrived,
         wall_now(),
         body,
-        route.request_id,
+        request_id or route.request_id,
         route.event_time,
         route.timeout_ms,
         route.entity_key,

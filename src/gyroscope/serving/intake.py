@@ -37,7 +37,7 @@ class Intake:
         self.is_nullable = any(feature.nullable for feature in self.features)
         self._codes = {i: _codes(self.features[i].categories) for i in self.strings}
         # Then a number, or a null where any is allowed, is all there is to check, and its type has seen to that.
-        self._is_plain = len({(feature.dtype, feature.nullable) for feature in self.features}) == 1 and (
+        self.is_plain = len({(feature.dtype, feature.nullable) for feature in self.features}) == 1 and (
             self.features[0].dtype == "float64"
         )
 
@@ -96,7 +96,7 @@ class Intake:
 
         Raises `InputError` naming the first value that is not.
         """
-        if not self._is_plain:
+        if not self.is_plain:
             self.check(matrix, where)
         return Rows(matrix)
 
@@ -105,7 +105,7 @@ class Intake:
 
         Raises `InputError` naming the first value that is not what its feature is.
         """
-        if not (self._is_plain and np.isfinite(matrix).all()):
+        if not (self.is_plain and np.isfinite(matrix).all()):
             self.check(matrix, where)
         return Rows(matrix)
 

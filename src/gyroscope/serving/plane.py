@@ -155,52 +155,53 @@ class Plane:
         of the one prediction that answered all who asked, 0 when it took several or none.
         """
         if len(works) == 1:
-            return 0 if works[0].error else self._ask(works)
+            return 0 if works[0].error else self._ask(works[0])
         asked = [work for work in works if not work.error]
         together = [work for work in asked if not work.is_suspect]
-        took_ns = self._ask(together) if together else 0
+        took_ns = self._ask_together(together) if together else 0
         if took_ns and len(together) == len(asked):
             return took_ns
         for work in asked:
             if work.outputs is None and not work.error:
-                self._ask([work])
+                self._ask(work)
         return 0
 
-    def _ask(self, works: Sequence[Work]) -> int:
-        """One prediction, while the parent looks at the latest deadline; 0 when it failed. A lone call is told why."""
-        rows = works[0].rows if len(works) == 1 else joined([work.rows for work in works])
+    def _ask(self, work: Work) -> int:
+        """Predict for one call, while the parent looks at its deadline; 0 when it failed, and it is told why."""
         began = machine_now()
-        self._pulse.begin(began, max([work.deadline for work in works]), [work.input_hash for work in works])
-        error: InputError | OutputError
+        self._pulse.begin(began, work.deadline, (work.input_hash,))
         try:
-            outputs = self._runner.predict(rows)
+            work.outputs = self._runner.predict(work.rows)
         except SystemExit:
             # Else one bad row would end one replica after the other, as the door tries it on each.
-            error = OutputError("the model asked its process to exit", where="model_raised")
-        except (InputError, OutputError) as raised:
-            error = raised
-        else:
-            self._share_out(outputs, works)
-            return self._end(works, began)
-        self._end(works, began)
-        if len(works) == 1:
-            self._complain(works[0], error)
-        return 0
+            self._complain(work, OutputError("the model asked its process to exit", where="model_raised"))
+        except (InputError, OutputError) as error:
+            self._complain(work, error)
+        ended = machine_now()
+        self._pulse.end(ended)
+        if work.is_suspect and self._quarantine:
+            self._quarantine.acquit(work.input_hash)  # it came back: whatever died with it died of something else
+        return 0 if work.error else ended - began
 
-    def _share_out(self, outputs: NDArray[np.float64], works: Sequence[Work]) -> None:
+    def _ask_together(self, works: Sequence[Work]) -> int:
+        """Predict for several, while the parent looks at the latest deadline; 0 when that failed for any reason."""
+        if len(works) == 1:
+            return self._ask(works[0])
+        rows = joined([work.rows for work in works])
+        began = machine_now()
+        self._pulse.begin(began, max([work.deadline for work in works]), [work.input_hash for work in works])
+        try:
+            outputs = self._runner.predict(rows)
+        except (SystemExit, InputError, OutputError):
+            return 0
+        finally:
+            ended = machine_now()
+            self._pulse.end(ended)
         at = 0
         for work in works:
-            end = at + len(work.rows.matrix)
-            work.outputs = outputs[at:end]
-            at = end
-
-    def _end(self, works: Sequence[Work], began: MachineTime) -> int:
-        now = machine_now()
-        self._pulse.end(now)
-        for work in works:
-            if work.is_suspect and self._quarantine:
-                self._quarantine.acquit(work.input_hash)  # it came back: whatever died with it died of something else
-        return now - began
+            work.outputs = outputs[at : at + len(work.rows.matrix)]
+            at += len(work.rows.matrix)
+        return ended - began
 
     def finish(self, work: Work) -> Reply | Pending:
         """Answer, log, count, reply: in this order, so that no reply leaves without its entry."""
@@ -286,6 +287,9 @@ class Plane:
 
     def _reply(self, work: Work, logged: Logged, latency_ns: int) -> Reply:
         pulse = self._pulse
+        if work.status == 200 and work.outputs is not None and logged in COUNTED_AS:
+            pulse.served(len(work.outputs), COUNTED_AS[logged], latency_ns)
+            return Reply(200, work.body, work.request_id, logged, 0, work.headers)
         if logged in COUNTED_AS:
             pulse.add(COUNTED_AS[logged])
         pulse.add(f"requests_{work.status // 100}xx")

@@ -41,6 +41,8 @@ _WORDS = _INPUTS_AT + MOST_INPUTS + 1
 _BOUNDS_NS = tuple(round(bound * 1e9) for bound in LATENCY_BOUNDS_S)
 _INDEX = {name: _COUNTERS_AT + i for i, name in enumerate(COUNTERS)}
 
+_SERVED, _ROWS = _INDEX["requests_2xx"], _INDEX["rows"]
+
 
 class Pulse:
     """One replica's words. One writer (the thread that does the work), any number of readers.
@@ -134,6 +136,15 @@ class Pulse:
     def add(self, name: str, n: int = 1) -> None:
         """Raise one of `COUNTERS`."""
         self._words[_INDEX[name]] += n
+
+    def served(self, rows: int, entry: str, ns: int) -> None:
+        """Count one request answered as it was asked, in one step; `entry` is the counter of its log entry."""
+        words = self._words
+        words[_SERVED] += 1
+        words[_ROWS] += rows
+        words[_INDEX[entry]] += 1
+        words[_BUCKETS_AT + bisect_left(_BOUNDS_NS, ns)] += 1
+        words[_SUM_AT] += ns
 
     def observe_latency(self, ns: int) -> None:
         """Count one answered request in its latency bucket."""

@@ -83,15 +83,15 @@ class OnnxRunner:
         if self._one is not None and len(rows.matrix) == 1:
             answer = self._one.answer(rows.matrix)
             if answer is not None:
-                return _answer(answer.astype(np.float64), self._signature)
+                return answer
         if self._is_matrix:
             feed = {self._inputs[0].name: self._cast(self._inputs[0], rows.matrix)}
         else:
             feed = {node.name: self._column(node, self._column_of[node.name], rows) for node in self._inputs}
         (raw,) = self._session.run([self._output], feed)
         if self._has_one and self._one is None and len(rows.matrix) == 1 == len(raw):
-            self._one = _SingleRow(self._session, self._inputs[0], len(self._signature.features), self._output, raw)
-        return _answer(np.asarray(raw, np.float64), self._signature)
+            self._one = _SingleRow(self._session, self._inputs[0], self._signature, self._output, raw)
+        return np.ascontiguousarray(_answer(raw, self._signature), np.float64)
 
     def _column(self, node: _Input, at: int, rows: Rows) -> NDArray[Any]:
         if node.kind == TEXT:
@@ -120,12 +120,14 @@ class _SingleRow:
     """A session bound to the memory of one row and of its answer: nothing is made or looked up for a request."""
 
     def __init__(
-        self, session: onnxruntime.InferenceSession, node: _Input, columns: int, output: str, like: NDArray[Any]
+        self, session: onnxruntime.InferenceSession, node: _Input, signature: Signature, output: str, like: NDArray[Any]
     ) -> None:
-        self._session = session
+        columns = len(signature.features)
+        self._run = session.run_with_iobinding
         self._row = np.zeros((1, columns), NUMBERS[node.kind])
         self._answer = np.zeros_like(like)
-        self._pack = struct.Struct(f"={columns}{self._row.dtype.char}").pack_into
+        self._shown = _answer(self._answer, signature)  # a view: it changes with every run
+        self._pack, self._bytes = struct.Struct(f"={columns}{self._row.dtype.char}").pack_into, self._row.data
         self._binding = session.io_binding()
         for bind, name, array in (
             (self._binding.bind_input, node.name, self._row),
@@ -133,15 +135,15 @@ class _SingleRow:
         ):
             bind(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
 
-    def answer(self, matrix: NDArray[np.float64]) -> NDArray[Any] | None:
+    def answer(self, matrix: NDArray[np.float64]) -> NDArray[np.float64] | None:
         """None for a value that the model's numbers cannot hold."""
         try:
             # Struct, because numpy warns of overflow and asking it not to costs as much as a small model.
-            self._pack(self._row.data, 0, *matrix[0].tolist())
+            self._pack(self._bytes, 0, *matrix.tolist()[0])
         except OverflowError:
             return None
-        self._session.run_with_iobinding(self._binding)
-        return self._answer
+        self._run(self._binding)
+        return self._shown.astype(np.float64)
 
 
 def _takes_matrix(inputs: list[Any], signature: Signature, where: str) -> bool:
@@ -205,8 +207,8 @@ def _pick_output(outputs: list[Any], signature: Signature, where: str) -> str:
     )
 
 
-def _answer(raw: NDArray[np.float64], signature: Signature) -> NDArray[np.float64]:
+def _answer(raw: NDArray[Any], signature: Signature) -> NDArray[Any]:
     """A binary model with two columns answers for both classes; the positive one is the second."""
     if signature.task == "binary" and raw.ndim == 2 and raw.shape[1] == 2:
-        return np.ascontiguousarray(raw[:, 1])
+        return raw[:, 1]
     return raw.reshape(1) if raw.size == 1 else raw

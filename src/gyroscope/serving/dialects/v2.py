@@ -19,6 +19,7 @@ from gyroscope.serving.dialects.arrow import Arrow
 from gyroscope.serving.dialects.media import ARROW, JSON, OCTETS, media_type, unspoken
 from gyroscope.serving.dialects.v2_binary import HEAD_LENGTH, joined, parted, read_length, tensors
 from gyroscope.serving.dialects.v2_pages import pages
+from gyroscope.serving.dialects.v2_plain import PlainReader
 from gyroscope.serving.dialects.v2_request import (
     BINARY_REQUEST,
     REQUEST,
@@ -39,6 +40,7 @@ class V2:
 
     def __init__(self, version: Version, intake: Intake, pulse: Pulse) -> None:
         self._intake = intake
+        self._plain = PlainReader(intake)
         self._arrow = Arrow(version.signature, intake, self.complain)
         self._output = version.signature.output
         model = f"/v2/models/{version.model}"
@@ -66,6 +68,9 @@ class V2:
         raise unspoken(media, (JSON, OCTETS, ARROW))
 
     def read(self, body: bytes) -> Question:
+        plain = self._plain.read(body)
+        if plain is not None:
+            return plain
         request = decode(REQUEST, body)
         refuse_twin_keys(body, pairs(request))
         return self.question(request, request.inputs)

@@ -71,8 +71,7 @@ BINARY_REQUEST = msgspec.json.Decoder(BinaryRequest)
 
 def pairs(request: Request | BinaryRequest) -> int:
     """How many keys of the body were understood, when it holds nothing but those."""
-    fields = (request.id, request.parameters, request.outputs)
-    found = 1 + sum(field is not UNSET for field in fields)
+    found = 1 + (request.id is not UNSET) + (request.parameters is not UNSET) + (request.outputs is not UNSET)
     inputs: Iterable[Input | Piece] = request.inputs
     for one in inputs:
         found += 4 if one.data is not UNSET else 3

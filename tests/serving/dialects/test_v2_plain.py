@@ -1,0 +1,86 @@
+"""The short way of reading gives what the long one gives, or nothing."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from gyroscope.errors import InputError
+from gyroscope.records import Feature, Signature
+from gyroscope.serving.dialects.v2_plain import PlainReader
+from gyroscope.serving.dialects.v2_request import REQUEST, pairs
+from gyroscope.serving.intake import Intake
+from gyroscope.serving.strict import decode, refuse_twin_keys
+from gyroscope.serving.tensors import read_tensors
+
+NULLABLE = Signature("regression", (Feature("a"), Feature("b")), output="y")
+STRICT = Signature("regression", (Feature("a", nullable=False), Feature("b", nullable=False)), output="y")
+
+
+def body(more: str = "", **changes: object) -> bytes:
+    tensor = {"name": "x", "shape": [2, 2], "datatype": "FP64", "data": [1, 2.5, -3e10, 4], **changes}
+    return f'{{"inputs": [{json.dumps(tensor)}]{more}}}'.encode()
+
+
+PLAIN = {
+    "ordinary": body(),
+    "with an id": body(', "id": "mine"'),
+    "with a null": body(data=[1, None, 3, 4]),
+    "with whole numbers beyond 2^53": body(data=[2**53 + 1, 2**63, 2**64, 0]),
+    "with blanks": body().replace(b",", b" ,\n "),
+}
+ELSE = {
+    "another datatype": body(datatype="FP32"),
+    "whole numbers": body(datatype="INT64", data=[1, 2, 3, 4]),
+    "nested": body(data=[[1, 2], [3, 4]]),
+    "parameters": body(', "parameters": {"a": 1}'),
+    "a name with a colon": body(name="a:b"),
+    "a key twice": body(', "id": "a", "id": "b"'),
+    "a long id": body(f', "id": "{"x" * 129}"'),
+    "too few": body(data=[1, 2, 3]),
+    "too wide": body(shape=[1, 4]),
+    "no rows": body(shape=[0, 2], data=[]),
+    "negative rows": body(shape=[-2, 2]),
+    "too many rows": body(shape=[10_001, 2], data=[0] * 20_002),
+    "a text": body(data=[1, "2", 3, 4]),
+    "not JSON": b'{"inputs": [',
+    "not UTF-8": body(', "id": "?"').replace(b"?", b"\xff"),
+    "nothing": b"",
+    "two tensors": b'{"inputs": [%b, %b]}' % ((json.dumps({"name": "a"}).encode(),) * 2),
+}
+
+
+def in_full(text: bytes, intake: Intake):
+    request = decode(REQUEST, text)
+    refuse_twin_keys(text, pairs(request))
+    return read_tensors(request.inputs, intake).matrix, request.id if isinstance(request.id, str) else ""
+
+
+@pytest.mark.parametrize("signature", [NULLABLE, STRICT], ids=["nullable", "strict"])
+@pytest.mark.parametrize("name", [*PLAIN, *ELSE])
+def test_both_ways_say_the_same(signature, name):
+    intake, text = Intake(signature), {**PLAIN, **ELSE}[name]
+    short = PlainReader(intake).read(text)
+    assert (short is not None) == (name in PLAIN and not (name == "with a null" and signature is STRICT))
+    if short is None:
+        return
+    matrix, client_id = in_full(text, intake)
+    np.testing.assert_array_equal(short.rows.matrix, matrix)
+    assert (short.client_id, short.rows.matrix.dtype, short.rows.matrix.flags.c_contiguous) == (client_id, "f8", True)
+
+
+@pytest.mark.parametrize(
+    "features",
+    [(Feature("a"),), (Feature("a"), Feature("b", "float32")), (Feature("a"), Feature("b", "string", ("x",)))],
+    ids=["one", "float32", "texts"],
+)
+def test_other_signatures_are_read_in_full(features):
+    reader = PlainReader(Intake(Signature("regression", features, output="y")))
+    assert reader.read(body(shape=[4 // len(features), len(features)])) is None
+
+
+def test_what_is_not_ordinary_is_refused_by_the_long_way():
+    with pytest.raises(InputError, match="twice"):
+        in_full(ELSE["a key twice"], Intake(NULLABLE))
