@@ -26,6 +26,10 @@ EXTRAS: dict[str, str] = {
     "skl2onnx": "sklearn",
     "sklearn": "sklearn",
     "sqlalchemy": "sql",
+    "grpc": "grpc",
+    "grpc_health": "grpc",
+    "grpc_reflection": "grpc",
+    "google": "grpc",
 }
 """Module that may be missing -> the extra of this package that brings it."""
 

@@ -38,6 +38,7 @@ class Door(Section, frozen=True):
 
     host: Annotated[str, Meta(description="address to listen on; loopback only, unless allow_remote")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65_535, description="port to listen on")] = 8080
+    grpc_port: Annotated[int, Meta(ge=0, le=65_535, description="port for gRPC; 0: it is not spoken")] = 0
     allow_remote: Annotated[
         bool, Meta(description="let other machines connect: in containers, behind an encrypting proxy")
     ] = False

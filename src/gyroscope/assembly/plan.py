@@ -122,6 +122,7 @@ def _door(house: House, binary: str) -> DoorSpec:
         deadline_s=LONGEST_DEADLINE_S,
         queue_s=settings.serving.deadline_s,
         key_share=settings.door.key_share,
+        grpc_port=settings.door.grpc_port,
         binary=binary,
         log=str(house.logs / "door.log"),
     )

@@ -15,7 +15,8 @@ from gyroscope.predictions.segments.log import LogPolicy, PredictionLog
 from gyroscope.predictions.segments.privacy import Privacy, has_private
 from gyroscope.records import Version
 from gyroscope.serving.replica import Listen, ReplicaPlan, serve_replica
-from gyroscope.settings import ModelPolicy
+from gyroscope.settings import Door, ModelPolicy
+from gyroscope.supervisor.door_config import grpc_socket
 from gyroscope.supervisor.pulse import Pulse
 from gyroscope.supervisor.quarantine import Quarantine
 
@@ -28,7 +29,7 @@ def run_replica(settings_path: Path, model: str, version_name: str, slot: int) -
     pulse = Pulse.create(house.pulse(name))
     version = house.models.get(model, version_name)
     log = open_log(house, name, version)
-    listen = Listen(socket=str(house.socket(name))) if haproxy() else Listen(host=door.host, port=door.port)
+    listen = _listen(door, str(house.socket(name)))
     serve_replica(
         ReplicaPlan(
             version=version,
@@ -45,6 +46,14 @@ def run_replica(settings_path: Path, model: str, version_name: str, slot: int) -
             key_file=house.keys.digests_path,
         )
     )
+
+
+def _listen(door: Door, socket: str) -> Listen:
+    """At the door's own ports where there is no door."""
+    if haproxy():
+        return Listen(socket=socket, grpc=f"unix:{grpc_socket(socket)}" if door.grpc_port else "")
+    host = f"[{door.host}]" if ":" in door.host else door.host
+    return Listen(host=door.host, port=door.port, grpc=f"{host}:{door.grpc_port}" if door.grpc_port else "")
 
 
 def open_log(house: House, name: str, version: Version) -> PredictionLog:

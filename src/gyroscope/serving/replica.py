@@ -14,10 +14,12 @@ import signal
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import uvloop
 
+from gyroscope.backends import missing_library
 from gyroscope.clock import SECOND_NS, machine_now
 from gyroscope.errors import ProcessError
 from gyroscope.models.runners import Runner
@@ -35,6 +37,9 @@ from gyroscope.serving.plane import Limits, Plane
 from gyroscope.supervisor.pulse import MOST_INPUTS, Pulse
 from gyroscope.supervisor.quarantine import Quarantine
 
+if TYPE_CHECKING:
+    from gyroscope.serving.grpc import Grpc
+
 BEAT_EVERY_S = 0.1
 """The supervisor kills at 0.5 s of silence: five beats may be missed."""
 
@@ -44,11 +49,15 @@ _SOCKET_PATH_BYTES = 107
 
 
 class Listen(msgspec.Struct, frozen=True):
-    """Where requests come from: a unix socket when a door stands in front, else a port."""
+    """Where requests come from: a unix socket when a door stands in front, else a port.
+
+    `grpc` is an address of gRPC's own, such as `unix:/run/r.grpc` or `127.0.0.1:8081`; empty: gRPC is not spoken.
+    """
 
     socket: str = ""
     host: str = "127.0.0.1"
     port: int = 0
+    grpc: str = ""
 
 
 class ReplicaPlan(msgspec.Struct, frozen=True):
@@ -83,21 +92,22 @@ def serve_replica(replica: ReplicaPlan) -> None:
     plane = Plane(replica.version, replica.runner, replica.log, replica.pulse, limits)
     intake = Intake(replica.version.signature)
     services: list[Service] = [V2(replica.version, intake, replica.pulse), Mlflow(replica.version, intake)]
-    http = Http(plane, services, ApiKeys(replica.key_digests, replica.key_file), Line(plane))
+    keys, line = ApiKeys(replica.key_digests, replica.key_file), Line(plane)
+    http = Http(plane, services, keys, line)
+    rpc = _grpc(plane, line, intake, keys) if replica.listen.grpc else None
     # The model and the libraries stay: without this every full collection would walk them, some 50 ms in one request.
     gc.collect()
     gc.freeze()
     try:
-        # What is in hand may use its whole deadline, then a little for the reply.
-        uvloop.run(_serve(http, listener, replica.pulse, replica.deadline_s + _GRACE_S))
+        uvloop.run(_serve(replica, http, rpc, listener))
     finally:
         gc.unfreeze()
         listener.close()
         replica.log.close()
 
 
-async def _serve(http: Http, listener: socket.socket, pulse: Pulse, patience_s: float) -> None:
-    loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+async def _serve(replica: ReplicaPlan, http: Http, rpc: Grpc | None, listener: socket.socket) -> None:
+    loop, stopped, pulse = asyncio.get_running_loop(), asyncio.Event(), replica.pulse
 
     def beat() -> None:
         now = machine_now()
@@ -114,10 +124,23 @@ async def _serve(http: Http, listener: socket.socket, pulse: Pulse, patience_s: 
     beat()
     listen = loop.create_unix_server if listener.family == socket.AF_UNIX else loop.create_server
     server = await listen(lambda: Connection(http), sock=listener, backlog=_BACKLOG)
+    if rpc:
+        await rpc.open(replica.listen.grpc)
     pulse.ready()
     await stopped.wait()
     server.close()
-    await http.drain(patience_s)
+    # What is in hand may use its whole deadline, then a little for the reply.
+    patience_s = replica.deadline_s + _GRACE_S
+    await asyncio.gather(http.drain(patience_s), *([rpc.drain(patience_s)] if rpc else []))
+
+
+def _grpc(plane: Plane, line: Line, intake: Intake, keys: ApiKeys) -> Grpc:
+    """The libraries of the extra are imported only where gRPC is spoken: they take 20 MB and 0.1 s."""
+    try:
+        from gyroscope.serving.grpc import Grpc
+    except ModuleNotFoundError as missing:
+        raise missing_library(missing, what="serving over gRPC") from missing
+    return Grpc(plane, line, intake, keys)
 
 
 def _listen(listen: Listen) -> socket.socket:

@@ -39,7 +39,8 @@ def start(run_dir: Path | str, timeout_s: float = 90.0, *, foreground: bool = Fa
             f"a supervisor already runs (pid {run.lock_holder()})", where=str(run.path), fix="stop it with 'gyro down'"
         )
     if wanted.door:
-        check_port(wanted.door.host, wanted.door.port, ours=marked(run.path))
+        for port in wanted.door.ports:
+            check_port(wanted.door.host, port, ours=marked(run.path))
     argv = [sys.executable, "-m", "gyroscope.supervisor", str(run.path)]
     if foreground:
         _stay(argv)

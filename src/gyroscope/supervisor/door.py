@@ -167,7 +167,7 @@ class DoorLink:
         self._modes, self._limits, self._rooms = {}, {}, {}
         for line in self.command("show servers state").splitlines():
             fields = line.split()
-            if len(fields) > 6 and fields[1].startswith("model."):
+            if len(fields) > 6 and fields[1].startswith(("model.", "grpc.")):
                 self._modes[f"{fields[1]}/{fields[3]}"] = _mode(int(fields[6]))
         self.is_known = True
 

@@ -42,20 +42,34 @@ class Server:
     model: str
     socket: str
     maxconn: int
+    is_grpc: bool = False
 
     @property
     def key(self) -> str:
         """How HAProxy names it: backend/server."""
-        return f"{backend_of(self.model)}/{self.name}"
+        return f"{backend_of(self.model, is_grpc=self.is_grpc)}/{self.name}"
+
+    def over_grpc(self) -> Server:
+        """The same replica where it speaks gRPC."""
+        return replace(self, socket=grpc_socket(self.socket), is_grpc=True)
 
 
-def backend_of(model: str) -> str:
+def grpc_socket(socket: str) -> str:
+    """Where a replica speaks gRPC, from where it speaks HTTP.
+
+    >>> grpc_socket("/run/a.sock")
+    '/run/a.grpc'
+    """
+    return f"{socket.removesuffix('.sock')}.grpc"
+
+
+def backend_of(model: str, *, is_grpc: bool = False) -> str:
     """The backend of a model; the prefix keeps a model called `control` apart from control.
 
-    >>> backend_of("flights")
-    'model.flights'
+    >>> backend_of("flights"), backend_of("flights", is_grpc=True)
+    ('model.flights', 'grpc.flights')
     """
-    return f"model.{model}"
+    return f"{'grpc' if is_grpc else 'model'}.{model}"
 
 
 def waiting_var(model: str) -> str:
@@ -80,7 +94,7 @@ def structure_of(door: DoorSpec) -> str:
     True
     """
     text = json.dumps(asdict(replace(door, backends=dict.fromkeys(sorted(door.backends), 0))))
-    templates = "".join(_template(name) for name in ("haproxy.cfg", "haproxy_model.cfg", "haproxy_large.cfg"))
+    templates = "".join(_template(f"haproxy{part}.cfg") for part in ("", "_model", "_large", "_grpc"))
     return hashlib.sha256((text + templates).encode()).hexdigest()[:16]
 
 
@@ -102,7 +116,7 @@ def render(door: DoorSpec, servers: Iterable[Server]) -> str:
         server_s=f"{round(1000 * (door.deadline_s + 5))}ms",
         queue_s=f"{round(1000 * door.queue_s)}ms",
         admin_socket=quoted(door.admin_socket),
-        bind=f"{'[' + door.host + ']' if ':' in door.host else door.host}:{door.port}",
+        bind=_bind(door, door.port),
         rooms="\n".join(
             f"    set-var {var(_name(model))} int({_FIRST_ROOM})"
             for model in sorted(door.backends)
@@ -114,6 +128,7 @@ def render(door: DoorSpec, servers: Iterable[Server]) -> str:
         routes=uses,
         control=f"    server control 'unix@{quoted(door.control_socket)}'" if door.control_socket else "",
         backends="\n".join(_backend(model, ready) for model in sorted(door.backends)),
+        grpc=_grpc(door, ready) if door.grpc_port else "",
     )
 
 
@@ -163,17 +178,44 @@ def _back_in(door: DoorSpec, uses: str) -> str:
     )
 
 
-def _backend(model: str, servers: list[Server]) -> str:
+def _grpc(door: DoorSpec, servers: list[Server]) -> str:
+    models = sorted(door.backends)
+    backends = {model: backend_of(model, is_grpc=True) for model in models}
+    return Template(_template("haproxy_grpc.cfg")).substitute(
+        bind=_bind(door, door.grpc_port),
+        routes="\n".join(f"    use_backend {backends[model]} if {_names_in_message(model)}" for model in models),
+        default=f"    default_backend {backends[models[0]]}" if models else "",
+        backends="\n".join(_backend(model, [one.over_grpc() for one in servers], is_grpc=True) for model in models),
+    )
+
+
+def _names_in_message(model: str) -> str:
+    """Behind the five bytes that gRPC puts before a message, its first field: tag, length, name.
+
+    >>> _names_in_message("a")
+    '{ var(txn.model) -m str a } || { req.body,bytes(5,3),hex -m str 0A0161 }'
+    """
+    field = b"\x0a" + bytes([len(_name(model))]) + model.encode()
+    whole, first = f"var(txn.model) -m str {model}", f"req.body,bytes(5,{len(field)}),hex -m str {field.hex().upper()}"
+    return f"{{ {whole} }} || {{ {first} }}"
+
+
+def _backend(model: str, servers: list[Server], *, is_grpc: bool = False) -> str:
     text = Template(_template("haproxy_model.cfg")).substitute(
-        backend=backend_of(_name(model)), waiting=waiting_var(model), per_key=per_key_var(model)
+        backend=backend_of(_name(model), is_grpc=is_grpc), waiting=waiting_var(model), per_key=per_key_var(model)
     )
     lines = [f"    server {_name(server.name)} {address(server)}" for server in servers if server.model == model]
     return text + "\n".join(lines)
 
 
+def _bind(door: DoorSpec, port: int) -> str:
+    return f"{'[' + door.host + ']' if ':' in door.host else door.host}:{port}"
+
+
 def address(server: Server) -> str:
     """The words after a server's name, the same in the file and at run time."""
-    return f"unix@{quoted(server.socket)} maxconn {server.maxconn} {_OUT_AT_ONCE}"
+    spoken = " proto h2" if server.is_grpc else ""
+    return f"unix@{quoted(server.socket)}{spoken} maxconn {server.maxconn} {_OUT_AT_ONCE}"
 
 
 def _name(name: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import signal
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -52,8 +53,10 @@ class Gate:
                 replace_file(self._run.repeater_config, repeater.render(self._door))
             return
         if self._door:
-            check_port(self._door.host, self._door.port, ours=self._door_pids(watches))
-            ready = [seat.server for seat in self._seats(watches).values() if seat.mode == "ready"]
+            for port in self._door.ports:
+                check_port(self._door.host, port, ours=self._door_pids(watches))
+            seats = self._seats(watches).values()
+            ready = [seat.server for seat in seats if seat.mode == "ready" and not seat.server.is_grpc]
             replace_file(self._run.door_config, render(self._door, ready))
             self._link.forget()
 
@@ -104,7 +107,10 @@ class Gate:
         except ProcessError as error:
             self.problem = str(error)
             return {}
-        return {key.partition("/")[2]: count for key, count in held.items()}
+        counts: Counter[str] = Counter()
+        for key, count in held.items():  # over HTTP and over gRPC
+            counts[key.partition("/")[2]] += count
+        return counts
 
     def sync(self, watches: Mapping[str, Watch]) -> None:
         """Bring the door's servers to the state of the replicas, as far as the door answers."""
@@ -129,6 +135,8 @@ class Gate:
             if watch.spec.kind == "replica" and model in limits and watch.spec.socket:
                 server = Server(name, model, watch.spec.socket, watch.admits()[0] or limits[model])
                 seats[server.key] = Seat(server, _mode(watch))
+                if self._door and self._door.grpc_port:
+                    seats[server.over_grpc().key] = Seat(server.over_grpc(), _mode(watch))
         return seats
 
     def _rooms(self, watches: Mapping[str, Watch]) -> dict[str, Room]:

@@ -46,7 +46,8 @@ class DoorSpec:
 
     `deadline_s` is the longest a client may ask for. Bodies up to `repeat_bytes` are sent again by the door when a
     replica dies, larger ones by the repeater that listens on `repeater_socket`; without one they are not.
-    An empty `binary` is looked up; an empty `default_model` is the only model, when there is one.
+    `grpc_port` 0: gRPC is not spoken. An empty `binary` is looked up; an empty `default_model` is the only model, when
+    there is one.
     """
 
     host: str
@@ -61,8 +62,14 @@ class DoorSpec:
     deadline_s: float = 60.0
     queue_s: float = 1.0
     key_share: float = 0.5
+    grpc_port: int = 0
     binary: str = ""
     log: str = ""
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """What it listens on."""
+        return (self.port, self.grpc_port) if self.grpc_port else (self.port,)
 
 
 @dataclass(frozen=True)
