@@ -35,7 +35,6 @@ class Figures(msgspec.Struct, frozen=True):
     p50_ms: float
     p99_ms: float
     cpu_us: float
-    p50_alone_ms: float
     rounds: int
 
 
@@ -57,9 +56,10 @@ def side_by_side(
             running.append(stack.enter_context(ours_with_door(served, folder / "door")))
         for one in running:
             wait_ready(one, served)
-        found = interleave(running, served, rounds=3 if options.is_quick else 5, seconds=1 if options.is_quick else 10)
-        if not options.is_quick:
-            _half_load(running, served, found, folder)
+        if options.is_quick:
+            return interleave(running, served, rounds=3, seconds=1)
+        found = interleave(running, served, rounds=5, seconds=10)
+        _quiet(running, served, found, folder)
     return found
 
 
@@ -70,8 +70,8 @@ def faster(row_id: str, claim: str, mine: Figures, peer: Figures, bound: float) 
 
 
 def interleave(contestants: Sequence[Contestant], served: Served, *, rounds: int, seconds: float) -> dict[str, Figures]:
-    """Closed loop at 16 connections and at 1, `rounds` times over all contestants; prints a line for each."""
-    seen: dict[str, list[tuple[Measured, Measured, float]]] = {one.name: [] for one in contestants}
+    """Closed loop at 16 connections, `rounds` times over all contestants; prints a line for each."""
+    seen: dict[str, list[tuple[Measured, float]]] = {one.name: [] for one in contestants}
     bodies = {one.name: one.bodies(served) for one in contestants}
     for one in contestants:
         closed_loop(one.url, bodies[one.name], one.headers, connections=MANY, seconds=1)
@@ -84,27 +84,21 @@ def interleave(contestants: Sequence[Contestant], served: Served, *, rounds: int
     return found
 
 
-def _round(one: Contestant, bodies: Sequence[bytes], seconds: float) -> tuple[Measured, Measured, float]:
+def _round(one: Contestant, bodies: Sequence[bytes], seconds: float) -> tuple[Measured, float]:
     before = one.used_s()
     many = closed_loop(one.url, bodies, one.headers, connections=MANY, seconds=seconds)
-    cpu_us = (one.used_s() - before) / many.requests * 1e6
-    alone = closed_loop(one.url, bodies, one.headers, connections=1, seconds=max(1.0, seconds / 3))
-    return many, alone, cpu_us
+    return many, (one.used_s() - before) / many.requests * 1e6
 
 
-def _figures(name: str, measured: Sequence[tuple[Measured, Measured, float]]) -> Figures:
-    def median(value: Callable[[tuple[Measured, Measured, float]], float]) -> float:
-        return statistics.median(value(one) for one in measured)
-
-    rates = [many.per_s for many, _, _ in measured]
+def _figures(name: str, measured: Sequence[tuple[Measured, float]]) -> Figures:
+    rates = [many.per_s for many, _ in measured]
     return Figures(
         name,
         statistics.median(rates),
         (min(rates), max(rates)),
-        median(lambda one: one[0].p50_ms),
-        median(lambda one: one[0].p99_ms),
-        median(lambda one: one[2]),
-        median(lambda one: one[1].p50_ms),
+        statistics.median(many.p50_ms for many, _ in measured),
+        statistics.median(many.p99_ms for many, _ in measured),
+        statistics.median(cpu_us for _, cpu_us in measured),
         len(measured),
     )
 
@@ -113,19 +107,20 @@ def _line(one: Figures) -> str:
     low, high = one.spread
     return (
         f"  {one.name:24} {one.per_s:9,.0f} req/s ({low:,.0f}-{high:,.0f}), p50 {one.p50_ms:.2f} ms, "
-        f"p99 {one.p99_ms:.1f} ms; alone p50 {one.p50_alone_ms:.3f} ms; {one.cpu_us:,.0f} us of CPU a request"
+        f"p99 {one.p99_ms:.1f} ms; {one.cpu_us:,.0f} us of CPU a request"
     )
 
 
-def _half_load(running: Sequence[Contestant], served: Served, found: dict[str, Figures], folder: Path) -> None:
-    """Open loop at half of what each managed; printed, since no claim depends on it."""
+def _quiet(running: Sequence[Contestant], served: Served, found: dict[str, Figures], folder: Path) -> None:
+    """One connection, then an open loop at half of what each managed; printed, since no claim depends on it."""
     for one in running:
+        bodies = one.bodies(served)
+        alone = closed_loop(one.url, bodies, one.headers, connections=1, seconds=3)
         rate = min(found[one.name].per_s / 2, FASTEST_PACED)
-        kind = Kind(1, one.bodies(served))
-        plan = Plan(one.port, one.protocol.path, one.headers, [kind], rate, 5.0, is_poisson=True)
+        plan = Plan(one.port, one.protocol.path, one.headers, [Kind(1, bodies)], rate, 5.0, is_poisson=True)
         seen = paced(plan, folder)
         print(
-            f"  {one.name:24} open loop at {rate:,.0f}/s: p50 {percentile_ms(seen, 50):.2f} ms, "
-            f"p99 {percentile_ms(seen, 99):.1f} ms, {failed(seen)} of {len(seen):,} failed",
+            f"  {one.name:24} one connection p50 {alone.p50_ms:.3f} ms; open loop at {rate:,.0f}/s: "
+            f"p50 {percentile_ms(seen, 50):.2f} ms, p99 {percentile_ms(seen, 99):.1f} ms, {failed(seen)} failed",
             flush=True,
         )

@@ -51,7 +51,7 @@ def measure(options: Options) -> list[Row]:
 
 
 def _twice(options: Options) -> Row:
-    rounds, seconds = (3, 2.0) if options.is_quick else (5, 10.0)
+    rounds, seconds = (3, 1.0) if options.is_quick else (5, 10.0)
     with (
         running(options.folder / "one", replicas=1, candidate=_sleeper(options.folder), **PATIENT) as one,
         running(options.folder / "two", replicas=2, candidate=_sleeper(options.folder), **PATIENT) as two,
@@ -68,7 +68,7 @@ def _twice(options: Options) -> Row:
 
 
 def _mixed(options: Options) -> Row:
-    seconds = 15.0 if options.is_quick else 120.0
+    seconds = 10.0 if options.is_quick else 120.0
     with running(options.folder / "mixed", replicas=REPLICAS, candidate=_sleeper(options.folder), **PATIENT) as house:
         kinds = [Kind(90, [_body(SHORT_MS)]), Kind(10, [_body(LONG_MS)])]
         warm = Plan(house.port, PATH, _headers(house), kinds, RATE, 3.0, is_poisson=True)

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 path, port = sys.argv[1:3]
-saved = Path(tempfile.mkdtemp()) / "model"
+saved = Path(tempfile.mkdtemp(dir=Path(path).parent)) / "model"
 if path.endswith(".txt"):
     import lightgbm
     import mlflow.lightgbm

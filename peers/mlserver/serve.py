@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 path, port, grpc_port, workers = sys.argv[1:]
-folder = Path(tempfile.mkdtemp())
+folder = Path(tempfile.mkdtemp(dir=Path(path).parent))
 kind = "mlserver_lightgbm.LightGBMModel" if path.endswith((".txt", ".bst")) else "mlserver_sklearn.SKLearnModel"
 model = {"name": "probe", "implementation": kind, "parameters": {"uri": path, "version": "v1"}}
 settings = {
