@@ -37,6 +37,7 @@ TARGETS = {
     "bench-serving": {
         **dict.fromkeys(("S1", "S2", "S3", "S4", "S5", "S7"), "benchmarks.serving.s01_rows"),
         "S6": "benchmarks.serving.s06_trees",
+        "S12": "benchmarks.serving.s12_grpc",
         **dict.fromkeys(("S13", "S14"), "benchmarks.serving.s13_replicas"),
         "S16": "benchmarks.serving.s16_kills",
     },

@@ -127,18 +127,20 @@ RAY_TUNED = Peer("Ray Serve tuned", "ray", INSTANCES, ("tuned",))
 
 
 @contextmanager
-def ours_direct(served: Served, folder: Path) -> Iterator[Contestant]:
-    """One replica on the servers' core, log on; its recorder drains beside the generator and counts as ours."""
+def ours_direct(served: Served, folder: Path, door: Mapping[str, Any] | None = None) -> Iterator[Contestant]:
+    """One replica on the servers' core, log on; its recorder drains beside the generator and counts as ours.
+
+    `door` are more settings of the door, whose ports the replica then has itself.
+    """
     # Nobody queues for it: its own limit must let all connections in.
-    made = Running(folder, {"serving": {"max_in_flight": 64}}, 1, candidate=_candidate(served))
+    settings = {"serving": {"max_in_flight": 64}, "door": {"port": free_port(), **(door or {})}}
+    made = Running(folder, settings, 1, candidate=_candidate(served))
     made.key = made.house.keys.create_first().api_key
-    settings = str(made.settings_path)
+    path = str(made.settings_path)
     try:
         with (
-            _process(
-                [sys.executable, "-m", "benchmarks.serving.direct", settings, MODEL, made.version.version]
-            ) as replica,
-            _process([sys.executable, "-m", "gyroscope.assembly", "recorder", settings], GENERATOR) as recorder,
+            _process([sys.executable, "-m", "benchmarks.serving.direct", path, MODEL, made.version.version]) as replica,
+            _process([sys.executable, "-m", "gyroscope.assembly", "recorder", path], GENERATOR) as recorder,
         ):
             yield Contestant("ours, direct", made.port, (replica, recorder), V2, _headers(made))
     finally:
