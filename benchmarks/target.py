@@ -39,7 +39,9 @@ TARGETS = {
         "S6": "benchmarks.serving.s06_trees",
         "S12": "benchmarks.serving.s12_grpc",
         **dict.fromkeys(("S13", "S14"), "benchmarks.serving.s13_replicas"),
+        "S15": "benchmarks.serving.s15_batching",
         "S16": "benchmarks.serving.s16_kills",
+        "S17": "benchmarks.serving.s17_overload",
     },
 }
 FULL_LIMIT_S, QUICK_LIMIT_S = 3 * 3600.0, 600.0

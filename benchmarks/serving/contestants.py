@@ -110,7 +110,7 @@ class Peer(msgspec.Struct, frozen=True):
             str(served.path),
             str(port),
         ]
-        with _process([*argv, *extra]) as pid:
+        with process([*argv, *extra]) as pid:
             yield Contestant(self.name, port, (pid,), self.protocol, {"Content-Type": "application/json"})
 
 
@@ -139,8 +139,8 @@ def ours_direct(served: Served, folder: Path, door: Mapping[str, Any] | None = N
     path = str(made.settings_path)
     try:
         with (
-            _process([sys.executable, "-m", "benchmarks.serving.direct", path, MODEL, made.version.version]) as replica,
-            _process([sys.executable, "-m", "gyroscope.assembly", "recorder", path], GENERATOR) as recorder,
+            process([sys.executable, "-m", "benchmarks.serving.direct", path, MODEL, made.version.version]) as replica,
+            process([sys.executable, "-m", "gyroscope.assembly", "recorder", path], GENERATOR) as recorder,
         ):
             yield Contestant("ours, direct", made.port, (replica, recorder), V2, _headers(made))
     finally:
@@ -192,7 +192,7 @@ def _headers(made: Running) -> dict[str, str]:
 
 
 @contextmanager
-def _process(argv: Sequence[str], core: int = SERVER) -> Iterator[int]:
+def process(argv: Sequence[str], core: int = SERVER) -> Iterator[int]:
     """A process in a session of its own; its words go to a file, whose end is shown when it died by itself."""
     with tempfile.TemporaryFile("w+") as log:
         started = subprocess.Popen(

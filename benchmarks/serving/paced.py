@@ -39,10 +39,14 @@ class Kind(msgspec.Struct, frozen=True):
     share: int
     bodies: Sequence[bytes]
     good: bytes = b""
+    headers: Mapping[str, str] = {}
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What the generator is told. Kinds come in a fixed shuffle of their shares."""
+    """What the generator is told. Kinds come in a fixed shuffle of their shares.
+
+    After the first `seconds` come `later` ones, each with a rate of its own: (rate, seconds).
+    """
 
     port: int
     path: str
@@ -52,6 +56,7 @@ class Plan(msgspec.Struct, frozen=True):
     seconds: float
     workers: int = 64
     is_poisson: bool = False
+    later: Sequence[tuple[float, float]] = ()
 
 
 def paced(plan: Plan, folder: Path, act: Callable[[], object] | None = None) -> NDArray[np.void]:
@@ -83,9 +88,10 @@ class _Generator:
         rng = np.random.default_rng(0)
         kinds = np.repeat(np.arange(len(plan.kinds)), [kind.share for kind in plan.kinds])
         self._order = [int(kind) for kind in rng.permutation(kinds)]
-        self._requests = [[_request(plan, body) for body in kind.bodies] for kind in plan.kinds]
-        n = round(plan.rate * plan.seconds)
-        gaps = rng.exponential(1 / plan.rate, n) if plan.is_poisson else np.full(n, 1 / plan.rate)
+        self._requests = [[_request(plan, kind, body) for body in kind.bodies] for kind in plan.kinds]
+        steps = ((plan.rate, plan.seconds), *plan.later)
+        mean = np.concatenate([np.full(round(rate * seconds), 1 / rate) for rate, seconds in steps])
+        gaps = rng.exponential(mean) if plan.is_poisson else mean
         self._due_ns = iter((gaps.cumsum() * 1e9).astype(np.int64).tolist())
         self._numbers = itertools.count()
         self.records: list[tuple[int, int, int, int]] = []
@@ -115,8 +121,9 @@ class _Generator:
         return answer.status if answer.status != 200 or good in answer.body else 0
 
 
-def _request(plan: Plan, body: bytes) -> bytes:
-    lines = [f"POST {plan.path} HTTP/1.1", "Host: x", *(f"{name}: {value}" for name, value in plan.headers.items())]
+def _request(plan: Plan, kind: Kind, body: bytes) -> bytes:
+    headers = {**plan.headers, **kind.headers}
+    lines = [f"POST {plan.path} HTTP/1.1", "Host: x", *(f"{name}: {value}" for name, value in headers.items())]
     return ("\r\n".join([*lines, f"Content-Length: {len(body)}"]) + "\r\n\r\n").encode() + body
 
 

@@ -53,14 +53,14 @@ def measure(options: Options) -> list[Row]:
 def _twice(options: Options) -> Row:
     rounds, seconds = (3, 1.0) if options.is_quick else (5, 10.0)
     with (
-        running(options.folder / "one", replicas=1, candidate=_sleeper(options.folder), **PATIENT) as one,
-        running(options.folder / "two", replicas=2, candidate=_sleeper(options.folder), **PATIENT) as two,
+        running(options.folder / "one", replicas=1, candidate=sleeper(options.folder), **PATIENT) as one,
+        running(options.folder / "two", replicas=2, candidate=sleeper(options.folder), **PATIENT) as two,
     ):
         seen: dict[int, list[float]] = {1: [], 2: []}
         for _ in range(rounds):
             for size, house in ((1, one), (2, two)):
                 url = f"http://127.0.0.1:{house.port}{PATH}"
-                found = closed_loop(url, [_body(10)], _headers(house), connections=16, seconds=seconds)
+                found = closed_loop(url, [body(10)], headers(house), connections=16, seconds=seconds)
                 seen[size].append(found.per_s)
     per_s = {size: statistics.median(rates) for size, rates in seen.items()}
     claim = f"two replicas against one, each prediction 10 ms ({per_s[2]:.0f} / {per_s[1]:.0f} requests/s)"
@@ -69,11 +69,11 @@ def _twice(options: Options) -> Row:
 
 def _mixed(options: Options) -> Row:
     seconds = 10.0 if options.is_quick else 120.0
-    with running(options.folder / "mixed", replicas=REPLICAS, candidate=_sleeper(options.folder), **PATIENT) as house:
-        kinds = [Kind(90, [_body(SHORT_MS)]), Kind(10, [_body(LONG_MS)])]
-        warm = Plan(house.port, PATH, _headers(house), kinds, RATE, 3.0, is_poisson=True)
+    with running(options.folder / "mixed", replicas=REPLICAS, candidate=sleeper(options.folder), **PATIENT) as house:
+        kinds = [Kind(90, [body(SHORT_MS)]), Kind(10, [body(LONG_MS)])]
+        warm = Plan(house.port, PATH, headers(house), kinds, RATE, 3.0, is_poisson=True)
         paced(warm, options.folder)
-        plan = Plan(house.port, PATH, _headers(house), kinds, RATE, seconds, workers=256, is_poisson=True)
+        plan = Plan(house.port, PATH, headers(house), kinds, RATE, seconds, workers=256, is_poisson=True)
         seen = paced(plan, options.folder)
     if failed(seen):
         raise RuntimeError(f"{failed(seen)} of {len(seen)} requests were not answered")
@@ -99,7 +99,8 @@ def _central_queue(seen: NDArray[np.void]) -> list[float]:
     return took
 
 
-def _sleeper(folder: Path) -> Candidate:
+def sleeper(folder: Path) -> Candidate:
+    """The model, its code in this folder."""
     code = folder / "sleeper.py"
     code.write_text(CODE, encoding="utf-8")
     return Candidate(
@@ -107,9 +108,11 @@ def _sleeper(folder: Path) -> Candidate:
     )
 
 
-def _body(sleep_ms: float) -> bytes:
+def body(sleep_ms: float) -> bytes:
+    """One row of so many milliseconds."""
     return orjson.dumps({"dataframe_split": {"columns": ["ms"], "data": [[sleep_ms]]}})
 
 
-def _headers(house: Running) -> dict[str, str]:
+def headers(house: Running) -> dict[str, str]:
+    """Of every request."""
     return {"Authorization": f"Bearer {house.key}", "Content-Type": "application/json"}

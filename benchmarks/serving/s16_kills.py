@@ -7,12 +7,9 @@ Every other kill waits for a replica that has worked on one body for a while, so
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -21,19 +18,15 @@ import orjson
 from benchmarks.house import MODEL, NUMBERS, Running, kill, running
 from benchmarks.rows import Row, at_most, control, with_control
 from benchmarks.serving.paced import NUMBER, Kind, Plan, failed, paced
+from benchmarks.serving.wrapped import door_without
 from benchmarks.target import Options
-from gyroscope.supervisor.door import find_binary
 from gyroscope.supervisor.pulse import Pulse
 
 KILL_EVERY_S, RATE, KIB = 5.0, 300.0, 1024
 # Of 300 requests a second: 200 of 1 KiB, 80 of 15, 14 of 64 and 6 of 1 MiB, together 9 MB/s.
 SIZES = ((1 * KIB, 100), (15 * KIB, 40), (64 * KIB, 7), (KIB * KIB, 3))
 LARGE_NS = 4_000_000
-WRAPPER = """\
-#!/bin/sh
-for given; do case $given in *.cfg) sed -i '/retries 3/d; /retry-on/d; /option redispatch/d' "$given";; esac; done
-exec {binary} "$@"
-"""
+REPEATS_NOTHING = "/retries 3/d; /retry-on/d; /option redispatch/d"
 
 
 def measure(options: Options) -> list[Row]:
@@ -42,7 +35,7 @@ def measure(options: Options) -> list[Row]:
     with running(options.folder / "house", replicas=3) as house:
         seen, kills = _under_kills(house, options.folder, seconds, options.seed)
     _tell("S16", seen, kills)
-    with _without_retries(options.folder), running(options.folder / "control", replicas=3) as house:
+    with door_without(REPEATS_NOTHING, options.folder), running(options.folder / "control", replicas=3) as house:
         lost, control_kills = _under_kills(house, options.folder, 10.0, options.seed)
     _tell("S16 control", lost, control_kills)
     claim = f"requests failed of {len(seen):,} with {kills} replicas killed -9, bodies of 1 KiB to 1 MiB"
@@ -87,20 +80,6 @@ def _body(size: int) -> bytes:
     rows = (size - empty) // (len(orjson.dumps(row)) + 1)
     body = orjson.dumps({"dataframe_split": {"columns": columns, "data": [row] * rows}})
     return body + b" " * (size - len(body))
-
-
-@contextmanager
-def _without_retries(folder: Path) -> Iterator[None]:
-    wrapper = folder / "bin" / "haproxy"
-    wrapper.parent.mkdir()
-    wrapper.write_text(WRAPPER.format(binary=find_binary()), encoding="utf-8")
-    wrapper.chmod(0o755)
-    before = os.environ["PATH"]
-    os.environ["PATH"] = f"{wrapper.parent}:{before}"
-    try:
-        yield
-    finally:
-        os.environ["PATH"] = before
 
 
 def _tell(what: str, seen: np.ndarray, kills: int) -> None:
