@@ -38,6 +38,8 @@ TARGETS = {
         **dict.fromkeys(("S1", "S2", "S3", "S4", "S5", "S7"), "benchmarks.serving.s01_rows"),
         "S6": "benchmarks.serving.s06_trees",
         "S12": "benchmarks.serving.s12_grpc",
+        **dict.fromkeys(("S8", "S9", "S10"), "benchmarks.serving.s08_own"),
+        "S11": "benchmarks.serving.s11_binary",
         **dict.fromkeys(("S13", "S14"), "benchmarks.serving.s13_replicas"),
         "S15": "benchmarks.serving.s15_batching",
         "S16": "benchmarks.serving.s16_kills",

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -127,13 +127,16 @@ RAY_TUNED = Peer("Ray Serve tuned", "ray", INSTANCES, ("tuned",))
 
 
 @contextmanager
-def ours_direct(served: Served, folder: Path, door: Mapping[str, Any] | None = None) -> Iterator[Contestant]:
-    """One replica on the servers' core, log on; its recorder drains beside the generator and counts as ours.
+def ours_direct(
+    served: Served, folder: Path, door: Mapping[str, Any] | None = None, log: Literal["os", "off"] = "os"
+) -> Iterator[Contestant]:
+    """One replica on the servers' core; its recorder drains beside the generator and counts as ours.
 
     `door` are more settings of the door, whose ports the replica then has itself.
     """
     # Nobody queues for it: its own limit must let all connections in.
-    settings = {"serving": {"max_in_flight": 64}, "door": {"port": free_port(), **(door or {})}}
+    serving = {"max_in_flight": 64, "log": log}
+    settings = {"serving": serving, "door": {"port": free_port(), **(door or {})}}
     made = Running(folder, settings, 1, candidate=_candidate(served))
     made.key = made.house.keys.create_first().api_key
     path = str(made.settings_path)

@@ -20,6 +20,9 @@ EXPLORE_EVERY = 50
 CALM_TURNS = 16
 """Learning costs some microseconds a turn: of calls that come one by one, one in so many is learned from."""
 
+CHEAP_NS = 25_000
+"""A prediction as short as this costs less than putting it together with others: some 20 us a call."""
+
 GAIN = 0.9
 """Together must be this much faster than one by one: calls that share a prediction also share its delays and faults."""
 
@@ -108,11 +111,13 @@ class Batcher:
         self._seen_ns = 0  # when that many had come
         self._waited_at = 0  # how many there were when waiting began; 0 when it did not
         self._patience = 1.0
+        self._is_cheap = False
 
-    def passes(self) -> bool:
-        """Whether a call that waits alone is simply worked on: they come one by one, and this one teaches nothing."""
+    def passes(self, waiting: int) -> bool:
+        """Whether the next call is simply worked on and teaches nothing: it came alone, or sharing saves too little."""
         self._turns += 1
-        return self._returning <= 1 and self._turns % CALM_TURNS != 0
+        is_calm = self._is_cheap or (waiting == 1 and self._returning <= 1)
+        return is_calm and self._turns % CALM_TURNS != 0
 
     def turn(self, waiting: int, now_ns: int) -> Turn:
         """What to do with `waiting` >= 1 calls while no prediction runs. Ask again after a wait, or when one came."""
@@ -134,6 +139,8 @@ class Batcher:
         """A prediction for so many calls is over; `left` are waiting behind it. `took_ns` is 0 when it was not one."""
         if took_ns:
             (self._alone if calls == 1 else self._together).saw(rows, took_ns)
+        alone_ns = self._alone.expected_ns(self._rows_per_call)
+        self._is_cheap = 0 < alone_ns < CHEAP_NS
         self._rows_per_call += 0.05 * (rows / calls - self._rows_per_call)
         self._ended_ns, self._returning, self._seen = now_ns, calls + left, 0
 

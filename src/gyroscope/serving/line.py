@@ -96,7 +96,7 @@ class Line:
         until, wait_ns = now + ROUND_NS, 0
         self._learn()
         while waiting and now < until and not wait_ns:
-            if len(waiting) == 1 and self._batcher.passes():
+            if self._batcher.passes(len(waiting)):
                 self._ended = now = self._work_off_alone(waiting.popleft())
                 continue
             turn = self._batcher.turn(len(waiting), now)
