@@ -44,6 +44,7 @@ TARGETS = {
         "S15": "benchmarks.serving.s15_batching",
         "S16": "benchmarks.serving.s16_kills",
         "S17": "benchmarks.serving.s17_overload",
+        "S18": "benchmarks.serving.s18_fuzz",
     },
 }
 FULL_LIMIT_S, QUICK_LIMIT_S = 3 * 3600.0, 600.0

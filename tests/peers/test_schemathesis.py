@@ -77,4 +77,4 @@ def test_only_documented_answers(address: str, peer_python: Callable[[str], Path
     ]  # fmt: skip
     done = subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path, timeout=300, check=False)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
-    assert "20 selected / 20 total" in done.stdout
+    assert "21 selected / 21 total" in done.stdout

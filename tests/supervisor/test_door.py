@@ -62,6 +62,7 @@ def test_what_a_client_says_of_its_address_is_dropped(rig: Rig) -> None:
         "/health",
         "/version",
         "/v2/health/live",
+        "/v2/openapi.json",
         "/v2/models",
         "/v2/repository/index",
         "/v2/repository/models/echo/load",

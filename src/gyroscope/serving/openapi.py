@@ -65,7 +65,7 @@ def _about(version: Version) -> Plain:
         "/v2": _page("The server and its extensions.", server),
         "/v2/health/live": _page("Whether the process answers.", live),
         "/v2/health/ready": _page("Whether it takes questions.", ready),
-        "/v2/openapi.json": _page("This document.", OBJECT),
+        **dict.fromkeys(("/v2/openapi.json", f"{model}/openapi.json"), _page("This document.", OBJECT)),
         "/v2/models": _page("The one model.", exactly(models="array")),
     }
     for path in (model, f"{model}/versions/{version.version}"):

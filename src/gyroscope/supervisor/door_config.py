@@ -168,7 +168,8 @@ def _routes(door: DoorSpec) -> Iterator[tuple[str, str]]:
         yield f"path_beg /v2/repository/models/{name}/", model
     default = door.default_model or (next(iter(door.backends)) if len(door.backends) == 1 else "")
     if default:
-        yield "path /v2 /v2/ /v2/models /v2/repository/index /ping /health /version /invocations", default
+        yield "path /v2 /v2/ /v2/openapi.json /v2/models /v2/repository/index", default
+        yield "path /ping /health /version /invocations", default
         yield "path_beg /v2/health/", default
 
 

@@ -54,7 +54,7 @@ def pages(version: Version, pulse: Pulse) -> dict[str, Page]:
         "/v2": fixed(orjson.dumps({"name": "gyroscope", "version": __version__, "extensions": EXTENSIONS})),
         "/v2/health/live": fixed(b'{"live":true}'),
         "/v2/health/ready": fixed(b'{"ready":true}'),
-        "/v2/openapi.json": Page(lambda _: orjson.dumps(document(version))),
+        **dict.fromkeys(("/v2/openapi.json", f"{model}/openapi.json"), Page(lambda _: orjson.dumps(document(version)))),
         "/v2/models": fixed(orjson.dumps({"models": [version.model]})),
         **dict.fromkeys(both, described),
         **{f"{path}/ready": ready for path in both},
