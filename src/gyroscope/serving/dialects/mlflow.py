@@ -87,7 +87,8 @@ class Mlflow:
         given = [name for name in _FORMS if getattr(form, name) is not UNSET]
         if len(given) != 1:
             found = " and ".join(given) or "none"
-            word = "" if given else next(iter(decode(_KEYS, body)), "")
+            keys = {} if given else decode(_KEYS, body)
+            word = next(iter(keys), "")
             raise InputError(f"exactly one form of input is needed, found {found}", fix=did_you_mean(word, _FORMS))
         rows, pairs = self._rows(form, given[0])
         refuse_twin_keys(body, pairs + 1)
