@@ -1,7 +1,7 @@
 """Runs the cases of a foreign client in that client's own environment and says how each went.
 
-`python -m peers.<peer>.<client> PORT KEY`: every function `case_*` of the file gets a `Target` and raises when the
-client or its answer is not as it should be. `tests/peers/` starts it and reads one line of JSON; standard library only.
+`python -m peers.<peer>.<client> PORT KEY GRPC_PORT`: every function `case_*` of the file gets a `Target` and raises
+when the client or its answer is not as it should be. `tests/peers/` starts it and reads one line of JSON.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Target(NamedTuple):
 
     port: int
     key: str
-    grpc_port: int = 0
+    grpc_port: int
 
     @property
     def headers(self) -> dict[str, str]:
@@ -31,7 +31,7 @@ class Target(NamedTuple):
 
 def run(module: Mapping[str, Any]) -> None:
     """Run every case of a module; the last line written is the list of (case, what went wrong or "")."""
-    target = Target(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else 0)
+    target = Target(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
     cases = {name: case for name, case in module.items() if name.startswith("case_")}
     print("\n" + json.dumps([(name, _said(case, target)) for name, case in cases.items()]))
 

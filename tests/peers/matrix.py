@@ -44,7 +44,9 @@ class Peer(NamedTuple):
 
 PEERS = (
     Peer("tritonclient", "clients", "tritonclient", "its HTTP client against ours", "clients.triton_http"),
+    Peer("tritonclient", "clients", "tritonclient", "its gRPC client against ours", "clients.triton_grpc"),
     Peer("kserve", "clients", "kserve", "its REST client against ours", "clients.kserve_rest"),
+    Peer("kserve", "clients", "kserve", "its gRPC client against ours", "clients.kserve_grpc"),
     Peer("MLServer", "mlserver", "mlserver", "its codecs and types against ours", "mlserver.codecs"),
     Peer(
         "MLServer",

@@ -8,19 +8,26 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from benchmarks.house import Running, running
+from benchmarks.house import Running, free_port, running
 from tests.peers.matrix import cases_of
 
 import peers
 
 pytestmark = pytest.mark.peer
 
-CLIENTS = ("clients.triton_http", "clients.kserve_rest", "mlserver.codecs")
+CLIENTS = (
+    "clients.triton_http",
+    "clients.triton_grpc",
+    "clients.kserve_rest",
+    "clients.kserve_grpc",
+    "mlserver.codecs",
+)
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with running(tmp_path_factory.mktemp("house")) as made:
+    door = {"port": free_port(), "grpc_port": free_port()}
+    with running(tmp_path_factory.mktemp("house"), door=door) as made:
         yield made
 
 
@@ -28,6 +35,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def test_every_case_of_a_client_holds(client: str, house: Running, peer_python: Callable[[str], Path]) -> None:
     python = peer_python(client.partition(".")[0])
     argv = [python, "-W", "ignore", "-m", f"peers.{client}", str(house.port), house.key]
+    argv.append(str(house.house.settings.door.grpc_port))
     done = subprocess.run(argv, cwd=peers.HERE.parent, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-3_000:]
     went = dict(json.loads(done.stdout.splitlines()[-1]))
