@@ -17,6 +17,8 @@ BACKENDS: dict[str, dict[str, str]] = {
         "onnx": "gyroscope.models.runners.onnx:OnnxRunner",
         "lightgbm": "gyroscope.models.runners.lightgbm:LightgbmRunner",
         "python": "gyroscope.models.runners.python:PythonRunner",
+        "skops": "gyroscope.models.runners.skops:SkopsRunner",
+        "xgboost": "gyroscope.models.runners.xgboost:XgboostRunner",
     },
 }
 
@@ -25,7 +27,9 @@ EXTRAS: dict[str, str] = {
     "lightgbm": "lightgbm",
     "skl2onnx": "sklearn",
     "sklearn": "sklearn",
+    "skops": "skops",
     "sqlalchemy": "sql",
+    "xgboost": "xgboost",
     "grpc": "grpc",
     "grpc_health": "grpc",
     "grpc_reflection": "grpc",
@@ -38,7 +42,7 @@ def known(kind: str) -> list[str]:
     """The names of one kind, ours and those of installed outsiders.
 
     >>> known("runners")
-    ['lightgbm', 'onnx', 'python']
+    ['lightgbm', 'onnx', 'python', 'skops', 'xgboost']
     """
     return sorted({**_outsiders(kind), **BACKENDS.get(kind, {})})
 

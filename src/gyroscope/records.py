@@ -14,7 +14,7 @@ from gyroscope.clock import EventTime
 
 Dtype = Literal["float64", "float32", "int64", "bool", "string"]
 Task = Literal["binary", "multiclass", "regression"]
-RunnerName = Literal["onnx", "lightgbm", "python", "external"]
+RunnerName = Literal["onnx", "lightgbm", "xgboost", "skops", "python", "external"]
 Role = Literal["keep", "hash", "drop", "pii"]
 
 

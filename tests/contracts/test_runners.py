@@ -108,6 +108,30 @@ def _onnx_model(*, per_column: bool) -> bytes:
     return helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
 
 
+def _xgboost(folder):
+    xgboost = pytest.importorskip("xgboost", reason="needs the extra xgboost")
+    matrix = encode_columns(SIGNATURE, _columns(400)).matrix
+    labels = (matrix[:, 0] + 0.2 * (matrix[:, 2] == 1) > 0).astype(float)
+    data = xgboost.DMatrix(matrix, labels, feature_names=list(SIGNATURE.names))
+    booster = xgboost.train({"objective": "binary:logistic", "nthread": 1, "max_depth": 4}, data, 10)
+    path = folder / "trees.ubj"
+    booster.save_model(path)
+    return Candidate("flights", "xgboost", SIGNATURE, path)
+
+
+def _skops(folder):
+    skops = pytest.importorskip("skops.io", reason="needs the extra skops")
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+
+    matrix = encode_columns(SIGNATURE, _columns(400)).matrix
+    labels = (matrix[:, 0] + 0.2 * (matrix[:, 2] == 1) > 0).astype(int)
+    path = folder / "pipeline.skops"
+    skops.dump(make_pipeline(SimpleImputer(), RandomForestClassifier(10, random_state=0)).fit(matrix, labels), path)
+    return Candidate("flights", "skops", SIGNATURE, path)
+
+
 def _python(folder):
     code = folder / "code"
     code.mkdir()
@@ -121,6 +145,8 @@ CASES = {
     "lightgbm": _lightgbm,
     "onnx, one matrix": _onnx_matrix,
     "onnx, a column per feature": _onnx_columns,
+    "xgboost": _xgboost,
+    "skops": _skops,
     "python": _python,
 }
 
@@ -174,7 +200,7 @@ def test_a_batch_equals_its_rows(runner, candidate):
     batch = runner.predict(encode_columns(SIGNATURE, columns))
     alone = [{name: values[at : at + 1] for name, values in columns.items()} for at in range(100)]
     single = np.concatenate([runner.predict(encode_columns(SIGNATURE, row)) for row in alone])
-    if candidate.runner == "lightgbm":
+    if candidate.runner in ("lightgbm", "xgboost"):
         assert (batch == single).all()
     else:
         precision = np.float32 if candidate.runner == "onnx" else np.float64

@@ -13,6 +13,8 @@ import pytest
 BACKEND_ONLY = {
     "onnxruntime": ("models/runners/onnx.py",),
     "onnx": ("models/estimators.py",),
+    "skops": ("models/runners/skops.py",),
+    "xgboost": ("models/runners/xgboost.py",),
     "lightgbm": ("models/runners/lightgbm.py", "demo/"),
     "skl2onnx": ("models/estimators.py",),
     "sklearn": ("models/estimators.py", "models/learned.py", "models/convert_child.py"),

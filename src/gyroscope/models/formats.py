@@ -10,13 +10,14 @@ import bz2
 import io
 import lzma
 import pickletools
+import zipfile
 import zlib
 from pathlib import Path
 from typing import Literal
 
 from gyroscope.errors import ModelError
 
-Format = Literal["onnx", "lightgbm", "python", "pickle", "unknown"]
+Format = Literal["onnx", "lightgbm", "xgboost", "skops", "python", "pickle", "unknown"]
 
 PICKLE_SUFFIXES = (".pkl", ".pickle", ".joblib", ".dill", ".cloudpickle")
 HEAD_BYTES = 4_096
@@ -33,6 +34,10 @@ def format_of(path: Path) -> Format:
         return "pickle"
     if content.startswith((b"tree\n", b"tree\r\n")):
         return "lightgbm"
+    if _is_xgboost(content):
+        return "xgboost"
+    if content.startswith(b"PK\x03\x04") and _holds_schema(content):
+        return "skops"
     if path.suffix == ".py":
         return "python"
     return "onnx" if _is_protobuf_model(content) else "unknown"
@@ -74,6 +79,20 @@ def refuse_pickle(path: Path, content: bytes) -> None:
             where=str(path),
             fix=f"gyro models convert {path.name}  (opens it in a throwaway process and writes ONNX)",
         )
+
+
+def _is_xgboost(content: bytes) -> bool:
+    """JSON or UBJSON whose first key is "learner" or "version"."""
+    head = content[:HEAD_BYTES].lstrip()
+    return head.startswith(b"{") and (b"learner" in head[:64] or (b"version" in head[:64] and b"learner" in content))
+
+
+def _holds_schema(content: bytes) -> bool:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as file:
+            return "schema.json" in file.namelist()
+    except zipfile.BadZipFile:
+        return False
 
 
 def _is_protobuf_model(content: bytes) -> bool:

@@ -61,7 +61,7 @@ def _check_words(given: Given) -> None:
         raise ModelError(
             "which artifact?",
             where=given.model,
-            fix="name an ONNX or LightGBM file or churn.py:Class, or add --external",
+            fix="name a file of an ONNX, LightGBM, XGBoost or skops model or churn.py:Class, or add --external",
         )
 
 
@@ -103,7 +103,7 @@ def _runner_of(path: Path, entry: str, runner: str) -> RunnerName:
         )
     if found not in known:
         raise ModelError(
-            "this file is neither ONNX nor LightGBM text",
+            "this file is no model that is known here",
             where=str(path),
             fix=f"name its runner: --runner {' or '.join(known)}",
         )
