@@ -77,21 +77,16 @@ def _mixed(options: Options) -> Row:
         seen = paced(plan, options.folder)
     if failed(seen):
         raise RuntimeError(f"{failed(seen)} of {len(seen)} requests were not answered")
-    measured, ideal = percentile_ms(seen, 99), float(np.percentile(_central_queue(seen), 99))
+    measured, ideal = percentile_ms(seen, 99), float(np.percentile(central_queue(seen), 99))
     claim = f"1 ms and 50 ms mixed, {RATE:.0f}/s on two replicas: p99 against an ideal queue"
     return at_most("S14", f"{claim} ({measured:.0f} / {ideal:.0f} ms)", measured / ideal, 1.3, "x", len(seen))
 
 
-def _central_queue(seen: NDArray[np.void]) -> list[float]:
-    """How long each request would take, ms, in one queue for all replicas that costs nothing.
-
-    >>> record = [("due_ns", "i8"), ("kind", "i2")]
-    >>> _central_queue(np.array([(0, 1), (0, 0), (0, 0), (1_000_000, 0)], dtype=record))
-    [50.0, 1.0, 2.0, 2.0]
-    """
+def central_queue(seen: NDArray[np.void]) -> list[float]:
+    """How long each request would take, ms, in one queue for all replicas that costs nothing."""
     free_ms = [0.0] * REPLICAS
     took = []
-    for record in np.sort(seen, order="due_ns", kind="stable"):
+    for record in seen[np.argsort(seen["due_ns"], kind="stable")]:
         due_ms = record["due_ns"] / 1e6
         done_ms = max(due_ms, heapq.heappop(free_ms)) + (SHORT_MS, LONG_MS)[record["kind"]]
         heapq.heappush(free_ms, done_ms)
