@@ -13,6 +13,7 @@ import pytest
 BACKEND_ONLY = {
     "onnxruntime": ("models/runners/onnx.py",),
     "onnx": ("models/estimators.py",),
+    "pandas": ("models/runners/skops.py",),
     "skops": ("models/runners/skops.py",),
     "xgboost": ("models/runners/xgboost.py",),
     "lightgbm": ("models/runners/lightgbm.py", "demo/"),

@@ -34,9 +34,7 @@ def add(
         bool, typer.Option("--external", help="it is served elsewhere: there is no artifact, and nothing is started")
     ] = False,
     called: Annotated[str, typer.Option("--version", help="what this version is called there, for --external")] = "",
-    runner: Annotated[
-        str, typer.Option("--runner", help="onnx, lightgbm, xgboost, skops, python; else by the content")
-    ] = "",
+    runner: Annotated[str, typer.Option("--runner", help="as `gyro models show` names it; else by the content")] = "",
     code: Annotated[
         Path | None, typer.Option("--code", help="the folder that holds the module of module:Class")
     ] = None,

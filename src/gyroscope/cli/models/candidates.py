@@ -103,7 +103,7 @@ def _runner_of(path: Path, entry: str, runner: str) -> RunnerName:
         )
     if found not in known:
         raise ModelError(
-            "this file is no model that is known here",
+            "this file is neither ONNX nor LightGBM nor XGBoost nor skops",
             where=str(path),
             fix=f"name its runner: --runner {' or '.join(known)}",
         )
