@@ -53,6 +53,16 @@ def test_one_holder_of_the_lock(tmp_path: Path) -> None:
     assert not is_running(run.path)
 
 
+def test_what_a_killed_supervisor_left_half_written_goes(tmp_path: Path) -> None:
+    run = RunDir(tmp_path)
+    write_state(run, State(1, 2, 3, "", (ENTRY,)))
+    (tmp_path / f".{run.state.name}.4711").write_text("{")
+    (tmp_path / ".wanted.json.4712").write_text("somebody is about to rename this one")
+    run.sign_lock(run.take_lock())
+    assert sorted(path.name for path in tmp_path.glob(".*")) == [".wanted.json.4712"]
+    assert read_state(run).entries == (ENTRY,)
+
+
 def test_events_are_lines_and_capped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = RunDir(tmp_path)
     monkeypatch.setattr(module, "EVENTS_CAP_BYTES", 1_000)

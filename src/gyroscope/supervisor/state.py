@@ -79,9 +79,11 @@ class RunDir:
             os.close(descriptor)
 
     def sign_lock(self, descriptor: int) -> None:
-        """Write into the lock who holds it."""
+        """Write into the lock who holds it; states that killed supervisors had half written go."""
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        for left in self.path.glob(f".{self.state.name}.*"):
+            left.unlink(missing_ok=True)
 
     def lock_holder(self) -> int:
         """The pid that signed the lock; means something only while the lock is held."""
