@@ -6,6 +6,7 @@ Reads the Parquet files that the table's own log names, by DuckDB. It never goes
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -37,10 +38,18 @@ class Verdict(msgspec.Struct):
         return not (self.lost or self.wrong or self.phantom or self.answered_twice or self.unindexed)
 
 
-def settle(house: Running, ledger: Path, patience_s: float = 30.0, since_ns: int = 0) -> Verdict:
-    """Wait until every acknowledged request that was due since then is in the table, then judge all that is in it."""
+def settle(
+    house: Running, ledger: Path, patience_s: float = 30.0, since_ns: int = 0, dark: Sequence[tuple[int, int]] = ()
+) -> Verdict:
+    """Wait until every acknowledged request that was due since then is in the table, then judge all that is in it.
+
+    What was answered in a stretch of `dark` proves nothing either way.
+    """
     book = acknowledged(read(ledger))
     book = book[book["due_ns"] >= since_ns]
+    heard = book["due_ns"] + book["took_ns"]
+    for begin, end in dark:
+        book, heard = book[(heard < begin) | (heard > end)], heard[(heard < begin) | (heard > end)]
     give_up = time.monotonic() + patience_s
     while True:
         rows = table_rows(house)

@@ -1,7 +1,10 @@
 """L2: the power goes while requests are answered under `serving.log: full`; nothing acknowledged may be lost.
 
 The home lies on ext4 on a loop device that is shut down without its unsynced pages; memory is emptied as a boot would.
-After each cut the house is started again and the ledger held against its table and index.
+After each cut the house is started again and the ledger held against its table and index. What a client heard after the
+cut began is left out: nobody answers without power, but here processes live on for a moment, and to some of them this
+kernel says that their sync went well (of a bare program's 8,481 synced writes around 150 cuts none was lost that
+`fdatasync` had confirmed before the cut began, 28 that it confirmed after that).
 """
 
 from __future__ import annotations
@@ -61,6 +64,7 @@ def cut_often(folder: Path, cuts: int, seed: int, hooks: dict[str, str], *, unti
     rng = random.Random(seed)
     ledger = folder / "ledger"
     worst, done = Verdict(), 0
+    dark: list[tuple[int, int]] = []
     with (
         disk(folder / "disk.img", folder / "disk", 1_024) as home_disk,
         running(folder / "place", hooks=hooks, home=str(home_disk.mount / "home"), serving={"log": "full"}) as house,
@@ -72,32 +76,38 @@ def cut_often(folder: Path, cuts: int, seed: int, hooks: dict[str, str], *, unti
             while done < cuts and not (until_lost and worst.lost):
                 wait_for(lambda: _answered_lately(ledger), 30)
                 time.sleep(rng.uniform(0.1, 1.0))
-                power_cut(house, home_disk)
+                dark.append(power_cut(house, home_disk))
                 done += 1
-                _add(worst, _after(house, ledger, 2.0 if until_lost else 30.0))
+                _add(worst, _after(house, ledger, 2.0 if until_lost else 30.0, dark))
                 progress.advance(bar)
         synced = int((read(ledger)["logged"] == FULL).sum())
     return Outcome(done, worst, synced)
 
 
-def _after(house: Running, ledger: Path, patience_s: float) -> Verdict:
+def _after(house: Running, ledger: Path, patience_s: float, dark: list[tuple[int, int]]) -> Verdict:
     """What is left of what was acknowledged; nothing, when the table itself does not survive."""
     try:
-        return settle(house, ledger, patience_s)
+        return settle(house, ledger, patience_s, dark=dark)
     except DeltaError:
         return Verdict(lost=len(acknowledged(read(ledger))))
 
 
-def power_cut(house: Running, home_disk: Disk) -> None:
-    """Cut, then boot: everything is dead, memory is empty, the disk is as it was synced, and the house is started."""
+def power_cut(house: Running, home_disk: Disk) -> tuple[int, int]:
+    """Cut, then boot: everything is dead, memory is empty, the disk is as it was synced, and the house is started.
+
+    From when to when (monotonic nanoseconds) there was no power.
+    """
+    began_ns = time.monotonic_ns()
     home_disk.cut()
     house.kill_all()
     shutil.rmtree(house.house.runtime, ignore_errors=True)
     home_disk.detach()
     home_disk.attach()
     house.house.make_folders()
+    ended_ns = time.monotonic_ns()
     supervise(house)
     wait_for(lambda: house.pids("recorder"), 20)
+    return began_ns, ended_ns
 
 
 def _answered_lately(ledger: Path) -> bool:
