@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import struct
 
 import numpy as np
 import polars as pl
@@ -11,6 +12,7 @@ import pytest
 
 from gyroscope.errors import InputError
 from gyroscope.serving.arrow.reader import Stream
+from gyroscope.serving.arrow.writer import StreamWriter
 
 FRAME = pl.DataFrame(
     {
@@ -114,4 +116,20 @@ def test_views_that_name_the_same_bytes_again_and_again_are_refused():
     frame = pl.DataFrame({"s": ["x" * 4_000] * 3_000}, schema={"s": pl.Categorical})
     with pytest.raises(InputError, match="more than 4,194,304 characters") as refusal:
         read(stream(frame))
+    assert refusal.value.status == 413
+
+
+def test_buffers_that_lie_on_each_other_are_refused():
+    whole = stream(pl.DataFrame({"a": np.arange(9.0), "b": np.arange(9.0)}))
+    apart, together = struct.pack("<qq", 128, 72), struct.pack("<qq", 0, 72)
+    assert whole.count(apart) == 1
+    with pytest.raises(InputError, match="outside of its body or on another"):
+        read(whole.replace(apart, together))
+
+
+def test_a_thousand_batches_are_enough():
+    one = StreamWriter(["p"]).write(np.array([0.5]))
+    schema = 8 + int.from_bytes(one[4:8], "little")
+    with pytest.raises(InputError, match="more than 1,000 batches") as refusal:
+        read(one[:schema] + one[schema:-8] * 1_001)
     assert refusal.value.status == 413

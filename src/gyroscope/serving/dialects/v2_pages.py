@@ -131,7 +131,7 @@ def _unload(version: Version) -> Callable[[bytes], bytes]:
             decode(_ACT, body)
         raise InputError(
             f"{version.model} {version.version} cannot be unloaded: a replica holds its version as long as it lives",
-            fix=f"gyro models serve {version.model} --replicas 0 takes it out of service",
+            fix=f"gyro models serve {version.model} VERSION puts another version in its place",
             status=400,
         )
 
