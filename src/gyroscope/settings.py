@@ -165,6 +165,10 @@ class ModelPolicy(Section, frozen=True):
     keep_one_in: Annotated[
         int, Meta(ge=0, le=1_000_000, description="as serving.keep_one_in, for this model; 0: as there")
     ] = 0
+    threads: Annotated[int, Meta(ge=1, le=256, description="threads one of its processes may use for a prediction")] = 1
+    batch_calls: Annotated[
+        int, Meta(ge=0, le=64, description="as serving.batch_calls, for this model; 0: as there")
+    ] = 0
     retention_days: Annotated[
         int, Meta(ge=-1, le=36_500, description="days its log is kept; 0: for ever, -1: as log.retention_days")
     ] = -1

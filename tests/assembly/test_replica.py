@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gyroscope.assembly import House
+from gyroscope.assembly import House, replica
 from gyroscope.assembly.plan import check_room
 from gyroscope.assembly.replica import open_log
 from gyroscope.clock import EventTime
 from gyroscope.errors import ModelError
+from gyroscope.models.store import Candidate
 from gyroscope.predictions.segments.log import PredictionLog
 from gyroscope.predictions.segments.wal import LogEntry
 from gyroscope.records import Feature, Signature, Version
@@ -84,3 +85,30 @@ def test_there_must_be_room_where_the_log_lies(house, monkeypatch, mode, asked):
     with pytest.raises(ModelError, match="no room") as told:
         check_room(made)
     assert f"/{asked}" in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "threads", "batch_calls"),
+    [
+        ("", 1, 64),
+        ("serving: {batch_calls: 8}\nmodels: {flights: {threads: 3}}", 3, 8),
+        ("serving: {batch_calls: 8}\nmodels: {flights: {batch_calls: 2}, others: {threads: 3}}", 1, 2),
+    ],
+)
+def test_how_large_a_replica_is(house, tmp_path, monkeypatch, text, threads, batch_calls):  # type: ignore[no-untyped-def]
+    """What would serve is looked at instead: a served replica ends with a signal only."""
+    made = house(text)
+    (tmp_path / "model.py").write_text(
+        "class Model:\n    def predict(self, matrix, columns):\n        return matrix[:, 0]\n"
+    )
+    candidate = Candidate(
+        "flights", "python", Signature("regression", (Feature("x"),)), tmp_path / "model.py", "model:Model"
+    )
+    added = made.models.add(candidate, EventTime(0))
+    opened, planned = [], []
+    monkeypatch.setattr(replica, "open_runner", lambda store, version, threads: opened.append(threads))
+    monkeypatch.setattr(replica, "serve_replica", planned.append)
+    replica.run_replica(made.settings_path, "flights", added.version, 0)
+    assert (opened, [plan.batch_calls for plan in planned]) == ([threads], [batch_calls])
+    planned[0].log.close()
+    planned[0].pulse.close()

@@ -25,6 +25,7 @@ def run_replica(settings_path: Path, model: str, version_name: str, slot: int) -
     """Load, warm up and serve until SIGTERM."""
     house = House(settings_path)
     serving, door = house.settings.serving, house.settings.door
+    policy = house.settings.models.get(model, ModelPolicy())
     name = replica_name(model, version_name, slot)
     pulse = Pulse.create(house.pulse(name))
     version = house.models.get(model, version_name)
@@ -33,7 +34,7 @@ def run_replica(settings_path: Path, model: str, version_name: str, slot: int) -
     serve_replica(
         ReplicaPlan(
             version=version,
-            runner=open_runner(house.models, version, threads=1),
+            runner=open_runner(house.models, version, policy.threads),
             log=log,
             pulse=pulse,
             quarantine=Quarantine(house.quarantine(model, version_name)),
@@ -41,7 +42,7 @@ def run_replica(settings_path: Path, model: str, version_name: str, slot: int) -
             deadline_s=serving.deadline_s,
             body_bytes=serving.body_mib * MIB,
             max_in_flight=serving.max_in_flight,
-            batch_calls=serving.batch_calls,
+            batch_calls=policy.batch_calls or serving.batch_calls,
             key_digests=house.keys.api_key_digests,
             key_file=house.keys.digests_path,
         )
