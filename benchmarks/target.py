@@ -45,6 +45,7 @@ TARGETS = {
         "S16": "benchmarks.serving.s16_kills",
         "S17": "benchmarks.serving.s17_overload",
         "S18": "benchmarks.serving.s18_fuzz",
+        "S19": "benchmarks.serving.s19_warm",
     },
 }
 FULL_LIMIT_S, QUICK_LIMIT_S = 3 * 3600.0, 600.0

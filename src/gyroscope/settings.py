@@ -25,7 +25,6 @@ from gyroscope.yaml_file import Place, parse_yaml
 FILE_NAME = "gyroscope.yaml"
 MODEL_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
-
 SectionT = TypeVar("SectionT", bound="Section")
 
 
@@ -72,6 +71,7 @@ class Serving(Section, frozen=True):
     batch_calls: Annotated[
         int, Meta(ge=1, le=64, description="most requests that one prediction answers, where that is faster; 1: never")
     ] = 64
+    warm: Annotated[int, Meta(ge=0, le=8, description="processes that have started and wait to become replicas")] = 1
     log: Annotated[
         Literal["os", "full", "off"],
         Meta(description="os: log to memory that survives killed processes; full: to disk"),

@@ -1,4 +1,4 @@
-"""The entry of our own processes: `python -m gyroscope.assembly control|recorder|replica <settings> ...`.
+"""The entry of our own processes: `python -m gyroscope.assembly control|recorder|replica|warm <settings> ...`.
 
 Only the supervisor calls this. Each branch imports what its process needs and no more.
 """
@@ -23,6 +23,11 @@ def main(argv: list[str]) -> int:
             from gyroscope.assembly.recording import run_recorder
 
             run_recorder(Path(settings_path))
+        elif name == "warm":
+            from gyroscope.assembly.warm import told_to_be
+
+            orders = told_to_be(Path(settings_path))
+            return main(orders) if orders else 0
         else:
             from gyroscope.assembly.replica import run_replica
 

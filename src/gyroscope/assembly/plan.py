@@ -26,7 +26,9 @@ def wanted(house: House) -> Wanted:
     binary = haproxy()
     replicas = _replicas(house, with_door=bool(binary))
     services = (_service(house, "control", with_door=bool(binary)), _service(house, "recorder", with_door=bool(binary)))
-    return Wanted(processes=services + replicas, door=_door(house, binary) if binary else None)
+    return Wanted(
+        processes=services + replicas, door=_door(house, binary) if binary else None, warm=house.settings.serving.warm
+    )
 
 
 @cache
@@ -98,6 +100,7 @@ def _replica(house: House, model: str, version: str, slot: int) -> ProcessSpec:
         kind="replica",
         # One thread a replica: two replicas on two cores must not fight over them inside one small prediction.
         env={"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        warm=(sys.executable, "-m", "gyroscope.assembly", "warm", str(house.settings_path)),
         pulse=str(house.pulse(name)),
         quarantine=str(house.quarantine(model, version)),
         socket=str(house.socket(name)),

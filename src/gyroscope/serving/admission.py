@@ -21,6 +21,9 @@ STARVED = 0.08
 """Share of the time that may pass between an answer and the next request from the door. One request more in the replica
 would hide it, but would also stand behind a slow one while another replica is free."""
 
+FADE = 1.02
+"""A replica that stays slower is believed half of it after 35 windows, some seconds of work."""
+
 LEAST_ROOM, MOST_ROOM = 2, 4_096
 
 
@@ -71,7 +74,8 @@ class Limit:
         elif spare and self.value > useful:
             self.value = max(1, self.value - max(1, spare // 2))
         call_ns = (self._busy_ns + self._idle_ns * is_full) / self._calls
-        self._call_ns = call_ns if not self._call_ns else self._call_ns + 0.3 * (call_ns - self._call_ns)
+        # The fastest of late: a stall of the machine is over sooner than the door would have let anybody wait again.
+        self._call_ns = min(call_ns, FADE * self._call_ns) if self._call_ns else call_ns
         self.room = _steady(self.room, round(max(LEAST_ROOM, min(MOST_ROOM, self._wait_ns / self._call_ns))))
         self._busy_ns = self._idle_ns = self._calls = self._turns = self._left = self._peak = 0
         return before != (self.value, self.room)

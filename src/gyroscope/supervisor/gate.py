@@ -140,17 +140,25 @@ class Gate:
         return seats
 
     def _rooms(self, watches: Mapping[str, Watch]) -> dict[str, Room]:
-        """How much may wait for each model: what its ready replicas say, together. Without one it stays as it was."""
+        """How much may wait for each model: what its ready replicas say, and as much for those that will be back.
+
+        A killed one is back in a second: it would be a pity to have refused until then. Without a ready one nothing
+        changes.
+        """
         told: dict[str, list[tuple[int, int]]] = {}
         for watch in watches.values():
             if watch.spec.kind == "replica" and _mode(watch) == "ready":
                 told.setdefault(watch.spec.model, []).append(watch.admits())
+        posts = Counter(watch.spec.model for watch in watches.values() if watch.spec.kind == "replica")
         share = self._door.key_share if self._door else 1.0
-        return {
-            model: Room(sum(room for _, room in every), math.ceil(share * sum(map(sum, every))))
-            for model, every in told.items()
-            if all(room for _, room in every)
-        }
+        rooms = {}
+        for model, every in told.items():
+            if all(room for _, room in every):
+                scale = posts[model] / len(every)
+                waiting = round(scale * sum(room for _, room in every))
+                at_once = round(scale * sum(limit for limit, _ in every))
+                rooms[model] = Room(waiting, math.ceil(share * (waiting + at_once)))
+        return rooms
 
     def _door_pids(self, watches: Mapping[str, Watch]) -> set[int]:
         door = watches.get(NAME)

@@ -21,6 +21,7 @@ from gyroscope.supervisor.processes import adopt, kill_strays, spawn
 from gyroscope.supervisor.reconcile import Action, decide
 from gyroscope.supervisor.state import PostState, RunDir, State, append_event, read_state, write_state
 from gyroscope.supervisor.wanted import ProcessSpec, Wanted, read_wanted
+from gyroscope.supervisor.warm import WarmPool
 from gyroscope.supervisor.watch import Watch
 
 TICK_S = 0.05
@@ -36,6 +37,8 @@ class Supervisor:
         self._run = run
         self._since = wall_now()
         self._gate = Gate(run)
+        self._pool = WarmPool(run.path)
+        self._warm = 0
         self._wanted: dict[str, ProcessSpec] = {}
         self._wanted_stamp = (0, 0)
         self._watches: dict[str, Watch] = {}
@@ -94,11 +97,15 @@ class Supervisor:
             self._acts[action.verb](action, now)
         self._gate.sync(self._watches)
         self._write_down()
+        if all(watch.state == "ready" for watch in self._watches.values()):
+            # Not while others start: they need the processor more.
+            self._pool.tend(self._wanted.values(), 0 if self._is_leaving else self._warm, now)
         return actions
 
     def stop(self) -> None:
         """Stop everything in order: the door while others finish its requests, the rest, then what drains for them."""
         self._is_leaving = True
+        self._pool.close()
         everything = {name: watch.spec for name, watch in self._watches.items()}
         self._stop_all_but({name: spec for name, spec in everything.items() if spec.kind != "door"})
         self._stop_all_but({name: spec for name, spec in everything.items() if spec.stop_last})
@@ -145,6 +152,7 @@ class Supervisor:
             self._problem = str(error)
 
     def _want(self, wanted: Wanted) -> None:
+        self._warm = wanted.warm
         self._wanted = {spec.name: spec for spec in (*wanted.processes, *self._gate.want(wanted.door))}
 
     def _bury(self, now: MachineTime) -> None:
@@ -175,7 +183,7 @@ class Supervisor:
         watch.spec = self._wanted[action.name]
         try:
             self._gate.prepare(watch.spec, self._watches)
-            child = spawn(watch.spec, self._run.path)
+            child = self._pool.take(watch.spec) or spawn(watch.spec, self._run.path)
         except (ProcessError, OSError) as error:
             watch.failed(str(error), now)
             self._tell(action.name, "not started", str(error))
@@ -253,7 +261,7 @@ class Supervisor:
 
     def _kill_strays(self) -> None:
         known = {watch.child.pid for watch in self._watches.values() if watch.child}
-        for pid in kill_strays(self._run.path, known | self._gate.pids()):
+        for pid in kill_strays(self._run.path, known | self._gate.pids() | self._pool.pids()):
             self._tell("supervisor", "killed a stray", f"pid {pid}")
 
     def _write_down(self) -> None:

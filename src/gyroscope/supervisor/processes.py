@@ -51,6 +51,18 @@ class Child:
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self.pidfd, signum)
 
+    def order(self, line: str) -> bool:
+        """One line to a process that takes orders, and no more after it; False when it cannot be told."""
+        pipe = self.own.stdin if self.own else None
+        if pipe is None:
+            return False
+        try:
+            with pipe:
+                pipe.write(line.encode() + b"\n")
+        except OSError:
+            return False
+        return True
+
     def kill(self) -> None:
         """SIGKILL the process and all it started; its pid cannot be reused before `bury`."""
         self.signal(signal.SIGKILL)
@@ -71,12 +83,14 @@ class Child:
         if self.own is None:
             return "ended; an earlier supervisor had started it, so its exit code is not known"
         kill_group(self.pid)
+        if self.own.stdin:
+            self.own.stdin.close()
         code = self.own.wait()
         return f"killed by {_signal_name(-code)}" if code < 0 else f"exit code {code}"
 
 
-def spawn(spec: ProcessSpec, run_dir: Path) -> Child:
-    """Start a process that outlives us. Raises `ProcessError` when the program or a folder is missing."""
+def spawn(spec: ProcessSpec, run_dir: Path, *, takes_orders: bool = False) -> Child:
+    """Start a process that outlives us, unless it takes orders. Raises `ProcessError` when its program is missing."""
     environment = {**procfs.environment(), **spec.env, MARK: str(run_dir)}
     try:
         with _open_log(spec.log) as log:
@@ -84,7 +98,7 @@ def spawn(spec: ProcessSpec, run_dir: Path) -> Child:
                 spec.argv,
                 env=environment,
                 cwd=spec.cwd or None,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if takes_orders else subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -109,7 +123,7 @@ def adopt(entry: Entry) -> Child | None:
     except OSError:
         return None
     # Checked after the pidfd is open: from here on the number cannot pass to another process unseen.
-    if entry.is_alive() and _runs(entry.pid, entry.spec.argv):
+    if entry.is_alive() and (_runs(entry.pid, entry.spec.argv) or _runs(entry.pid, entry.spec.warm)):
         return Child(entry.pid, entry.start_ticks, pidfd)
     os.close(pidfd)
     return None
@@ -146,7 +160,7 @@ def _runs(pid: int, argv: tuple[str, ...]) -> bool:
     """
     wanted = [word for word in argv[1:] if word]
     told = list(procfs.command_line(pid))
-    return not told or not wanted or told[-len(wanted) :] == wanted
+    return not told or (bool(argv) and (not wanted or told[-len(wanted) :] == wanted))
 
 
 def _open_log(path: str) -> BinaryIO:

@@ -149,7 +149,9 @@ def read_state(run: RunDir) -> State:
 
 def _entry(plain: dict[str, Any]) -> Entry:
     spec = plain["spec"]
-    return Entry(**{**plain, "spec": ProcessSpec(**{**spec, "argv": tuple(spec["argv"])})})
+    return Entry(
+        **{**plain, "spec": ProcessSpec(**{**spec, "argv": tuple(spec["argv"]), "warm": tuple(spec.get("warm", ()))})}
+    )
 
 
 def append_event(run: RunDir, process: str, event: str, reason: str) -> None:

@@ -31,6 +31,7 @@ class ProcessSpec:
     env: Mapping[str, str] = field(default_factory=dict)  # on top of the supervisor's own
     cwd: str = ""
     pulse: str = ""
+    warm: tuple[str, ...] = ()  # the command of a process that can be told to be this one
     quarantine: str = ""  # the file of inputs that killed replicas of this version
     socket: str = ""
     model: str = ""
@@ -78,6 +79,7 @@ class Wanted:
 
     processes: tuple[ProcessSpec, ...] = ()
     door: DoorSpec | None = None
+    warm: int = 0  # how many processes wait to become a replica
 
 
 def read_wanted(path: Path | str) -> Wanted:
@@ -87,11 +89,11 @@ def read_wanted(path: Path | str) -> Wanted:
         plain = json.loads(path.read_text(encoding="utf-8"))
         processes = tuple(_process(entry) for entry in plain["processes"])
         door = DoorSpec(**_known(DoorSpec, plain["door"])) if plain["door"] else None
+        wanted = Wanted(processes, door, int(plain.get("warm", 0)))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ProcessError(
             f"what should run cannot be read: {error}", where=str(path), fix="run 'gyro up' to write it again"
         ) from error
-    wanted = Wanted(processes, door)
     _check(wanted, path)
     return wanted
 
@@ -116,7 +118,7 @@ def replace_file(path: Path, text: str) -> None:
 
 def _process(entry: dict[str, Any]) -> ProcessSpec:
     known = _known(ProcessSpec, entry)
-    return ProcessSpec(**{**known, "argv": tuple(known["argv"])})
+    return ProcessSpec(**{**known, "argv": tuple(known["argv"]), "warm": tuple(known.get("warm", ()))})
 
 
 def _known(kind: type, entry: dict[str, Any]) -> dict[str, Any]:
