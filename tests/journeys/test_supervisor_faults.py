@@ -129,7 +129,7 @@ def test_killed_supervisor_is_followed_by_one_that_adopts(tmp_path: Path, binary
         time.sleep(0.3)
         start(rig.run)
         assert {name: rig.pid(name) for name in names} == before
-        assert len(rig.processes()) == 4, "a twin"
+        assert len(rig.processes()) == 5, "a twin"
         # Adopted, not only remembered: a death is noticed, and a server comes back under its old name.
         os.kill(before["echo-v-0"], signal.SIGKILL)
         until(lambda: rig.is_ready("echo-v-0", after=before["echo-v-0"]))
@@ -145,12 +145,12 @@ def test_an_adopted_replica_takes_its_own_children_along(tmp_path: Path) -> None
         until(lambda: not is_running(rig.run))
         start(rig.run)
         victim = int(rig.request(b"fork")[1]["x-pid"])
-        assert len(marked(rig.run)) == 4
+        assert len(marked(rig.run)) == 5
         os.kill(victim, signal.SIGKILL)
         until(
             lambda: victim not in marked(rig.run) and all(rig.is_ready(spec.name, after=victim) for spec in rig.specs)
         )
-        assert len(marked(rig.run)) == 3
+        assert len(marked(rig.run)) == 4
 
 
 def test_what_died_with_the_supervisor_is_started_again(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_a_child_nobody_wrote_down_is_killed(tmp_path: Path) -> None:
         until(lambda: not is_running(rig.run))
         (rig.run / "supervisor.json").unlink()
         start(rig.run)
-        assert len(rig.processes()) == 4, "a twin"
+        assert len(rig.processes()) == 5, "a twin"
         assert rig.request()[0] == 200
         assert "killed a stray" in rig.events()
 
@@ -221,7 +221,7 @@ def test_another_model_hands_the_door_over(tmp_path: Path, binary: str) -> None:
         rig.add_model("other")
         until(lambda: rig.is_ready("door", after=door))
         until(lambda: rig.request(path="/v2/models/other/infer")[0] == 200)
-        until(lambda: len(rig.processes()) == 5)
+        until(lambda: len(rig.processes()) == 6)
     assert load.failures() == []
 
 
