@@ -41,10 +41,7 @@ class Door(Section, frozen=True):
     allow_remote: Annotated[
         bool, Meta(description="let other machines connect: in containers, behind an encrypting proxy")
     ] = False
-    allowed_hosts: Annotated[
-        tuple[str, ...],
-        Meta(description="further names by which clients call this machine"),
-    ] = ()
+    allowed_hosts: Annotated[tuple[str, ...], Meta(description="further names by which clients call this machine")] = ()
     key_share: Annotated[
         float, Meta(ge=0.01, le=1, description="share of a model's places that one API key may take while others ask")
     ] = 0.5
@@ -73,16 +70,13 @@ class Serving(Section, frozen=True):
     ] = 64
     warm: Annotated[int, Meta(ge=0, le=8, description="processes that have started and wait to become replicas")] = 1
     log: Annotated[
-        Literal["os", "full", "off"],
-        Meta(description="os: log to memory that survives killed processes; full: to disk"),
+        Literal["os", "full", "off"], Meta(description="os: log to memory that survives kills; full: to disk")
     ] = "os"
     keep_one_in: Annotated[
-        int,
-        Meta(ge=1, le=1_000_000, description="log every error, but of so many answers only one, which counts for all"),
+        int, Meta(ge=1, le=1_000_000, description="log every error, but of so many answers one, which counts for all")
     ] = 1
     on_log_failure: Annotated[
-        Literal["serve_unlogged", "fail_closed"],
-        Meta(description="when it cannot be written"),
+        Literal["serve_unlogged", "fail_closed"], Meta(description="when it cannot be written")
     ] = "serve_unlogged"
     segment_cap_mib: Annotated[
         int, Meta(ge=4, le=65_536, description="memory one replica's unrecorded predictions may take, MiB")
