@@ -192,6 +192,13 @@ def test_what_asks_the_model_nothing_needs_no_key(replica):
     assert next((one.name, one.datatype, list(one.shape)) for one in described.inputs) == ("a", "FP64", [-1, 1])
     assert described.outputs[0].name == "value"
     assert [(one.name, one.state) for one in ask("RepositoryIndex").models] == [("flights", "READY")]
+    replica.infer(1, 2, 3)
+    (counted,) = ask("ModelStatistics", name="flights").model_stats
+    assert counted.inference_count >= 1
+    assert counted.inference_stats.success.ns > 0
+    assert ask("RepositoryModelLoad", model_name="flights") is not None
+    with pytest.raises(grpc.RpcError, match="cannot be unloaded"):
+        ask("RepositoryModelUnload", model_name="flights")
     with pytest.raises(grpc.RpcError) as raised:
         ask("ModelReady", name="flight")
     assert raised.value.code().name == "NOT_FOUND"

@@ -16,17 +16,16 @@ from google.protobuf.message import DecodeError
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-from gyroscope import __version__
 from gyroscope.clock import machine_now, wall_now
 from gyroscope.errors import InputError, ProcessError
-from gyroscope.records import Version
 from gyroscope.serving.dialects.v2_grpc import V2Grpc
-from gyroscope.serving.dialects.v2_pages import EXTENSIONS, metadata
+from gyroscope.serving.dialects.v2_grpc_pages import Page, pages
 from gyroscope.serving.intake import Intake
 from gyroscope.serving.keys import ApiKeys
 from gyroscope.serving.line import Line
 from gyroscope.serving.messages import SERVICE, message, methods, pool
 from gyroscope.serving.plane import Call, Limits, Plane, Reply, one_line
+from gyroscope.supervisor.pulse import Pulse
 
 _CODES = {
     400: grpc.StatusCode.INVALID_ARGUMENT,
@@ -47,12 +46,12 @@ Told = tuple[tuple[str, str], ...]
 class Grpc:
     """The service for one replica; requests and replies of inference are bytes to it."""
 
-    def __init__(self, plane: Plane, line: Line, intake: Intake, keys: ApiKeys) -> None:
+    def __init__(self, plane: Plane, line: Line, intake: Intake, keys: ApiKeys, pulse: Pulse) -> None:
         self._plane, self._line, self._keys = plane, line, keys
         self._dialect = V2Grpc(plane.version, intake)
         self._version = plane.version.version
-        answers, requests = _pages(plane.version, self._dialect), methods()
-        calls = {name: _page(message(requests[name]), answer) for name, answer in answers.items()}
+        shown, requests = pages(plane.version, pulse), methods()
+        calls = {name: _page(message(requests[name]), page) for name, page in shown.items()}
         calls["ModelInfer"] = self._infer
         handlers = {name: grpc.unary_unary_rpc_method_handler(call) for name, call in calls.items()}
         self._service = grpc.method_handlers_generic_handler(SERVICE, handlers)
@@ -103,6 +102,7 @@ class Grpc:
             told.get("x-event-time", ""),
             told.get("x-request-timeout-ms", "") or _timeout_ms(context.time_remaining()),
             told.get("x-entity-key", ""),
+            told.get("x-door-time", ""),
         )
         reply = await self._line.ask(call)
         if reply.status != 200:
@@ -139,12 +139,12 @@ def _timeout_ms(left_s: float | None) -> str:
     return "" if left_s is None or left_s >= 60 else str(max(1, math.floor(left_s * 1_000)))
 
 
-def _page(request: Any, answer: Callable[[Any], Any]) -> Callable[[bytes, Context], Any]:
+def _page(request: Any, page: Page) -> Callable[[bytes, Context], Any]:
     """A call that asks the model nothing, and needs no key."""
 
     async def call(body: bytes, context: Context) -> bytes:
         try:
-            found: bytes = answer(request.FromString(body)).SerializeToString()
+            found: bytes = page(request.FromString(body)).SerializeToString()
         except InputError as error:
             await context.abort(_CODES[error.status], one_line(error))
         except DecodeError as error:
@@ -152,28 +152,3 @@ def _page(request: Any, answer: Callable[[Any], Any]) -> Callable[[bytes, Contex
         return found
 
     return call
-
-
-def _pages(version: Version, dialect: V2Grpc) -> dict[str, Callable[[Any], Any]]:
-    """Every call that asks the model nothing."""
-    described = message("ModelMetadataResponse")(**metadata(version))
-    server = message("ServerMetadataResponse")(name="gyroscope", version=__version__, extensions=EXTENSIONS)
-    ready = message("ModelReadyResponse")(ready=True)
-    entry = {"name": version.model, "version": version.version, "state": "READY"}
-    index = message("RepositoryIndexResponse")(models=[entry])
-
-    def named(answer: Any) -> Callable[[Any], Any]:
-        def call(request: Any) -> Any:
-            dialect.check_name(request.name, request.version)
-            return answer
-
-        return call
-
-    return {
-        "ServerLive": lambda _: message("ServerLiveResponse")(live=True),
-        "ServerReady": lambda _: message("ServerReadyResponse")(ready=True),
-        "ServerMetadata": lambda _: server,
-        "ModelMetadata": named(described),
-        "ModelReady": named(ready),
-        "RepositoryIndex": lambda _: index,
-    }

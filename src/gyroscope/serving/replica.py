@@ -94,7 +94,7 @@ def serve_replica(replica: ReplicaPlan) -> None:
     services: list[Service] = [V2(replica.version, intake, replica.pulse), Mlflow(replica.version, intake)]
     keys, line = ApiKeys(replica.key_digests, replica.key_file), Line(plane)
     http = Http(plane, services, keys, line)
-    rpc = _grpc(plane, line, intake, keys) if replica.listen.grpc else None
+    rpc = _grpc(plane, line, intake, keys, replica.pulse) if replica.listen.grpc else None
     # The model and the libraries stay: without this every full collection would walk them, some 50 ms in one request.
     gc.collect()
     gc.freeze()
@@ -134,13 +134,13 @@ async def _serve(replica: ReplicaPlan, http: Http, rpc: Grpc | None, listener: s
     await asyncio.gather(http.drain(patience_s), *([rpc.drain(patience_s)] if rpc else []))
 
 
-def _grpc(plane: Plane, line: Line, intake: Intake, keys: ApiKeys) -> Grpc:
+def _grpc(plane: Plane, line: Line, intake: Intake, keys: ApiKeys, pulse: Pulse) -> Grpc:
     """The libraries of the extra are imported only where gRPC is spoken: they take 20 MB and 0.1 s."""
     try:
         from gyroscope.serving.grpc import Grpc
     except ModuleNotFoundError as missing:
         raise missing_library(missing, what="serving over gRPC") from missing
-    return Grpc(plane, line, intake, keys)
+    return Grpc(plane, line, intake, keys, pulse)
 
 
 def _listen(listen: Listen) -> socket.socket:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from gyroscope.errors import InputError, did_you_mean
 from gyroscope.records import Version
 from gyroscope.serving.dialects import Headers, Question
+from gyroscope.serving.dialects.v2_grpc_pages import check_name
 from gyroscope.serving.dialects.v2_request import event_time
 from gyroscope.serving.envelope import read_id
 from gyroscope.serving.intake import Intake
@@ -51,7 +52,7 @@ class V2Grpc:
             request = self._request.FromString(body)
         except DecodeError as error:
             raise InputError(f"this is no ModelInferRequest: {error}", status=400) from None
-        self.check_name(request.model_name, request.model_version)
+        check_name(self._version, request.model_name, request.model_version)
         for i, output in enumerate(request.outputs):
             if output.name != self._output:
                 fix = did_you_mean(output.name, [self._output])
@@ -77,12 +78,6 @@ class V2Grpc:
 
     def complain(self, status: int, what: str) -> tuple[int, bytes]:
         return status, what.encode()
-
-    def check_name(self, model: str, version: str) -> None:
-        """Raises `InputError`, status 404, for a model or a version that is not the one of this replica."""
-        for kind, given, ours in (("model", model, self._version.model), ("version", version, self._version.version)):
-            if given != ours and (given or kind == "model"):
-                raise InputError(f"no {kind} {given!r} is served here", fix=did_you_mean(given, [ours]), status=404)
 
 
 def _tensors(request: Any) -> Iterator[Packed]:

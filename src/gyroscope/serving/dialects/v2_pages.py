@@ -129,10 +129,15 @@ def _unload(version: Version) -> Callable[[bytes], bytes]:
     def unload(body: bytes) -> bytes:
         if body:
             decode(_ACT, body)
-        raise InputError(
-            f"{version.model} {version.version} cannot be unloaded: a replica holds its version as long as it lives",
-            fix=f"gyro models serve {version.model} VERSION puts another version in its place",
-            status=400,
-        )
+        raise cannot_unload(version)
 
     return unload
+
+
+def cannot_unload(version: Version) -> InputError:
+    """Why not."""
+    return InputError(
+        f"{version.model} {version.version} cannot be unloaded: a replica holds its version as long as it lives",
+        fix=f"gyro models serve {version.model} VERSION puts another version in its place",
+        status=400,
+    )
