@@ -213,13 +213,10 @@ class Setting(NamedTuple):
 
 def find_settings(start: Path) -> Path | None:
     """The nearest `gyroscope.yaml` from a folder upwards; the variable GYROSCOPE_SETTINGS comes first."""
-    chosen = os.environ.get("GYROSCOPE_SETTINGS")
-    if chosen:
+    if chosen := os.environ.get("GYROSCOPE_SETTINGS"):
         return Path(chosen)
-    for folder in (start.resolve(), *start.resolve().parents):
-        if (folder / FILE_NAME).is_file():
-            return folder / FILE_NAME
-    return None
+    files = (folder / FILE_NAME for folder in (start.resolve(), *start.resolve().parents))
+    return next((file for file in files if file.is_file()), None)
 
 
 def read_settings(path: Path) -> Settings:
