@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import deque
 
 import pytest
@@ -50,7 +51,7 @@ def test_fast_work_is_kept_busy_over_the_way_to_the_door() -> None:
     rehearse(limit, 30 * US, 3.0)
     settled = Limit(most=64, wait_ns=S // 2)
     settled.value = limit.value
-    assert 5 <= limit.value <= 20
+    assert 5 <= limit.value <= 16
     assert rehearse(settled, 30 * US, 2.0) >= 0.85 * S / (30 * US)
 
 
@@ -61,14 +62,25 @@ def test_where_batches_pay_there_are_enough_for_two() -> None:
     assert rate >= 0.9 * 20 * S / (7 * MS)
 
 
-def test_low_load_changes_nothing_and_a_lone_client_gets_no_more() -> None:
-    limit = Limit(most=64, wait_ns=S // 2)
-    for _ in range(1_000):
-        if limit.worked(idle_ns=40 * MS, took_ns=MS, calls=1, left=0):
+def test_where_calls_come_at_random_and_take_differently_one_is_enough() -> None:
+    limit, rng, now = Limit(most=64, wait_ns=S // 2), random.Random(1), 0.0
+    arrivals = iter(sorted(rng.uniform(0, 60 * S) for _ in range(60 * 100)))
+    free, values = 0.0, []
+    for now in arrivals:  # 100 a second, nine of 1 ms and one of 50: six tenths of what one replica carries
+        took = 50 * MS if rng.random() < 0.1 else MS
+        began = max(now, free) + HANDOVER_US * US / 2
+        if limit.worked(round(began - free), took, calls=1, left=0):
             limit.decide()
+            values.append(limit.value)
+        free = began + took
+    assert values[-50:].count(1) >= 48
+
+
+def test_a_lone_client_gets_no_more() -> None:
+    limit = Limit(most=64, wait_ns=S // 2)
     assert limit.value == FIRST
     rehearse(limit, MS, 5.0, clients=1)
-    assert limit.value == FIRST
+    assert limit.value <= FIRST
 
 
 def test_room_is_what_can_be_answered_in_time() -> None:

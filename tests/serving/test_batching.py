@@ -174,6 +174,20 @@ def test_where_batches_gain_nothing_calls_go_one_by_one() -> None:
     assert max(taken[20:]) <= 4
 
 
+def test_calls_that_differ_among_themselves_do_not_look_like_a_gain() -> None:
+    """Nine of 1 ms and one of 50, together as long as one after the other: chance must not put them together."""
+    policy, rng, now, sizes = batcher(), random.Random(4), 0, []
+    for _ in range(5_000):
+        turn = policy.turn(8, now)
+        now += turn.wait_ns
+        if turn.take:
+            took = sum(50 * MS if rng.random() < 0.1 else MS for _ in range(turn.take))
+            now += took
+            sizes.append(turn.take)
+            policy.ended(turn.take, turn.take, took, 8, now)
+    assert sum(size > 2 for size in sizes) <= 0.02 * len(sizes)
+
+
 def test_a_fast_way_for_one_call_is_kept_until_the_line_is_long() -> None:
     """LightGBM: one row 2 us by its own way, many 20 us and 1 us each: 64 pay together, 5 do not."""
     policy = batcher()

@@ -14,8 +14,11 @@ FIRST = 8
 WINDOW_NS = SECOND_NS // 5
 """Of work that is looked at before anything changes: some four of the supervisor's looks."""
 
-HANDOVER_NS = SECOND_NS // 200
+HANDOVER_NS = SECOND_NS // 1_000
 """A replica that had nothing to do for longer was waiting for clients, not for the door."""
+
+QUIET_WINDOWS = 4
+"""So many without starving, and one request less is tried: where short calls wait behind long ones, one is best."""
 
 STARVED = 0.08
 """Share of the time that may pass between an answer and the next request from the door. One request more in the replica
@@ -46,6 +49,7 @@ class Limit:
         self.value = min(FIRST, most)
         self.room = MOST_ROOM
         self._call_ns = 0.0
+        self._quiet = 0
         self._busy_ns = self._idle_ns = self._calls = self._turns = self._left = self._peak = 0
 
     def worked(self, idle_ns: int, took_ns: int, calls: int, left: int) -> bool:
@@ -70,9 +74,13 @@ class Limit:
         # A batch is made of what is here when it begins, and the next one of what comes meanwhile.
         useful = 2 * wanted if wanted > 1 else 1
         if is_full and (starved > STARVED or self.value < useful):
-            self.value = min(self._most, self.value + max(1, self.value // 4))
-        elif spare and self.value > useful:
-            self.value = max(1, self.value - max(1, spare // 2))
+            self.value = min(self._most, self.value + (self.value if starved > 0.5 else max(1, self.value // 4)))
+            self._quiet = 0
+        elif self.value > useful:
+            self._quiet = 0 if starved > STARVED else self._quiet + 1
+            if spare or self._quiet >= QUIET_WINDOWS:
+                self.value = max(1, self.value - max(1, spare // 2, 0 if spare else self.value // 4))
+                self._quiet = 0
         call_ns = (self._busy_ns + self._idle_ns * is_full) / self._calls
         # The fastest of late: a stall of the machine is over sooner than the door would have let anybody wait again.
         self._call_ns = min(call_ns, FADE * self._call_ns) if self._call_ns else call_ns

@@ -6,6 +6,7 @@ except that one call alone may have a faster way. Nothing here knows a model, a 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 FORGET = 0.98
@@ -15,7 +16,7 @@ OUTLIER = 8.0
 """A prediction that took so many times the expected (a collection, a stolen processor) counts as that much, no more."""
 
 EXPLORE_EVERY = 50
-"""One in so many turns tries two calls although they seem faster alone: models warm up, machines change."""
+"""One in so many turns tries the other way, two calls together or one alone: models warm up, machines change."""
 
 CALM_TURNS = 16
 """Learning costs some microseconds a turn: of calls that come one by one, one in so many is learned from."""
@@ -49,6 +50,7 @@ class Fit:
 
     def __init__(self) -> None:
         self._weight = self._n = self._nn = self._t = self._nt = 0.0
+        self._squares = 0.0
         self._has_slope = False
         self.largest = 0
         self.fixed_ns = self.row_ns = 0.0
@@ -57,6 +59,8 @@ class Fit:
         """One prediction of n rows."""
         if self._weight > 1:
             took_ns = min(took_ns, OUTLIER * self.expected_ns(n))
+        if self._weight:
+            self._squares = FORGET * self._squares + (took_ns - self.expected_ns(n)) ** 2
         self._weight = FORGET * self._weight + 1
         self._n = FORGET * self._n + n
         self._nn = FORGET * self._nn + n * n
@@ -73,6 +77,11 @@ class Fit:
 
     def expected_ns(self, n: float) -> float:
         return self.fixed_ns + n * self.row_ns
+
+    @property
+    def margin_ns(self) -> float:
+        """Twice the standard error of what is expected: calls may differ in more than their number of rows."""
+        return 2 * math.sqrt(self._squares) / self._weight if self._weight else 0.0
 
     @property
     def is_empty(self) -> bool:
@@ -153,9 +162,10 @@ class Batcher:
     def _size(self, waiting: int) -> int:
         """As many as wait and as the target allows, when that is faster than one by one."""
         n = min(waiting, self._room())
-        if n > 2 and not self._gains(n) and self._turns % EXPLORE_EVERY == 0:
-            return 2
-        return n if n > 1 and self._gains(n) else 1
+        gains = n > 1 and self._gains(n)
+        if n > 2 and self._turns % EXPLORE_EVERY == 0:
+            return 1 if gains else 2
+        return n if gains else 1
 
     def _room(self) -> int:
         """Calls whose prediction together takes its share of the target, and at most twice as many as ever before."""
@@ -169,8 +179,9 @@ class Batcher:
         """Whether these are answered sooner together; worth trying while nobody knows."""
         if self._alone.is_empty:
             return False
-        together_ns = self._together.expected_ns(calls * self._rows_per_call)
-        return together_ns < GAIN * calls * self._alone.expected_ns(self._rows_per_call)
+        together_ns = self._together.expected_ns(calls * self._rows_per_call) + self._together.margin_ns
+        alone_ns = self._alone.expected_ns(self._rows_per_call) - self._alone.margin_ns
+        return together_ns < GAIN * calls * alone_ns
 
     def _worth_ns(self, waiting: int) -> float:
         """The gap to the next call that is worth its wait: it delays each who waits, and saves one prediction."""
