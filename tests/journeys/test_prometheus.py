@@ -26,6 +26,7 @@ FIRST, SECOND = 1_500, 3_000
 SECONDS = "gyroscope_request_duration_seconds"
 COUNTERS = (
     *(f"gyroscope_{name}_total" for name in ("requests", "rows", "logged", "unlogged", "rejected")),
+    *(f"gyroscope_{name}_total" for name in ("model_calls", "model_requests", "busy_seconds")),
     *(f"{SECONDS}_{part}" for part in ("count", "sum", "bucket")),
 )
 COUNTED = 'sum(gyroscope_requests_total{job="gyroscope",code="2xx"})'
@@ -97,6 +98,10 @@ def test_prometheus_counts_what_was_sent_and_nothing_falls(
     assert prometheus.number('sum(gyroscope_rows_total{job="gyroscope"})') == FIRST
     assert prometheus.number('sum(gyroscope_logged_total{job="gyroscope"})') == FIRST
     assert prometheus.number(f'sum({SECONDS}_count{{job="gyroscope"}})') == FIRST
+
+    assert FIRST >= (prometheus.number('sum(gyroscope_model_calls_total{job="gyroscope"})') or 0) > 0
+    assert (prometheus.number('min(gyroscope_inflight_limit{job="gyroscope"})') or 0) >= 1
+    assert (prometheus.number('min(gyroscope_queue_room{job="gyroscope"})') or 0) >= 2
 
     victim = running.pid("replica")
     replayed = running.replay(second, act=lambda: os.kill(victim, signal.SIGKILL))

@@ -38,6 +38,7 @@ def test_counts_what_it_did(bench):
     served.plane.turn_away()
     counters = served.pulse.counters()
     assert counters.pop("failed_ns") > 0
+    assert counters.pop("busy_ns") > 0
     assert counters == {
         "requests_2xx": 1,
         "requests_4xx": 2,
@@ -47,6 +48,8 @@ def test_counts_what_it_did(bench):
         "unlogged": 0,
         "rejected": 1,
         "sampled_out": 0,
+        "model_calls": 1,
+        "model_requests": 1,
     }
     assert sum(served.pulse.latency_buckets()) == 2
 

@@ -36,6 +36,18 @@ def test_calls_in_hand_are_told_by_their_hashes(tmp_path: Path) -> None:
     pulse.close()
 
 
+def test_time_in_the_model_and_calls_of_it_are_counted(tmp_path: Path) -> None:
+    pulse = Pulse.create(tmp_path / "a.pulse")
+    pulse.begin(100, 900, (5, 6, 7))
+    pulse.end(350)
+    pulse.begin(1_000, 2_000, (8,))
+    pulse.end(1_050)
+    pulse.end(5_000)
+    found = pulse.counters()
+    assert (found["model_calls"], found["model_requests"], found["busy_ns"]) == (2, 4, 300)
+    pulse.close()
+
+
 def test_counters_outlive_the_process_and_the_state_does_not(tmp_path: Path) -> None:
     first = Pulse.create(tmp_path / "a.pulse")
     first.ready()

@@ -16,7 +16,7 @@ from gyroscope.errors import ProcessError
 
 COUNTERS = (
     "requests_2xx", "requests_4xx", "requests_5xx", "rows", "logged", "unlogged", "rejected", "sampled_out",
-    "failed_ns",
+    "failed_ns", "model_calls", "model_requests", "busy_ns",
 )  # fmt: skip
 """Names of the counters a replica keeps; append at the end only, the order is the layout."""
 
@@ -40,6 +40,7 @@ MOST_INPUTS = 64
 _WORDS = _INPUTS_AT + MOST_INPUTS + 1
 _BOUNDS_NS = tuple(round(bound * 1e9) for bound in LATENCY_BOUNDS_S)
 _INDEX = {name: _COUNTERS_AT + i for i, name in enumerate(COUNTERS)}
+_MODEL_CALLS, _MODEL_REQUESTS, _BUSY = (_INDEX[name] for name in ("model_calls", "model_requests", "busy_ns"))
 
 _SERVED, _ROWS = _INDEX["requests_2xx"], _INDEX["rows"]
 
@@ -118,12 +119,16 @@ class Pulse:
             self._words[at] = input_hash
             at += 1
         self._words[at] = 0
+        self._words[_MODEL_REQUESTS] += len(inputs)
         self._words[_BEAT] = now_ns
         self._words[_STARTED] = now_ns
         self._words[_DEADLINE] = deadline_ns
 
     def end(self, now_ns: int) -> None:
         """Say that the item is done. The beat goes first, else a reader in between sees an old beat and no item."""
+        if self._words[_STARTED]:
+            self._words[_MODEL_CALLS] += 1
+            self._words[_BUSY] += max(0, now_ns - self._words[_STARTED])
         self._words[_BEAT] = now_ns
         self._words[_DEADLINE] = 0
         self._words[_STARTED] = 0

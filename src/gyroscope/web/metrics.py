@@ -26,8 +26,14 @@ PLAIN = {
     "logged": "Predictions written to the log before the reply.",
     "unlogged": "Predictions answered although the log could not take them.",
     "sampled_out": "Answers that sampling left out of the log; those it kept count for them.",
+    "model_calls": "Predictions that were asked of the model; each may answer several requests.",
+    "model_requests": "Requests that these predictions were for: over model_calls, the mean batch.",
     "rejected": "Requests turned away for lack of room or time.",
 }
+LIMITS = (
+    ("gyroscope_inflight_limit", "Requests at once that a replica asks the door for.", 0),
+    ("gyroscope_queue_room", "Requests that may wait at the door for a replica.", 1),
+)
 RENAMED = {
     # Signal -> (its name here, what the name of its label becomes). Prometheus users look for these.
     "performance": ("model_quality", {}),
@@ -53,6 +59,7 @@ class Counted(msgspec.Struct, frozen=True):
     counters: dict[str, int]
     buckets: tuple[int, ...]
     latency_s: float
+    admits: tuple[int, int] = (0, 0)
 
 
 def metrics(request: Request) -> Response:
@@ -72,7 +79,10 @@ def read_pulses(folder: Path) -> list[Counted]:
             continue  # a file that a replica is just making
         model, version, slot = path.stem.rsplit("-", 2)
         labels = (("model", model), ("version", version), ("replica", slot))
-        found.append(Counted(labels, pulse.counters(), tuple(pulse.latency_buckets()), pulse.latency_sum_ns / 1e9))
+        times = tuple(pulse.latency_buckets()), pulse.latency_sum_ns / 1e9
+        found.append(
+            Counted(labels, pulse.counters(), *times, (pulse.limit, pulse.room) if pulse.state == "ready" else (0, 0))
+        )
         pulse.close()
     return found
 
@@ -87,6 +97,12 @@ def _families(counted: list[Counted]) -> Iterable[Family]:
     for name, text in PLAIN.items():
         samples = tuple(Sample(one.counters[name], one.labels) for one in counted)
         yield Family(f"gyroscope_{name}_total", "counter", text, samples)
+    busy = tuple(Sample(one.counters["busy_ns"] / 1e9, one.labels) for one in counted)
+    yield Family("gyroscope_busy_seconds_total", "counter", "Time a replica spent in the model; its rate: busy.", busy)
+    for name, text, index in LIMITS:
+        yield Family(
+            name, "gauge", text, tuple(Sample(one.admits[index], one.labels) for one in counted if one.admits[index])
+        )
 
 
 def _replicas(parts: Parts) -> Iterable[Family]:
