@@ -1,8 +1,8 @@
 """S17: ten times the load that two replicas can carry, and back: what is answered in time, how late, how soon it ends.
 
-The model sleeps 10 ms. One open loop of Poisson arrivals: 0.7 of what they carry, then 10 times as much (a fifth of it
-with high priority), then 0.7 again; a request is good when its answer is right and within the deadline. The control is
-a door that refuses nothing, by a `haproxy` first on PATH that takes those lines out of its configuration.
+The model sleeps 10 ms. What they carry is measured first; then Poisson arrivals: 0.7 of it, 10 times it
+(a fifth with high priority), 0.7 again. A request is good when its answer is right and within the deadline. The control
+is a door that refuses nothing, by a `haproxy` first on PATH that takes those lines out of its configuration.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from benchmarks.target import Options
 
 SLEEP_MS, REPLICAS, DEADLINE_S = 10, 2, 0.1
 CARRIED = REPLICAS * 1000 / SLEEP_MS
-CALM, FLOOD = 0.7 * CARRIED, 10 * CARRIED
 CALM_S, LOOK_S = 6.0, 0.25
 REFUSES_NOTHING = "/too many requests are waiting/d; s/timeout queue .*/timeout queue 30s/"
 
@@ -33,10 +32,10 @@ def measure(options: Options) -> list[Row]:
     seconds = 20.0 if options.is_quick else 60.0
     with _house(options.folder / "house", options.folder) as house:
         peak = _goodput(_send(house, options.folder, 1.5 * CARRIED, 5.0))
-        seen = _send(house, options.folder, CALM, CALM_S, (FLOOD, seconds), (CALM, CALM_S))
+        seen = _send(house, options.folder, 0.7 * peak, CALM_S, (10 * peak, seconds), (0.7 * peak, CALM_S))
     with door_without(REFUSES_NOTHING, options.folder), _house(options.folder / "control", options.folder) as house:
-        collapsed = _goodput(_send(house, options.folder, FLOOD, 5.0))
-    before, flood, after = _steps(seen, seconds)
+        collapsed = _goodput(_send(house, options.folder, 10 * peak, 5.0))
+    before, flood, after = _steps(seen, peak, seconds)
     calm_ms, flood_ms = _p99_ms(before), _p99_ms(flood)
     good, refused = _goodput(flood), flood[flood["status"] != 200]
     _tell(flood, peak)
@@ -66,10 +65,12 @@ def _send(house: Running, folder: Path, rate: float, seconds: float, *later: tup
     return np.sort(paced(plan, folder), order="due_ns")
 
 
-def _steps(seen: NDArray[np.void], seconds: float) -> tuple[NDArray[np.void], NDArray[np.void], NDArray[np.void]]:
+def _steps(
+    seen: NDArray[np.void], peak: float, seconds: float
+) -> tuple[NDArray[np.void], NDArray[np.void], NDArray[np.void]]:
     """Before (the first second warms up), the flood, and after it."""
-    calm, flood = round(CALM * CALM_S), round(FLOOD * seconds)
-    return seen[round(CALM) : calm], seen[calm : calm + flood], seen[calm + flood :]
+    calm, flood = round(0.7 * peak * CALM_S), round(10 * peak * seconds)
+    return seen[round(0.7 * peak) : calm], seen[calm : calm + flood], seen[calm + flood :]
 
 
 def _is_good(seen: NDArray[np.void]) -> NDArray[np.bool_]:
