@@ -19,7 +19,7 @@ check:
 
 unit:
 	@scripts/prepare test
-	.venv/bin/pytest -q --durations=12 tests src --ignore=tests/journeys --ignore=tests/peers
+	.venv/bin/pytest -q -n auto --dist loadfile --durations=12 tests src --ignore=tests/journeys --ignore=tests/peers
 
 journeys:
 	@scripts/prepare test
