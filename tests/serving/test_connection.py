@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import json
 import re
@@ -52,9 +51,7 @@ class Client:
         return self
 
     async def __aexit__(self, *about):
-        self.writer.close()
-        with contextlib.suppress(ConnectionError):
-            await self.writer.wait_closed()
+        self.writer.transport.abort()  # a close would wait for what the other side does not read
 
     async def send(self, data, step=0):
         for at in range(0, len(data), step or len(data)):
