@@ -22,7 +22,7 @@ class Static:
     def __init__(self, size: int, wait_ns: int) -> None:
         self._size, self._wait_ns, self._first_ns = size, wait_ns, 0
 
-    def passes(self) -> bool:
+    def passes(self, waiting: int) -> bool:
         """Every call is put before `turn`."""
         return False
 
