@@ -50,7 +50,7 @@ class Door(Section, frozen=True):
         Meta(
             ge=16,
             le=65_536,
-            description="bodies up to this, KiB, are kept by the door to be sent again; larger: the repeater",
+            description="bodies up to this, KiB, the door sends again itself; larger ones: the repeater",
         ),
     ] = 64
 
