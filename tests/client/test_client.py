@@ -6,9 +6,13 @@ import asyncio
 import json
 import multiprocessing
 import re
+import socket
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 from tests.client.scripted import HANG_UP, Say, serving
 
@@ -252,3 +256,25 @@ def test_a_forked_child_opens_connections_of_its_own():
         client.predict(ROW)
         assert child.exitcode == 0
         assert (len(server.seen), len(server.connections)) == (3, 2)
+
+
+def test_an_answer_before_the_whole_body_was_read_is_heard():
+    """A door refuses what is too large and closes, while the client still writes."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def refuse():
+        link, _ = listener.accept()
+        link.recv(1_000)
+        said = b'{"error":"too large"}'
+        link.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: %d\r\n\r\n%b" % (len(said), said))
+        link.shutdown(socket.SHUT_WR)
+        time.sleep(0.3)
+        link.close()
+
+    thread = threading.Thread(target=refuse)
+    thread.start()
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    with Client(address, key="k", model="m", timeout_s=10) as client, pytest.raises(InputError, match="too large"):
+        client.predict(np.zeros((400_000, 20)))
+    thread.join()
+    listener.close()

@@ -110,15 +110,40 @@ def test_health_and_reflection_pass_the_door(own: Own, channel: grpc.Channel):
     assert SERVICE in {service.name for service in listed.list_services_response.service}
 
 
+def test_streams_that_stay_open_hold_no_place_of_a_replica(own: Own, channel: grpc.Channel):
+    """A replica takes few calls at once: watches are refused, and reflection that says nothing is ended."""
+    watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(service=SERVICE), timeout=10)
+    with pytest.raises(grpc.RpcError) as raised:
+        next(watch)
+    assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    say_nothing = threading.Event()
+    reflection = reflection_pb2_grpc.ServerReflectionStub(channel)
+    idle = reflection.ServerReflectionInfo(iter(lambda: say_nothing.wait(30) or None, True), timeout=30)
+    with pytest.raises(grpc.RpcError):
+        next(idle)
+    assert not say_nothing.is_set()
+    say_nothing.set()
+    assert infer(own, channel, np.array([[1.0, 2.0]]))[0].tolist() == [3.0]
+
+
 def test_a_replica_that_dies_costs_no_call(own: Own, channel: grpc.Channel):
     stop = threading.Event()
+
+    def again(rows: np.ndarray, request_id: str) -> np.ndarray:
+        """As docs/grpc.md says: an answer that broke off is no longer the policy's to ask for again."""
+        for _ in range(3):
+            try:
+                return infer(own, channel, rows, x_request_id=request_id)[0]
+            except grpc.RpcError as error:
+                if error.code() is not grpc.StatusCode.CANCELLED:
+                    raise
+        raise AssertionError(f"{request_id} broke off three times")
 
     def ask(worker: int) -> list[str]:
         asked = []
         while not stop.is_set():
             asked.append(f"k{worker}-{len(asked)}")
-            values, _ = infer(own, channel, np.array([[float(worker), 1.0]]), x_request_id=asked[-1])
-            assert values.tolist() == [worker + 1.0]
+            assert again(np.array([[float(worker), 1.0]]), asked[-1]).tolist() == [worker + 1.0]
         return asked
 
     with ThreadPoolExecutor(6) as pool:
@@ -149,3 +174,17 @@ def test_each_model_is_found_by_the_name_in_the_message(own: Own, channel: grpc.
     assert infer(own, channel, np.array([[3.0, 4.0]]))[0].tolist() == [7.0]
     large = np.full((10_000, 2), 3.0)
     assert infer(own, channel, large)[0].tolist() == [6.0] * 10_000
+
+
+def test_what_names_nobody_goes_where_somebody_is(own: Own, channel: grpc.Channel, tmp_path):
+    """A model without a route has no replica, and its name may come first."""
+    file = tmp_path / "idle_model.py"
+    file.write_text(CODE)
+    own.house.models.add(Candidate("aaa", "python", own.version.signature, file, entry="idle_model:Model"), wall_now())
+    until(lambda: "grpc.aaa" in (own.house.run_dir / "haproxy.cfg").read_text(), "the door knows it", 20)
+    time.sleep(1)
+    ready = channel.unary_unary(
+        f"/{SERVICE}/ServerReady", lambda it: it.SerializeToString(), message("ServerReadyResponse").FromString
+    )
+    for _ in range(10):
+        assert ready(message("ServerReadyRequest")(), timeout=10).ready

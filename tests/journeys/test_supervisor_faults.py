@@ -161,7 +161,7 @@ def test_what_died_with_the_supervisor_is_started_again(tmp_path: Path) -> None:
         start(rig.run)
         assert rig.request()[0] == 200
         assert rig.row("echo-v-0")["reason"] == "ended while no supervisor lived"
-        assert len(rig.processes()) == 4
+        assert len(rig.processes()) == 5
 
 
 def test_a_child_nobody_wrote_down_is_killed(tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_supervision_goes_on_where_nothing_can_be_written_down(tmp_path: Path) -
         victim = rig.pid("echo-v-0")
         rig.run.rename(tmp_path / "away")
         os.kill(victim, signal.SIGKILL)
-        until(lambda: len(rig.processes()) == 4 and not psutil.pid_exists(victim))
+        until(lambda: len(rig.processes()) == 5 and not psutil.pid_exists(victim))
         (tmp_path / "away").rename(rig.run)
         until(lambda: rig.is_ready("echo-v-0", after=victim))
 
@@ -207,7 +207,7 @@ def test_sizes_change_without_a_new_door(tmp_path: Path) -> None:
         until(lambda: load.sent[-1].pid == rig.pid("echo-v-2"))
         rig.limit(2)
         rig.resize(1)
-        until(lambda: len(rig.processes()) == 3)
+        until(lambda: len(rig.processes()) == 4)
         assert rig.pid("door") == door
         assert not (rig.runtime / "echo-v-2.sock").exists()
         time.sleep(0.2)
@@ -262,7 +262,7 @@ def test_stop_leaves_nothing(tmp_path: Path, is_killed_first: bool) -> None:
     with running(tmp_path) as rig:
         if is_killed_first:
             os.kill(rig.pid("supervisor"), signal.SIGKILL)
-        assert sorted(stop(rig.run)) == ["door", "echo-v-0", "echo-v-1"]
+        assert sorted(stop(rig.run)) == ["door", "echo-v-0", "echo-v-1", "repeater"]
         assert rig.processes() == []
         assert list(rig.runtime.iterdir()) == []
         assert not (rig.run / "supervisor.json").exists()

@@ -333,3 +333,20 @@ def test_a_client_that_leaves_while_it_is_worked_for_harms_nobody(run):
         return await client.value()
 
     assert run(scene, predict=lambda rows: np.full(1, 15.0)) == [15.0]
+
+
+def test_a_reply_to_what_was_sent_ahead_has_its_own_time_to_be_taken(run):
+    """A large reply waits for its reader; that another request has come already must not end its patience."""
+
+    async def scene(client):
+        many = request(body(*(np.arange(3 * 9_000) / 7)))
+        sending = asyncio.create_task(client.send(6 * many))
+        await asyncio.sleep(0.3)
+        (other,) = client.http._connections
+        assert other._is_clogged and other._come
+        client.http.beat(MachineTime(machine_now() + connection.PATIENCE_NS // 2))
+        answers = [len(await client.value()) for _ in range(6)]
+        await sending
+        return answers
+
+    assert run(scene) == [9_000] * 6

@@ -22,13 +22,14 @@ def digest(key):
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-@pytest.mark.parametrize("header", [b"Bearer good", b"bearer good", b"Bearer  good "])
+@pytest.mark.parametrize("header", [b"Bearer good", b"bearer good"])
 def test_a_known_key_may_ask(file, header):
     assert ApiKeys(lambda: [digest("other"), digest("good")], file).allow(header, MachineTime(0))
 
 
 @pytest.mark.parametrize(
-    "header", [b"", b"Bearer", b"Bearer ", b"Bearer bad", b"good", b"Basic good", b"Bearer " + b"x" * 600]
+    "header",
+    [b"", b"Bearer", b"Bearer ", b"Bearer bad", b"good", b"Basic good", b"Bearer  good", b"Bearer " + b"x" * 600],
 )
 def test_nothing_else_may(file, header):
     assert not ApiKeys(lambda: [digest("good")], file).allow(header, MachineTime(0))

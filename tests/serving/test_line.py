@@ -174,3 +174,31 @@ def test_calls_are_never_together_where_the_setting_says_so(bench):
 
     asyncio.run(scene())
     assert sizes == [1] * 50
+
+
+def test_a_model_that_panics_leaves_nobody_waiting(bench):
+    class Panic(BaseException):
+        """What Rust code raises in Python."""
+
+    def panics(rows):
+        raise Panic
+
+    served = bench(panics)
+
+    async def scene():
+        line = Line(served.plane)
+        return [(await asyncio.wait_for(line.ask(served.call(BODY)), 5)).status for _ in range(3)]
+
+    assert asyncio.run(scene()) == [500] * 3
+
+
+def test_whoever_cannot_be_told_holds_up_nobody(bench):
+    served = bench()
+
+    async def scene():
+        line = Line(served.plane)
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        line.enter(served.call(BODY), lambda _: 1 / 0)
+        return (await asyncio.wait_for(line.ask(served.call(BODY)), 5)).status
+
+    assert asyncio.run(scene()) == 200

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from gyroscope.clock import MachineTime, machine_now
+from gyroscope.clock import SECOND_NS, MachineTime, machine_now
 from gyroscope.errors import InputError, OverloadError
 from gyroscope.records import Feature, Signature
 from gyroscope.serving.plane import Limits, Pending
@@ -131,7 +131,7 @@ def _raise(error):
 
 BROKEN = {
     "raises": (lambda rows: _raise(ValueError("cannot open /secret/path")), "ValueError: cannot open /secret/path"),
-    "exits": (lambda rows: _raise(SystemExit(3)), "exit"),
+    "exits": (lambda rows: _raise(SystemExit(3)), "SystemExit"),
     "NaN": (lambda rows: np.array([1.0, np.nan]), "nan for row 1"),
     "infinity": (lambda rows: np.array([np.inf, 1.0]), "inf for row 0"),
     "too many": (lambda rows: np.zeros(3), "shape (3,)"),
@@ -398,3 +398,40 @@ def test_what_the_line_asks_of_the_door_is_in_the_pulse(bench):
     served = bench()
     served.plane.admit(3, 40)
     assert (served.pulse.limit, served.pulse.room) == (3, 40)
+
+
+class Panic(BaseException):
+    """What Rust code raises in Python: no `Exception`."""
+
+
+def test_a_model_that_panics_is_broken_and_its_replica_is_not(bench):
+    def panics(rows):
+        raise Panic
+
+    served = bench(panics)
+    assert served.plane.handle(served.call(BODY)).status == 500
+    assert served.pulse.deadline_ns == 0, "nothing is in hand, so the supervisor has nothing to kill"
+    works = [served.plane.prepare(served.call(BODY)) for _ in range(2)]
+    assert served.plane.predict(works) == 0
+    assert [work.status for work in works] == [500, 500]
+    (entry,) = served.written()
+    assert entry.error.startswith("model_raised: the model raised: Panic")
+
+
+def test_calls_whose_time_is_up_after_a_failed_batch_are_not_begun(bench):
+    begun = []
+
+    def fails_together(rows):
+        begun.append(len(rows.matrix))
+        if len(rows.matrix) > 2:
+            while machine_now() < late:
+                pass
+            raise ValueError("not together")
+        return np.nansum(rows.matrix, axis=1)
+
+    served = bench(fails_together, Limits(deadline_ns=SECOND_NS))
+    works = [served.plane.prepare(served.call(BODY, timeout_ms=text)) for text in ("1000", "30", "1000")]
+    late = works[1].deadline
+    served.plane.predict(works)
+    assert [work.status for work in works] == [200, 504, 200]
+    assert begun == [6, 2, 2]

@@ -49,3 +49,20 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(ProcessError, match="No such file") as caught:
         Quarantine(tmp_path / "nowhere" / "q")
     assert "nowhere" in caught.value.where
+
+
+def test_the_same_input_twice_in_one_batch_died_once(tmp_path: Path) -> None:
+    shared = Quarantine(tmp_path / "q")
+    assert shared.blame([5, 5, 6, 5], 0) == []
+    assert [shared.kills(one, 0) for one in (5, 6)] == [1, 1]
+
+
+def test_what_was_blamed_before_the_machine_started_anew_is_forgotten(tmp_path: Path) -> None:
+    """The clock of the machine begins anew then, and the file may lie on a disk."""
+    month_ns = 30 * 144 * EXPIRES_NS
+    shared = Quarantine(tmp_path / "q")
+    assert shared.blame([5], month_ns) == []
+    assert shared.blame([5], month_ns) == [5]
+    assert shared.kills(5, EXPIRES_NS) == 0
+    assert shared.blame([5], EXPIRES_NS) == []
+    assert shared.kills(5, EXPIRES_NS) == 1

@@ -17,6 +17,7 @@ from gyroscope.assembly import replica
 from gyroscope.assembly.house import House
 from gyroscope.assembly.plan import haproxy
 from gyroscope.errors import GyroscopeError
+from gyroscope.supervisor.processes import open_log
 
 
 def told_to_be(settings_path: Path) -> list[str]:
@@ -32,10 +33,9 @@ def told_to_be(settings_path: Path) -> list[str]:
         return []
     orders = json.loads(line)
     if orders["log"]:
-        log = os.open(orders["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        for stream in (sys.stdout, sys.stderr):
-            os.dup2(log, stream.fileno())
-        os.close(log)
+        with open_log(orders["log"]) as log:
+            for stream in (sys.stdout, sys.stderr):
+                os.dup2(log.fileno(), stream.fileno())
     words: list[str] = orders["argv"]
     return words[words.index(replica.__package__) + 1 :]
 

@@ -85,7 +85,9 @@ class Connection(asyncio.Protocol):
         self._pause_or_resume()
 
     def resume_writing(self) -> None:
-        self._is_clogged, self._due = False, MachineTime(0)
+        self._is_clogged = False
+        if self._state != LEAVING:
+            self._due = MachineTime(0)
         self._advance()
 
     @property
@@ -107,7 +109,10 @@ class Connection(asyncio.Protocol):
             return
         self._state = SKIPPING if self._unread else READING
         if self._come or self._unread:
-            self._due = MachineTime(machine_now() + PATIENCE_NS) if self._unread else MachineTime(0)
+            if self._unread:
+                self._due = MachineTime(machine_now() + PATIENCE_NS)
+            elif not self._is_clogged:  # else it says until when the reply must have been taken
+                self._due = MachineTime(0)
             self._advance()
 
     def check(self, now: MachineTime) -> None:

@@ -24,7 +24,8 @@ from gyroscope.serving.intake import Intake
 from gyroscope.serving.keys import ApiKeys
 from gyroscope.serving.line import Line
 from gyroscope.serving.messages import SERVICE, message, methods, pool
-from gyroscope.serving.plane import Call, Limits, Plane, Reply, one_line
+from gyroscope.serving.plane import Call, Limits, Plane, Reply
+from gyroscope.serving.wording import one_line
 from gyroscope.supervisor.pulse import Pulse
 
 _CODES = {
@@ -88,7 +89,7 @@ class Grpc:
     async def _infer(self, body: bytes, context: Context) -> bytes:
         arrived = machine_now()
         told = dict(context.invocation_metadata())
-        if not self._keys.allow(told.get("authorization", "").encode("latin-1"), arrived):
+        if not self._keys.allow(told.get("authorization", "").encode("utf-8", "replace"), arrived):
             self._plane.turn_away()
             await context.abort(
                 grpc.StatusCode.UNAUTHENTICATED, "no valid API key; send 'Bearer <key>' as authorization"

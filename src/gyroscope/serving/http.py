@@ -21,7 +21,8 @@ from gyroscope.serving.dialects import Dialect, Headers, Page, Service
 from gyroscope.serving.head import Head, without_id
 from gyroscope.serving.keys import ApiKeys
 from gyroscope.serving.line import Line
-from gyroscope.serving.plane import Call, Plane, Reply, one_line
+from gyroscope.serving.plane import Call, Plane, Reply
+from gyroscope.serving.wording import one_line
 
 _JSON: Headers = ((b"content-type", b"application/json"),)
 _JSON_LINE = b"content-type: application/json\r\n"

@@ -45,7 +45,8 @@ class ApiKeys:
     def _is_known(self, authorization: bytes) -> bool:
         if authorization[:7].lower() != _PREFIX or len(authorization) > _LONGEST:
             return False
-        digest = hashlib.sha256(authorization[7:].strip()).digest()
+        # As it stands: the door tells keys apart by these very bytes.
+        digest = hashlib.sha256(authorization[7:]).digest()
         # Every digest is compared, so the time says nothing about which one was near.
         is_known = sum([hmac.compare_digest(digest, known) for known in self._digests]) > 0
         if is_known and len(self._allowed) < _REMEMBERED:

@@ -91,8 +91,19 @@ class Line:
 
     def _round(self) -> None:
         """Work off what is here, for a while; then have the loop look around and come back until there is nothing."""
-        self._timer, waiting = None, self._waiting
-        now = machine_now()
+        self._timer, wait_ns = None, 0
+        try:
+            wait_ns = self._work_for_a_while()
+        finally:  # whatever went wrong with one call, the others are still in line
+            self._is_called = bool(self._waiting or self._done)
+            if wait_ns > TICK_NS:
+                self._timer = asyncio.get_running_loop().call_later((wait_ns - TICK_NS) / SECOND_NS, self._round)
+            elif self._is_called:
+                asyncio.get_running_loop().call_soon(self._round)
+
+    def _work_for_a_while(self) -> int:
+        """Returns how long to wait for more; 0 when there is no reason to."""
+        waiting, now = self._waiting, machine_now()
         until, wait_ns = now + ROUND_NS, 0
         self._learn()
         while waiting and now < until and not wait_ns:
@@ -105,11 +116,7 @@ class Line:
                 now = self._work_off(self._pop(turn.take), now)
             if waiting:
                 self._learn()  # else the loop first reads what came meanwhile: only then is it known who is left
-        self._is_called = bool(waiting or self._done)
-        if wait_ns > TICK_NS:
-            self._timer = asyncio.get_running_loop().call_later((wait_ns - TICK_NS) / SECOND_NS, self._round)
-        elif self._is_called:
-            asyncio.get_running_loop().call_soon(self._round)
+        return wait_ns
 
     def _work_off_alone(self, place: Place) -> MachineTime:
         answer = self._step(self._plane.handle, place[0], [place])
@@ -155,10 +162,10 @@ class Line:
         if done is None:
             return
         left, calls = len(self._waiting), len(done.rows)
-        if calls:
-            self._batcher.ended(calls, sum(done.rows), done.took_ns, left, done.ended)
         idle_ns, busy_ns = done.began - self._ended, done.ended - done.began
         self._ended, self._done = done.ended, None
+        if calls:
+            self._batcher.ended(calls, sum(done.rows), done.took_ns, left, done.ended)
         if self._limit.worked(idle_ns, busy_ns, max(1, calls), left) and self._limit.decide(self._batcher.wanted):
             self._plane.admit(self._limit.value, self._limit.room)
 

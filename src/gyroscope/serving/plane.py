@@ -8,7 +8,7 @@ at a time, on the thread that beats. The plane knows no HTTP and no JSON.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
@@ -21,11 +21,11 @@ from gyroscope.ids import new_id
 from gyroscope.models.runners import Rows, Runner
 from gyroscope.predictions.segments.full import Waiting
 from gyroscope.predictions.segments.log import Logged, PredictionLog
-from gyroscope.predictions.segments.privacy import has_private
 from gyroscope.predictions.segments.wal import LogEntry, Variant
-from gyroscope.records import Signature, Version
+from gyroscope.records import Version
 from gyroscope.serving.dialects import Dialect, Headers, Question
 from gyroscope.serving.envelope import read_event_time, read_id, read_timeout_ns, waited_ns
+from gyroscope.serving.wording import error_words, one_line
 from gyroscope.supervisor.pulse import MOST_INPUTS, Pulse
 from gyroscope.supervisor.quarantine import FATAL, Quarantine
 
@@ -34,9 +34,6 @@ COUNTED_AS = {"os": "logged", "full": "logged", "no": "unlogged", "sampled": "sa
 
 # An answer that is late already, such as that to a slow body, gets this long to reach the disk.
 LATE_NS = SECOND_NS // 10
-
-
-_LONGEST = 500
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -163,8 +160,15 @@ class Plane:
             return took_ns
         for work in asked:
             if work.outputs is None and not work.error:
-                self._ask(work)
+                self._ask_in_time(work)
         return 0
+
+    def _ask_in_time(self, work: Work) -> None:
+        """Predict for one call of several that had to wait for each other, unless its time is up by now."""
+        if machine_now() < work.deadline:
+            self._ask(work)
+        else:
+            self._complain(work, self._too_late())
 
     def _ask(self, work: Work) -> int:
         """Predict for one call, while the parent looks at its deadline; 0 when it failed, and it is told why."""
@@ -172,13 +176,11 @@ class Plane:
         self._pulse.begin(began, work.deadline, (work.input_hash,))
         try:
             work.outputs = self._runner.predict(work.rows)
-        except SystemExit:
-            # Else one bad row would end one replica after the other, as the door tries it on each.
-            self._complain(work, OutputError("the model asked its process to exit", where="model_raised"))
         except (InputError, OutputError) as error:
             self._complain(work, error)
-        ended = machine_now()
-        self._pulse.end(ended)
+        finally:
+            ended = machine_now()
+            self._pulse.end(ended)
         if work.is_suspect and self._quarantine:
             self._quarantine.acquit(work.input_hash)  # it came back: whatever died with it died of something else
         return 0 if work.error else ended - began
@@ -192,7 +194,7 @@ class Plane:
         self._pulse.begin(began, max([work.deadline for work in works]), [work.input_hash for work in works])
         try:
             outputs = self._runner.predict(rows)
-        except (SystemExit, InputError, OutputError):
+        except GyroscopeError:
             return 0
         finally:
             ended = machine_now()
@@ -269,8 +271,7 @@ class Plane:
     def _read(self, work: Work) -> None:
         now = machine_now()
         if now >= work.deadline:
-            self._pulse.add("rejected")
-            raise OverloadError("the deadline passed before the model could start", fix="try again", status=504)
+            raise self._too_late()
         work.input_hash = xxhash.xxh3_64_intdigest(work.call.body) or 1
         kills = self._quarantine.kills(work.input_hash, now) if self._quarantine else 0
         if kills >= FATAL:
@@ -284,6 +285,10 @@ class Plane:
         question = work.question = work.call.dialect.read(work.call.body)
         if question.event_time is not None and not work.call.event_time:
             work.event_time = question.event_time
+
+    def _too_late(self) -> OverloadError:
+        self._pulse.add("rejected")
+        return OverloadError("the deadline passed before the model could start", fix="try again", status=504)
 
     def _reply(self, work: Work, logged: Logged, latency_ns: int) -> Reply:
         pulse = self._pulse
@@ -352,37 +357,3 @@ def joined(parts: Sequence[Rows]) -> Rows:
         unseen += [(at + row, column, text) for row, column, text in part.unseen]
         at += len(part.matrix)
     return Rows(np.concatenate([part.matrix for part in parts]), tuple(unseen))
-
-
-def error_words(signature: Signature) -> Callable[[GyroscopeError], str]:
-    """How the log of this signature words an error: in full, or without what may quote a value that must not be kept.
-
-    A client that mixes up names and values, or a model that says which value it could not read, would else put into the
-    log what its role keeps out. The client itself reads everything.
-    """
-    return _guarded_line if has_private(signature) else one_line
-
-
-def _guarded_line(error: GyroscopeError) -> str:
-    if isinstance(error, OverloadError):
-        return one_line(error)
-    cause = f"{type(error.__cause__).__name__}; " if error.__cause__ else ""
-    status = "refused; " if isinstance(error, InputError) else ""
-    where = f"{error.where}: " if error.where else ""
-    return f"{where}{status}{cause}the words are not kept, because they may quote a value that must not be"
-
-
-def one_line(error: GyroscopeError) -> str:
-    """Where, what and how to fix it, as a client reads it.
-
-    >>> one_line(InputError("expected float, got str", where="inputs[0].data[3]"))
-    'inputs[0].data[3]: expected float, got str'
-    """
-    where = _cut(error.where)
-    text = f"{where}: {_cut(error.what)}" if where else _cut(error.what)
-    return f"{text}; {error.fix}" if error.fix else text
-
-
-def _cut(text: str) -> str:
-    """Names that a stranger chose may be as long as a body; neither reply nor log repeats a megabyte."""
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

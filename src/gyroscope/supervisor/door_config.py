@@ -141,13 +141,13 @@ def has_repeater(door: DoorSpec) -> bool:
     return bool(door.repeater_socket) and door.body_bytes > door.repeat_bytes
 
 
-def back_socket(door: DoorSpec) -> str:
+def back_socket(repeater_socket: str) -> str:
     """Where the repeater brings requests back in.
 
-    >>> back_socket(DoorSpec("127.0.0.1", 8080, "/run/admin.sock", repeater_socket="/run/repeater.sock"))
+    >>> back_socket("/run/repeater.sock")
     '/run/repeater.sock.back'
     """
-    return f"{door.repeater_socket}.back"
+    return f"{repeater_socket}.back"
 
 
 def hard_stop_s(door: DoorSpec) -> float:
@@ -175,7 +175,7 @@ def _routes(door: DoorSpec) -> Iterator[tuple[str, str]]:
 
 def _back_in(door: DoorSpec, uses: str) -> str:
     return Template(_template("haproxy_large.cfg")).substitute(
-        repeater=quoted(door.repeater_socket), back=quoted(back_socket(door)), routes=uses
+        repeater=quoted(door.repeater_socket), back=quoted(back_socket(door.repeater_socket)), routes=uses
     )
 
 
@@ -185,7 +185,10 @@ def _grpc(door: DoorSpec, servers: list[Server]) -> str:
     return Template(_template("haproxy_grpc.cfg")).substitute(
         bind=_bind(door, door.grpc_port),
         routes="\n".join(f"    use_backend {backends[model]} if {_names_in_message(model)}" for model in models),
-        default=f"    default_backend {backends[models[0]]}" if models else "",
+        default="\n".join(
+            [f"    use_backend {one} if {{ nbsrv({one}) gt 0 }}" for one in backends.values()]
+            + [f"    default_backend {backends[model]}" for model in models[:1]]
+        ),
         backends="\n".join(_backend(model, [one.over_grpc() for one in servers], is_grpc=True) for model in models),
     )
 
@@ -204,11 +207,13 @@ def _names_in_message(model: str) -> str:
 def _backend(model: str, servers: list[Server], *, is_grpc: bool = False) -> str:
     text = Template(_template("haproxy_model.cfg")).substitute(
         backend=backend_of(_name(model), is_grpc=is_grpc),
+        # Reflection is a stream that a client may leave open, and it takes a place meanwhile.
+        brief="\n    http-request set-timeout server 2s if { path_beg /grpc. }" if is_grpc else "",
         waiting=waiting_var(model),
         per_key=per_key_var(model),
         # Over HTTP/2 HAProxy 2.6 and 2.8 break off the answer to one in some hundred calls that they repeat after a
-        # death (RST_STREAM behind its headers), which no client can mend; UNAVAILABLE its own retry policy does.
-        retry_on="conn-failure" if is_grpc else "conn-failure empty-response 500",
+        # death, of refused connections too (RST_STREAM); the UNAVAILABLE of the others a retry policy mends.
+        retries="retries 0" if is_grpc else "retries 3\n    retry-on conn-failure empty-response 500",
     )
     lines = [f"    server {_name(server.name)} {address(server)}" for server in servers if server.model == model]
     return text + "\n".join(lines)

@@ -15,6 +15,7 @@ from pathlib import Path
 from gyroscope.clock import SECOND_NS, MachineTime, machine_now, sleep, wall_now
 from gyroscope.errors import ProcessError
 from gyroscope.supervisor import procfs
+from gyroscope.supervisor.door_config import back_socket, grpc_socket
 from gyroscope.supervisor.gate import Gate
 from gyroscope.supervisor.hung import LATE_TICK_NS
 from gyroscope.supervisor.processes import adopt, kill_strays, spawn
@@ -222,10 +223,15 @@ class Supervisor:
 
     def _forget(self, action: Action, now: MachineTime) -> None:
         watch = self._watches.pop(action.name)
-        for path in (watch.spec.socket, watch.spec.pulse):
+        spec = watch.spec
+        left = [spec.socket, spec.pulse]
+        if spec.socket:
+            left += [grpc_socket(spec.socket), back_socket(spec.socket)]
+        if all(other.spec.quarantine != spec.quarantine for other in self._watches.values()):
+            left.append(spec.quarantine)
+        for path in filter(None, left):
             with contextlib.suppress(OSError):
-                if path:
-                    Path(path).unlink(missing_ok=True)
+                Path(path).unlink(missing_ok=True)
 
     def _hand_over(self, watch: Watch, now: MachineTime) -> None:
         """A door with another structure takes the listening socket from the old one; nobody is refused."""

@@ -93,7 +93,7 @@ def spawn(spec: ProcessSpec, run_dir: Path, *, takes_orders: bool = False) -> Ch
     """Start a process that outlives us, unless it takes orders. Raises `ProcessError` when its program is missing."""
     environment = {**procfs.environment(), **spec.env, MARK: str(run_dir)}
     try:
-        with _open_log(spec.log) as log:
+        with open_log(spec.log) as log:
             own = subprocess.Popen(
                 spec.argv,
                 env=environment,
@@ -163,7 +163,7 @@ def _runs(pid: int, argv: tuple[str, ...]) -> bool:
     return not told or (bool(argv) and (not wanted or told[-len(wanted) :] == wanted))
 
 
-def _open_log(path: str) -> BinaryIO:
+def open_log(path: str) -> BinaryIO:
     """Append to the log; one that has grown past the cap is put aside first (one old one is kept).
 
     Without room for a log the process runs all the same: a full disk must not take the replicas along.

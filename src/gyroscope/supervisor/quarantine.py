@@ -55,12 +55,14 @@ class Quarantine:
     def kills(self, input_hash: int, now_ns: int) -> int:
         """How often this input has killed; next to nothing to ask while no input ever has."""
         at = self._find(input_hash) if self._words[0] else 0
-        return self._words[at + _KILLS] if at and self._words[at + _UNTIL] > now_ns else 0
+        # Further off than it was ever set: from before the machine was started anew, and its clock with it.
+        is_held = at and now_ns < self._words[at + _UNTIL] <= now_ns + EXPIRES_NS
+        return self._words[at + _KILLS] if is_held else 0
 
     def blame(self, hashes: Iterable[int], now_ns: int) -> list[int]:
         """One kill more for each; those that are refused from now on. The supervisor's alone."""
         fatal = []
-        for input_hash in hashes:
+        for input_hash in dict.fromkeys(hashes):  # twice in one batch is one death
             kills = self.kills(input_hash, now_ns) + 1
             at = self._find(input_hash) or self._free(now_ns)
             words = self._words

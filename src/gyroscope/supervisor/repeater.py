@@ -26,7 +26,7 @@ def render(door: DoorSpec) -> str:
         hard_stop_s=f"{hard_stop_s(door):g}s",
         server_s=f"{round(1000 * (door.deadline_s + 5))}ms",
         socket=quoted(door.repeater_socket),
-        back_socket=quoted(back_socket(door)),
+        back_socket=quoted(back_socket(door.repeater_socket)),
     )
 
 

@@ -21,6 +21,8 @@ from sklearn.ensemble import (  # noqa: E402
     RandomForestClassifier,
 )
 from sklearn.linear_model import LogisticRegression  # noqa: E402
+from sklearn.pipeline import make_pipeline  # noqa: E402
+from sklearn.preprocessing import StandardScaler  # noqa: E402
 from sklearn.svm import SVC  # noqa: E402
 
 TWO = (Feature("a"), Feature("b"))
@@ -100,3 +102,11 @@ def test_what_is_not_trusted_or_does_not_fit_is_refused(tmp_path, name):
     estimator, signature, complaint = REFUSED[name]
     with pytest.raises(ModelError, match=complaint):
         load(estimator, signature, tmp_path)
+
+
+def test_an_estimator_that_writes_into_its_input_does_not_touch_the_rows(tmp_path):
+    made = make_pipeline(StandardScaler(copy=False), LogisticRegression()).fit(MATRIX.copy(), KIND > 0)
+    runner = load(made, Signature("binary", TWO), tmp_path)
+    rows = MATRIX[:3].copy()
+    runner.predict(Rows(rows))
+    np.testing.assert_array_equal(rows, MATRIX[:3])

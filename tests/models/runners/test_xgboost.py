@@ -63,3 +63,16 @@ def test_what_does_not_fit_is_refused(tmp_path, made, signature, complaint):
     more = {"num_class": classes} if classes else {}
     with pytest.raises(ModelError, match=complaint):
         load(booster(objective, RANDOM.integers(0, 3, 300), **more), signature, tmp_path)
+
+
+def test_after_early_stopping_it_predicts_with_the_trees_that_it_would_offline(tmp_path):
+    pytest.importorskip("sklearn")
+    noise = RANDOM.integers(0, 2, 300)
+    made = xgboost.XGBClassifier(n_estimators=60, early_stopping_rounds=3, n_jobs=1)
+    made.fit(MATRIX, noise, eval_set=[(MATRIX[::-1], noise)], verbose=False)
+    assert made.best_iteration + 1 < made.get_booster().num_boosted_rounds()
+    runner = load(made, Signature("binary", TWO), tmp_path)
+    np.testing.assert_array_equal(runner.predict(Rows(MATRIX)), made.predict_proba(MATRIX)[:, 1].astype(float))
+    bare = load(made.get_booster(), Signature("binary", TWO), tmp_path, "bare.json")
+    theirs = made.get_booster().predict(xgboost.DMatrix(MATRIX))
+    np.testing.assert_array_equal(bare.predict(Rows(MATRIX)), theirs.astype(float))

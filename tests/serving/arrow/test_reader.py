@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from gyroscope.errors import InputError
+from gyroscope.serving.arrow import reader
 from gyroscope.serving.arrow.reader import Stream
 from gyroscope.serving.arrow.writer import StreamWriter
 
@@ -133,3 +134,12 @@ def test_a_thousand_batches_are_enough():
     with pytest.raises(InputError, match="more than 1,000 batches") as refusal:
         read(one[:schema] + one[schema:-8] * 1_001)
     assert refusal.value.status == 413
+
+
+def test_a_dictionary_counts_though_no_row_uses_it(monkeypatch):
+    """Views in it may name the same bytes many times, so the size of its message says nothing."""
+    monkeypatch.setattr(reader, "_MOST_TEXT", 10)
+    frame = pl.DataFrame({"s": ["abcdef"]}, schema={"s": pl.Enum(["abcdef", "ghijkl"])})
+    with pytest.raises(InputError, match="more than 10 characters") as refusal:
+        read(stream(frame))
+    assert refusal.value.where == "dictionary"

@@ -91,9 +91,11 @@ class Checked:
         """(n,) or (n, classes), C-contiguous. Raises `OutputError` for anything else and for what the model raises."""
         try:
             raw = self._runner.predict(rows)
-        except GyroscopeError:
+        except (GyroscopeError, KeyboardInterrupt):
             raise
-        except Exception as cause:
+        except BaseException as cause:
+            # To exit too, and a panic of Rust's, which is no `Exception`: as the door tries a row on each replica, it
+            # would end one after the other.
             raise _ours(cause, "the model raised", "model_raised", OutputError) from cause
         n = len(rows.matrix)
         if n == 1 and self._is_plain(raw):
@@ -136,13 +138,13 @@ def foreign(what: str, *, where: str, error: type[GyroscopeError]) -> Iterator[N
     """The border to code that is not ours: whatever it raises becomes one of our errors, with its cause."""
     try:
         yield
-    except GyroscopeError:
+    except (GyroscopeError, KeyboardInterrupt):
         raise
-    except Exception as cause:
+    except BaseException as cause:
         raise _ours(cause, what, where, error) from cause
 
 
-def _ours(cause: Exception, what: str, where: str, error: type[GyroscopeError]) -> GyroscopeError:
+def _ours(cause: BaseException, what: str, where: str, error: type[GyroscopeError]) -> GyroscopeError:
     detail = " ".join(str(cause).split())[:500]
     return error(f"{what}: {type(cause).__name__}: {detail}", where=where, fix="see the cause in the log")
 

@@ -67,7 +67,8 @@ class SkopsRunner:
         task = self._signature.task
         if not len(rows.matrix):
             return np.empty((0, self._signature.width))
-        given = self._frame(rows) if self._takes_frame else rows.matrix
+        # A copy: steps with `copy=False` write into what they are given, and the rows are still to be logged.
+        given = self._frame(rows) if self._takes_frame else rows.matrix.copy()
         if task == "regression":
             return np.asarray(self._estimator.predict(given), np.float64)
         probabilities = np.asarray(self._estimator.predict_proba(given), np.float64)
@@ -83,7 +84,7 @@ class SkopsRunner:
             {
                 feature.name: decode_column(self._signature, at, rows)
                 if feature.dtype == "string"
-                else rows.matrix[:, at]
+                else rows.matrix[:, at].copy()
                 for at, feature in features
             }
         )

@@ -25,6 +25,7 @@ class XgboostRunner:
     def __init__(self, booster: xgboost.Booster, width: int) -> None:
         self._predict = booster.inplace_predict
         self._width = width
+        self._rounds = _rounds(booster)
 
     @classmethod
     def load(cls, artifact: Artifact, signature: Signature, threads: int = 1) -> Self:
@@ -41,7 +42,14 @@ class XgboostRunner:
         """Probabilities or values, as the objective of the model has them."""
         if not len(rows.matrix):
             return np.empty((0, self._width))
-        return np.asarray(self._predict(rows.matrix, missing=np.nan, validate_features=False), np.float64)
+        raw = self._predict(rows.matrix, iteration_range=self._rounds, missing=np.nan, validate_features=False)
+        return np.asarray(raw, np.float64)
+
+
+def _rounds(booster: xgboost.Booster) -> tuple[int, int]:
+    """Which rounds of trees predict, as offline: XGBoost's estimators stop at the best one, a bare booster uses all."""
+    best = booster.attr("best_iteration")
+    return (0, int(best) + 1) if best is not None and booster.attr("scikit_learn") else (0, 0)
 
 
 def _check_features(booster: xgboost.Booster, signature: Signature, where: str) -> None:

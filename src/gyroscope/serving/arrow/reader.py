@@ -104,6 +104,8 @@ class Stream:
         if kind is None or batch is None:
             raise malformed("a dictionary belongs to no column")
         (found,) = _parts(batch, message.body, [Field("", kind)])
+        # Views may name the same bytes many times: a dictionary counts as it is read, and again where it is used.
+        self._count("dictionary", found)
         if is_more:
             self._words.setdefault(key, []).extend(found.values)
         else:
@@ -114,11 +116,14 @@ class Stream:
             if field.words not in self._words:
                 raise malformed(f"the dictionary of {field.name!r} is missing")
             found = looked_up(found, self._words[field.words])
+        self._count(field.name, found)
+        return found
+
+    def _count(self, name: str, found: Part) -> None:
         if isinstance(found.values, list):
             self._text += sum(len(text) for text in found.values if text is not None)
             if self._text > _MOST_TEXT:
-                raise InputError(f"more than {_MOST_TEXT:,} characters", where=field.name, fix="split it", status=413)
-        return found
+                raise InputError(f"more than {_MOST_TEXT:,} characters", where=name, fix="split it", status=413)
 
 
 def _messages(raw: memoryview) -> Iterator[_Message]:
