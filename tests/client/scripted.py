@@ -27,6 +27,9 @@ class Scripted(ThreadingHTTPServer):
     """Gives its answers in order; the last one again and again."""
 
     daemon_threads = True
+    request_queue_size = (
+        128  # of 5, the usual, the kernel drops who comes with many: they try again after 1, 3, 7 seconds
+    )
 
     def __init__(self, answers: list[Say]) -> None:
         super().__init__(("127.0.0.1", 0), _Answer)
