@@ -5,6 +5,7 @@ Each replica's segments are capped so low that the cap is reached: from then on 
 
 from __future__ import annotations
 
+import mmap
 import signal
 import threading
 import time
@@ -42,6 +43,10 @@ class Stall(NamedTuple):
     lost: int
 
 
+# A segment is a quarter of the cap.
+MOST_SEALED = 4
+
+
 def measure(options: Options) -> list[Row]:
     """The stall, and a control in which replicas lie about what they could not write."""
     seconds, replicas = (16.0, 1) if options.is_quick else (60.0, 2)
@@ -52,7 +57,9 @@ def measure(options: Options) -> list[Row]:
     rows = [
         at_most("L7", f"serving p99 with the recorder stopped {seconds:.0f} s at {RATE:.0f}/s "
                 f"({found.before_ms:.2f} ms before)", found.during_ms / found.before_ms, 1.1, "x", found.sent),
-        at_most("L7", "segments at most", found.segment_bytes, cap, "bytes", found.sent),
+        # The cap is on bytes; each sealed segment may take a page more than it holds.
+        at_most("L7", "segments at most", found.segment_bytes, cap + MOST_SEALED * replicas * mmap.PAGESIZE, "bytes",
+                found.sent),
         at_most("L7", "growth of the replicas' memory", found.growth_bytes, 32 << 20, "bytes", found.sent),
         at_most("L7", f"sent {found.sent:,} - logged {found.logged:,} - counted {found.counted:,}", abs(off), 0,
                 "predictions", found.sent),
