@@ -22,6 +22,8 @@ HEAD = """\
 
 Systems that others wrote, run by `make journeys` against a real house with door and replicas. Each has an environment
 of its own in `.peers/`, made once from `peers/<name>/pins.txt`; in CI a peer that cannot be had is a failure.
+Only benchmarks measure against evidently, nannyml, whylogs, alibi-detect and river (`make bench-profile`,
+`make bench-statistics`), as against the other servers (`make bench-serving`); they install those when they first run.
 
 This page is written by `.venv/bin/python -m tests.peers.matrix` and a test compares it.
 
