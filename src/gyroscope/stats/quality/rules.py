@@ -1,0 +1,223 @@
+"""Hard rules: breakage that needs no evidence over time and is found in the first window that shows it.
+
+Monitoring calls them for each closed window. None of them can fire on a window like one of the reference's, and none
+waits for labels or history. They never judge a small shift: that is for the streams of this room and of drift.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from scipy.special import xlogy
+
+from gyroscope.records import NotEnoughData
+from gyroscope.stats.profiles import CategoryBins, ColumnCounts, Profile
+from gyroscope.stats.quality.finding import Finding, FindingKind
+from gyroscope.stats.quality.limits import ColumnLimits, unusual_share
+
+LEAST_ROWS = 20
+"""With fewer rows a column that is half empty, or two thirds of one value, is all so by chance once in 1,000 days."""
+
+SURE = 1e-6
+"""Below this probability under the reference, "all of them" is no chance: with 100 columns and daily windows it would
+still happen once in 27 years."""
+
+UNUSUAL_SHARE = 0.30
+UNUSUAL_TIMES = 3.0
+STALE_INTERVALS = 3
+
+
+def hard_rules(limits: Mapping[str, ColumnLimits], current: Profile) -> list[Finding] | NotEnoughData:
+    """What is broken in a window, column by column.
+
+    Parameters
+    ----------
+    limits : mapping of str to ColumnLimits
+        From `learn_limits` on the windows of the reference.
+    current : Profile
+        On the layout of the reference.
+
+    Returns
+    -------
+    list of Finding, or NotEnoughData
+        At most one per column, the gravest: all missing, constant, unusual. `NotEnoughData` below 20 rows.
+
+    Notes
+    -----
+    All missing: the reference misses less than half and the worst of its windows would be all missing with
+    probability below 1e-6. Constant: likewise with the share of the most frequent value. Unusual: over 30 % of the
+    rows, and three times as many as any window of the reference.
+
+    Examples
+    --------
+    >>> from gyroscope.stats.profiles import fit_layout, profile
+    >>> from gyroscope.stats.quality.limits import learn_limits
+    >>> days = [{"age": np.arange(100.0)}, {"age": np.arange(100.0)}]
+    >>> layout = fit_layout(days[0])
+    >>> limits = learn_limits([profile(day, layout) for day in days])
+    >>> [found.reason for found in hard_rules(limits, profile({"age": np.full(50, np.nan)}, layout))]
+    ['all 50 rows are missing; of the reference 0 %']
+    >>> [found.reason for found in hard_rules(limits, profile({"age": np.full(50, 7.0)}, layout))]
+    ['all 50 values are equal (7)']
+    """
+    if current.n < LEAST_ROWS:
+        return NotEnoughData(f"{current.n} rows; hard rules need {LEAST_ROWS}")
+    checks = (_column_finding(name, limits[name], column) for name, column in current.columns.items() if name in limits)
+    return [found for found in checks if found]
+
+
+def schema_rules(expected: Mapping[str, str], seen: Mapping[str, str]) -> list[Finding]:
+    """Columns that are not there, or came as another type.
+
+    Parameters
+    ----------
+    expected, seen : mapping of str to str
+        Column to the word for its type, as the caller names them: of the signature, and of what arrived. A column
+        without any value has no type: leave it out of neither, and give it the type that was expected.
+
+    Returns
+    -------
+    list of Finding
+        Columns that nobody expected are no fault.
+
+    Examples
+    --------
+    >>> found = schema_rules({"age": "number", "plan": "string"}, {"age": "string"})
+    >>> [(one.column, one.kind.value) for one in found]
+    [('age', 'type_changed'), ('plan', 'absent')]
+    """
+    found = []
+    for name, kind in expected.items():
+        if name not in seen:
+            found.append(Finding(FindingKind.ABSENT, name, "the column did not come"))
+        elif seen[name] != kind:
+            found.append(Finding(FindingKind.TYPE_CHANGED, name, f"it was {kind} and came as {seen[name]}"))
+    return found
+
+
+def future_time(newest_us: int, now_us: int, tolerance_us: int = 300_000_000) -> Finding | None:
+    """Whether a window holds rows stamped later than now; clocks may differ by five minutes.
+
+    Parameters
+    ----------
+    newest_us, now_us : int
+        The latest event time of the rows, and the time when they were looked at; microseconds since 1970.
+    tolerance_us : int
+
+    Examples
+    --------
+    >>> future_time(7_200_000_000, 0).reason
+    'a row is stamped 7,200 s in the future'
+    >>> future_time(0, 0) is None
+    True
+    """
+    ahead_s = (newest_us - now_us) / 1e6
+    if newest_us - now_us <= tolerance_us:
+        return None
+    reason = f"a row is stamped {ahead_s:,.0f} s in the future"
+    return Finding(FindingKind.FUTURE_TIME, "", reason, {"ahead_s": ahead_s})
+
+
+def no_rows(expected: float, dispersion: float) -> Finding | None:
+    """Whether a complete window without any row is breakage and not a quiet hour.
+
+    Parameters
+    ----------
+    expected : float
+        Rows expected, above 0, for instance from `stats.seasonal`.
+    dispersion : float
+        Variance over mean of such counts, at least 1.
+
+    Returns
+    -------
+    Finding or None
+        A finding when the probability of 0 is below 1e-6.
+
+    Notes
+    -----
+    The negative binomial with mean m and variance phi m is 0 with probability phi**(-m / (phi - 1)); Poisson exp(-m).
+
+    Examples
+    --------
+    >>> no_rows(expected=5.0, dispersion=1.0) is None
+    True
+    >>> no_rows(expected=100.0, dispersion=2.0).reason
+    'no row came where 100 were expected'
+    """
+    excess = max(dispersion, 1.0) - 1.0
+    # log1p(x) / x tends to 1 with x: the Poisson limit needs no case of its own above rounding.
+    decay = float(np.log1p(excess) / excess) if excess > 1e-9 else 1.0
+    if expected * decay <= -np.log(SURE):
+        return None
+    reason = f"no row came where {expected:.3g} were expected"
+    return Finding(FindingKind.NO_ROWS, "", reason, {"expected": expected, "dispersion": dispersion})
+
+
+def stale(last_end_us: int, now_us: int, interval_us: int) -> Finding | None:
+    """Whether nothing has come for three windows.
+
+    Parameters
+    ----------
+    last_end_us, now_us, interval_us : int
+        End of the last window that had rows, now, and the length of a window; microseconds.
+
+    Examples
+    --------
+    >>> hour = 3_600_000_000
+    >>> stale(0, 2 * hour, hour) is None, stale(0, 4 * hour, hour).reason
+    (True, 'the last rows are 4.0 windows old')
+    """
+    age = (now_us - last_end_us) / interval_us
+    if age <= STALE_INTERVALS:
+        return None
+    figures = {"age_s": (now_us - last_end_us) / 1e6, "windows": age}
+    return Finding(FindingKind.STALE, "", f"the last rows are {age:.1f} windows old", figures)
+
+
+def _column_finding(name: str, limits: ColumnLimits, column: ColumnCounts) -> Finding | None:
+    return next(_findings(name, limits, column), None)
+
+
+def _findings(name: str, limits: ColumnLimits, column: ColumnCounts) -> Iterator[Finding]:
+    """Gravest first."""
+    if column.missing == column.n and limits.missing < 0.5 and _is_sure(limits.most_missing, column.n):
+        reason = f"all {column.n:,} rows are missing; of the reference {limits.missing:.0%}".replace("%", " %")
+        yield Finding(FindingKind.ALL_MISSING, name, reason, {"rows": column.n, "reference_share": limits.missing})
+    if column.values >= LEAST_ROWS and is_constant(column) and _is_sure(limits.most_alike, column.values):
+        reason = f"all {column.values:,} values are equal ({_the_value(column)})"
+        yield Finding(FindingKind.CONSTANT, name, reason, {"rows": column.values, "reference_most": limits.most_alike})
+    share = unusual_share(column)
+    if share > UNUSUAL_SHARE and share > UNUSUAL_TIMES * limits.most_unusual:
+        what = "are new or infinite" if not _is_numeric(column) else "are out of range or infinite"
+        reason = f"{100 * share:.0f} % of the rows {what}; in the reference's windows {100 * limits.most_unusual:.0f} %"
+        yield Finding(FindingKind.UNUSUAL, name, reason, {"share": share, "reference_most": limits.most_unusual})
+
+
+def is_constant(column: ColumnCounts) -> bool:
+    """Whether all values of a column are equal, as far as its counts can tell; a column without values is not.
+
+    Examples
+    --------
+    >>> from gyroscope.stats.profiles import fit_layout, profile
+    >>> layout = fit_layout({"x": np.array([0.0, 1.0])})
+    >>> is_constant(profile({"x": np.array([3.0, 3.0])}, layout).columns["x"])
+    True
+    """
+    if not column.values:
+        return False
+    if _is_numeric(column):
+        return column.least == column.greatest
+    return bool(column.counts[:-2].max(initial=0) == column.values)
+
+
+def _is_sure(share: float, rows: int) -> bool:
+    return bool(xlogy(rows, share) < np.log(SURE))
+
+
+def _is_numeric(column: ColumnCounts) -> bool:
+    return not isinstance(column.bins, CategoryBins)
+
+
+def _the_value(column: ColumnCounts) -> str:
+    return f"{column.least:g}" if _is_numeric(column) else column.bins.labels[int(column.counts.argmax())]
