@@ -131,3 +131,26 @@ def test_off_needs_no_quotes():
     assert parse_settings("serving: {log: 'off'}").serving.log == "off"
     with pytest.raises(SettingsError, match="wrong value False"):
         parse_settings("serving: {on_log_failure: off}")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("monitoring: {false_alarms: seldom}", "'seldom' is no rate of false alarms"),
+        ("models: {flights: {monitor: {false_alarms: 1 a month}}}", "models.flights.monitor.false_alarms"),
+        ("monitoring: {calendar: {christmas: 24 December}}", "christmas is no stretch of days"),
+        ("monitoring: {calendar: {christmas: 2013-12-26 to 2013-12-24}}", "is before"),
+        ("models: {flights: {monitor: {metric: []}}}", "metrics"),
+    ],
+)
+def test_what_monitors_cannot_understand_is_refused_with_its_line(text, said):
+    with pytest.raises(SettingsError) as told:
+        parse_settings(text)
+    assert said in str(told.value)
+    assert "gyroscope.yaml:1" in str(told.value)
+
+
+def test_days_of_the_calendar_may_be_written_bare():
+    calendar = parse_settings("monitoring: {calendar: {christmas: 2013-12-24}}").monitoring.calendar
+    assert calendar == {"christmas": "2013-12-24"}
+    assert parse_settings("models: {flights: {monitor: {false_alarms: 2 per 30d}}}").models["flights"].monitor

@@ -171,3 +171,29 @@ class Window(msgspec.Struct, frozen=True, order=True):
 
     start: EventTime
     end: EventTime
+
+
+CauseKind = Literal["quality", "performance", "relation", "estimate", "seasonal", "output", "input"]
+"""What kind of monitor saw it, the likeliest root of several first: broken data makes predictions drift."""
+
+
+class Cause(msgspec.Struct, frozen=True, kw_only=True):
+    """A change that a monitor is sure of: what monitoring hands to whoever makes incidents of it.
+
+    `subjects` are columns, metrics or series, the most suspect first. The change began about `since`, was certain with
+    the window that starts at `seen`, and `ended` with the window from which all was quiet again; None while it lasts.
+    `harm_per_day` is |gap| x rows per day, in rows. What informs and must wake nobody has `pages` False.
+    """
+
+    model: str
+    version: str
+    kind: CauseKind
+    subjects: tuple[str, ...]
+    since: EventTime
+    seen: EventTime
+    reason: str
+    ended: EventTime | None = None
+    harm_per_day: float | NotEnoughData = NotEnoughData("the harm is not known")
+    pages: bool = True
+    bundle: tuple[Signal, ...] = ()
+    note: str = ""

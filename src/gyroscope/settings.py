@@ -12,20 +12,20 @@ import ipaddress
 import os
 import re
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args, get_origin
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from msgspec import Meta
 
-from gyroscope.errors import SettingsError, did_you_mean
+from gyroscope.errors import SettingsError
+from gyroscope.settings_tree import Setting, describe_tree, read_tree
 from gyroscope.yaml_file import Place, parse_yaml
 
 FILE_NAME = "gyroscope.yaml"
-MODEL_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-
-SectionT = TypeVar("SectionT", bound="Section")
+RATE = re.compile(r"(\d+(?:\.\d+)?) per (\d+)d")
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -125,6 +125,13 @@ class Monitoring(Section, frozen=True):
     entity_horizon_days: Annotated[
         int, Meta(ge=0, le=3_650, description="days a label of an entity may lie behind the prediction it belongs to")
     ] = 30
+    false_alarms: Annotated[
+        str, Meta(description="how many false pages of one model are affordable, such as 1 per 30d or 0.5 per 7d")
+    ] = "1 per 30d"
+    calendar: Annotated[
+        dict[str, str],
+        Meta(description="days that judge nothing, such as {christmas: 2013-12-24 to 2013-12-26}"),
+    ] = {}
     thresholds: Thresholds = Thresholds()
     reference: Reference = Reference()
 
@@ -152,6 +159,23 @@ class LabelSource(Section, frozen=True):
         return f"LabelSource(model={self.model!r}, path={self.path!r})"
 
 
+class ModelMonitor(Section, frozen=True):
+    """How one model is judged, where the defaults from its signature and reference do not fit."""
+
+    enabled: Annotated[bool, Meta(description="false: it is measured, and nothing becomes an incident")] = True
+    false_alarms: Annotated[str, Meta(description="as monitoring.false_alarms, for this model; empty: as there")] = ""
+    metrics: Annotated[
+        tuple[str, ...], Meta(description="metrics whose fall may page; empty: the one that fits its task")
+    ] = ()
+    tolerance: Annotated[
+        float, Meta(ge=0, le=5, description="worse by so many standard deviations between windows is no change")
+    ] = 0.25
+    minimum_effect: Annotated[
+        float, Meta(ge=0, le=10, description="drift effect size w below which a change is a reading, no incident")
+    ] = 0.1
+    ignore: Annotated[tuple[str, ...], Meta(description="columns that are measured and never judged")] = ()
+
+
 class ModelPolicy(Section, frozen=True):
     """What one model gets; the key in the file is its name."""
 
@@ -169,6 +193,7 @@ class ModelPolicy(Section, frozen=True):
     budget_gib: Annotated[
         float, Meta(ge=0, le=1_000_000, description="disk its own log may take, GiB; 0: its part of log.budget_gib")
     ] = 0.0
+    monitor: ModelMonitor = ModelMonitor()
 
 
 class Settings(Section, frozen=True):
@@ -202,15 +227,6 @@ class Settings(Section, frozen=True):
         return (shm if shm.is_dir() else Path("/tmp")) / f"gyroscope-{os.getuid()}-{digest}"  # noqa: S108
 
 
-class Setting(NamedTuple):
-    """One line of the file, described: `default` is None for a mapping that holds others."""
-
-    name: str
-    kind: str
-    default: Any
-    about: str
-
-
 def find_settings(start: Path) -> Path | None:
     """The nearest `gyroscope.yaml` from a folder upwards; the variable GYROSCOPE_SETTINGS comes first."""
     if chosen := os.environ.get("GYROSCOPE_SETTINGS"):
@@ -233,6 +249,15 @@ def read_settings(path: Path) -> Settings:
     return parse_settings(text, path)
 
 
+def describe() -> Iterator[Setting]:
+    """Every setting in the order of the file, sections before what they hold.
+
+    >>> next(setting for setting in describe() if setting.name == "door.port")
+    Setting(name='door.port', kind='whole number, 1 to 65535', default=8080, about='port to listen on')
+    """
+    return describe_tree(Settings)
+
+
 def parse_settings(text: str, path: Path = Path(FILE_NAME)) -> Settings:
     """Settings from the text of a file.
 
@@ -240,82 +265,11 @@ def parse_settings(text: str, path: Path = Path(FILE_NAME)) -> Settings:
     9000
     """
     node, plain = parse_yaml(text, path)
-    settings = _read(Settings, plain, Place(path, node))
+    settings = read_tree(Settings, plain, Place(path, node))
     _check_values(settings, Place(path, node))
     folder = path.resolve().parent
     runtime_dir = str(_resolve(folder, settings.runtime_dir)) if settings.runtime_dir else ""
     return msgspec.structs.replace(settings, home=str(_resolve(folder, settings.home)), runtime_dir=runtime_dir)
-
-
-def describe(kind: type[Section] = Settings, prefix: str = "") -> Iterator[Setting]:
-    """Every setting in the order of the file, sections before what they hold.
-
-    >>> next(setting for setting in describe() if setting.name == "door.port")
-    Setting(name='door.port', kind='whole number, 1 to 65535', default=8080, about='port to listen on')
-    """
-    for field in msgspec.structs.fields(kind):
-        section = _section_of(field.type)
-        if section is None:
-            about = next(meta.description for meta in field.type.__metadata__ if meta.description)
-            default = field.default_factory() if callable(field.default_factory) else field.default
-            yield Setting(f"{prefix}{field.name}", _kind_text(field.type), default, about)
-            continue
-        about = (section.__doc__ or "").strip()
-        name = f"{prefix}{field.name}" if section is field.type else f"{prefix}{field.name}.<name>"
-        yield Setting(name, "section", None, about)
-        yield from describe(section, f"{name}.")
-
-
-def _read(kind: type[SectionT], plain: Any, place: Place) -> SectionT:
-    """Walk the tree so that every complaint carries its own line; a section left empty is all defaults."""
-    if not isinstance(plain, dict | None):
-        what = place.dotted or "the file"
-        raise SettingsError(f"{what} must be a mapping of keys", where=str(place), fix="indent its keys under it")
-    fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
-    values = {}
-    for key, value in (plain or {}).items():
-        there = place.child(key)
-        if key not in fields:
-            raise SettingsError(
-                f"no setting is called {there.dotted}", where=str(there), fix=did_you_mean(str(key), fields)
-            )
-        values[key] = _read_field(fields[key], value, there)
-    return kind(**values)
-
-
-def _read_field(kind: Any, value: Any, place: Place) -> Any:
-    section = _section_of(kind)
-    if section is None:
-        return _convert(kind, value, place)
-    return _read(section, value, place) if section is kind else _read_named(section, value, place)
-
-
-def _convert(kind: Any, value: Any, place: Place) -> Any:
-    if value is False and "off" in _choices(kind):
-        value = "off"  # YAML takes the bare word for a false
-    try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        raise SettingsError(
-            f"wrong value {value!r} for {place.dotted}", where=str(place), fix=f"give it a {_kind_text(kind)}"
-        ) from error
-
-
-def _read_named(section: type[SectionT], value: Any, place: Place) -> dict[str, SectionT]:
-    if not isinstance(value, dict | None):
-        raise SettingsError(
-            f"{place.dotted} must map names to policies", where=str(place), fix="models: {flights: {replicas: 2}}"
-        )
-    policies = {}
-    for name, policy in (value or {}).items():
-        if not (isinstance(name, str) and MODEL_NAME.fullmatch(name)):
-            raise SettingsError(
-                f"{name!r} is no name",
-                where=str(place.child(name)),
-                fix="1 to 63 of a-z, 0-9, '-' and '_', starting with a letter or digit",
-            )
-        policies[name] = _read(section, policy, place.child(name))
-    return policies
 
 
 def _check_values(settings: Settings, place: Place) -> None:
@@ -336,6 +290,7 @@ def _check_values(settings: Settings, place: Place) -> None:
             where=str(place.child("monitoring").child("reference")),
             fix="set first_days or first_rows",
         )
+    _check_monitoring(settings, place)
     for name, source in settings.label_sources.items():
         if not source.model or bool(source.path) == bool(source.url) or bool(source.url) != bool(source.query):
             raise SettingsError(
@@ -349,6 +304,59 @@ def _check_values(settings: Settings, place: Place) -> None:
             where=str(place.child("door").child("host")),
             fix="listen on 127.0.0.1, or set door.allow_remote to true",
         )
+
+
+def _check_monitoring(settings: Settings, place: Place) -> None:
+    written = {"monitoring": settings.monitoring.false_alarms}
+    written |= {f"models.{name}.monitor": policy.monitor.false_alarms for name, policy in settings.models.items()}
+    for dotted, text in written.items():
+        if text and not RATE.fullmatch(text):
+            raise SettingsError(
+                f"{text!r} is no rate of false alarms",
+                where=str(_below(place, f"{dotted}.false_alarms")),
+                fix="a number per a number of days, such as 1 per 30d",
+            )
+    for name, days in settings.monitoring.calendar.items():
+        try:
+            days_of(days)
+        except ValueError as error:
+            raise SettingsError(
+                f"{name} is no stretch of days: {error}",
+                where=str(_below(place, f"monitoring.calendar.{name}")),
+                fix="a day such as 2013-11-28, or 2013-12-24 to 2013-12-26",
+            ) from error
+
+
+def _below(place: Place, dotted: str) -> Place:
+    for key in dotted.split("."):
+        place = place.child(key)
+    return place
+
+
+def per_30_days(rate: str) -> float:
+    """A rate of false alarms as so many in 30 days.
+
+    >>> per_30_days("1 per 30d"), per_30_days("0.5 per 10d")
+    (1.0, 1.5)
+    """
+    found = RATE.fullmatch(rate)
+    if found is None or not int(found[2]):
+        raise ValueError(f"{rate!r} is no rate")
+    return float(found[1]) * 30 / int(found[2])
+
+
+def days_of(days: str) -> tuple[date, date]:
+    """The first and the last day of an entry of the calendar. Raises `ValueError` for anything else.
+
+    >>> days_of("2013-12-24 to 2013-12-26")
+    (datetime.date(2013, 12, 24), datetime.date(2013, 12, 26))
+    """
+    first, _, last = days.partition(" to ")
+    start = date.fromisoformat(first.strip())
+    end = date.fromisoformat(last.strip()) if last else start
+    if end < start:
+        raise ValueError(f"{end} is before {start}")
+    return start, end
 
 
 def is_loopback(host: str) -> bool:
@@ -365,31 +373,3 @@ def is_loopback(host: str) -> bool:
 
 def _resolve(folder: Path, path: str) -> Path:
     return (folder / Path(path).expanduser()).resolve()
-
-
-def _section_of(kind: Any) -> type[Section] | None:
-    """The section a field holds, by itself or by name; None for a plain value."""
-    if get_origin(kind) is dict:
-        kind = get_args(kind)[1]
-    return kind if isinstance(kind, type) and issubclass(kind, Section) else None
-
-
-def _choices(kind: Any) -> tuple[Any, ...]:
-    plain = get_args(kind)[0] if get_origin(kind) is Annotated else kind
-    return get_args(plain) if get_origin(plain) is Literal else ()
-
-
-def _kind_text(kind: Any) -> str:
-    """What may be written, in words.
-
-    >>> _kind_text(Annotated[int, Meta(ge=1, le=5)])
-    'whole number, 1 to 5'
-    """
-    plain, *metas = get_args(kind) if get_origin(kind) is Annotated else (kind,)
-    if get_origin(plain) is Literal:
-        return "choice of " + ", ".join(map(str, get_args(plain)))
-    words: dict[Any, str] = {int: "whole number", float: "number", bool: "true or false", str: "text"}
-    words |= {dict[str, str]: "texts by name", int | float | str: "number or text"}
-    limits = [meta for meta in metas if meta.ge is not None]
-    text = words.get(plain, "list of texts")
-    return f"{text}, {limits[0].ge:g} to {limits[0].le:.12g}" if limits else text

@@ -19,6 +19,7 @@ from gyroscope.records import Signature
 from gyroscope.settings import Settings, read_settings
 
 if TYPE_CHECKING:
+    from gyroscope.alerts import Incidents
     from gyroscope.monitoring.loop import Monitor
     from gyroscope.predictions.keeping.retention import Keeping
     from gyroscope.predictions.labels.labels import Labels
@@ -96,6 +97,12 @@ class House:
         from gyroscope.predictions.labels.sources import LabelSources
 
         return LabelSources(self.settings.label_sources, self.labels, self.home, self.settings_path.parent)
+
+    @cached_property
+    def incidents(self) -> Incidents:
+        from gyroscope.alerts import Incidents
+
+        return Incidents(self.home / "state.db")
 
     @cached_property
     def keys(self) -> Keys:

@@ -12,6 +12,9 @@ import typer
 
 import gyroscope
 from gyroscope.cli import backup, compare, demo, doctor, down, init, link, predict, profile, restore, status, up
+from gyroscope.cli.incidents import list as incidents_list
+from gyroscope.cli.incidents import move as incidents_move
+from gyroscope.cli.incidents import show as incidents_show
 from gyroscope.cli.labels import add as labels_add
 from gyroscope.cli.labels import counts as labels_counts
 from gyroscope.cli.labels import pull as labels_pull
@@ -41,6 +44,7 @@ def gyro() -> typer.Typer:
     shell.command("predict")(predict.predict)
     shell.add_typer(_predictions(), name="predictions")
     shell.add_typer(_labels(), name="labels")
+    shell.add_typer(_incidents(), name="incidents")
     shell.command("backup")(backup.backup)
     shell.command("restore")(restore.restore)
     shell.command("down")(down.down)
@@ -77,6 +81,17 @@ def _labels() -> typer.Typer:
     noun.command("pull")(labels_pull.pull)
     noun.command("counts")(labels_counts.counts)
     noun.command("refused")(labels_refused.refused)
+    return noun
+
+
+def _incidents() -> typer.Typer:
+    noun = _noun("What monitors are sure of: one incident per cause.")
+    noun.command("list")(incidents_list.list_incidents)
+    noun.command("show")(incidents_show.show)
+    noun.command("acknowledge")(incidents_move.acknowledge)
+    noun.command("close")(incidents_move.close)
+    noun.command("noise")(incidents_move.noise)
+    noun.command("accept")(incidents_move.accept)
     return noun
 
 

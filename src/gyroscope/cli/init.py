@@ -14,7 +14,8 @@ import yaml
 from gyroscope.cli.options import JsonOption
 from gyroscope.cli.output import print_json, say
 from gyroscope.errors import SettingsError
-from gyroscope.settings import FILE_NAME, Setting, describe
+from gyroscope.settings import FILE_NAME, describe
+from gyroscope.settings_tree import Setting
 
 HEAD = """\
 # The settings of Gyroscope. Every line below is the default: change what you need, delete the rest.
@@ -61,6 +62,8 @@ def settings_text() -> str:
 
 def _example(setting: Setting, depth: int) -> list[str]:
     """Names are the user's to give, so what a model or a source gets is shown behind a comment sign."""
+    if setting.default is None and not setting.name.endswith("<name>"):
+        return [f"#{'  ' * depth}# {setting.about}", f"#{'  ' * depth}{setting.name.rpartition('.')[2]}:"]
     if setting.default is None:
         section = setting.name.partition(".")[0]
         return ["", f"# {setting.about}", f"{section}: {{}}", f"#  {EXAMPLES[section]}:"]

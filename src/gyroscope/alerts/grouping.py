@@ -1,0 +1,62 @@
+"""Which causes are one: broken data explains the drift that follows it, so people are told of the data alone.
+
+`reconcile` calls this with every cause of a model. Pure; it opens and closes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import get_args
+
+import msgspec
+
+from gyroscope.clock import EventTime
+from gyroscope.records import Cause, CauseKind
+
+_ORDER: dict[str, int] = {kind: place for place, kind in enumerate(get_args(CauseKind))}
+
+FOR_EVER = EventTime(1 << 62)
+
+
+class Group(msgspec.Struct, frozen=True):
+    """The root that people are told of, and the causes that it explains."""
+
+    root: Cause
+    children: tuple[Cause, ...] = ()
+
+    @property
+    def causes(self) -> tuple[Cause, ...]:
+        return (self.root, *self.children)
+
+
+def group(causes: Sequence[Cause], near_us: int) -> list[Group]:
+    """One group per cause, by the time it began.
+
+    A cause is explained by one nearer to the root (see `CauseKind`), or of its own kind and earlier, that stands at
+    the same time and began within `near_us` of it, or concerns the same column.
+
+    >>> made = dict(model="m", version="v", since=EventTime(5), seen=EventTime(6), reason="")
+    >>> broken, drift = Cause(kind="quality", subjects=("age",), **made), Cause(kind="input", subjects=("age",), **made)
+    >>> [(one.root.kind, [child.kind for child in one.children]) for one in group([drift, broken], 2)]
+    [('quality', ['input'])]
+    """
+    left = sorted(causes, key=lambda cause: (_ORDER[cause.kind], cause.seen, cause.version, cause.subjects))
+    groups: list[Group] = []
+    while left:
+        root, rest = left[0], left[1:]
+        explained = [cause for cause in rest if _explains(root, cause, near_us)]
+        groups.append(Group(root, tuple(explained)))
+        left = [cause for cause in rest if cause not in explained]
+    return sorted(groups, key=lambda one: (one.root.since, one.root.seen))
+
+
+def overlap(one: Cause, other: Cause) -> bool:
+    """Whether both stood at some moment."""
+    return one.since < (other.ended or FOR_EVER) and other.since < (one.ended or FOR_EVER)
+
+
+def _explains(root: Cause, cause: Cause, near_us: int) -> bool:
+    if not overlap(root, cause):
+        return False
+    is_near = abs(root.since - cause.since) <= near_us
+    return is_near or (cause.since >= root.since and bool(set(root.subjects) & set(cause.subjects)))

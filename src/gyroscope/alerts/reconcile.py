@@ -1,0 +1,147 @@
+"""From what monitors are sure of now to what has to be changed in the list of incidents. Pure.
+
+The store calls this within one transaction. The same causes twice change nothing, so a control that was killed in
+between opens nothing twice; an incident that was told of is never taken back, only closed and annotated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from gyroscope.alerts.grouping import Group, group
+from gyroscope.alerts.incident import Child, Incident, Note, Transition, incident_id
+from gyroscope.clock import EventTime
+from gyroscope.records import Cause, NotEnoughData
+
+GONE = "would not be found on today's rows and labels"
+MONITORS = "monitors"
+
+
+class Round(msgspec.Struct, frozen=True):
+    """All causes of a model as of now: `upto` is the start of the newest window that was judged.
+
+    Causes that began within `near_us` of each other may be one. `at` is wall time, for the journal.
+    """
+
+    causes: tuple[Cause, ...]
+    upto: EventTime
+    near_us: int
+    at: EventTime
+
+
+class Changes(msgspec.Struct):
+    """Incidents to write, new or changed, and what the journal gets."""
+
+    incidents: dict[str, Incident] = {}
+    transitions: list[Transition] = []
+
+    def put(self, incident: Incident) -> None:
+        self.incidents[incident.id] = incident
+
+
+def reconcile(known: Sequence[Incident], found: Round) -> Changes:
+    """What the incidents `known` of a model become."""
+    changes = Changes()
+    taken: set[str] = set()
+    for one in group(found.causes, found.near_us):
+        mine = _known(known, one, taken)
+        taken.add(mine.id if mine else "")
+        if mine is None:
+            _open(one, found, changes)
+        else:
+            _update(mine, one, found, changes)
+    for incident in known:
+        if incident.is_standing and incident.id not in taken and incident.opened <= found.upto:
+            _follow(incident, found, changes)
+    return changes
+
+
+def _known(known: Sequence[Incident], one: Group, taken: set[str]) -> Incident | None:
+    """The incident that already tells of a group: by its root before its children."""
+    for cause in one.causes:
+        for incident in known:
+            if incident.id not in taken and _tells_of(incident, cause):
+                return incident
+    return None
+
+
+def _tells_of(incident: Incident, cause: Cause) -> bool:
+    return _is_same(incident, cause) or any(_is_same(child, cause) for child in incident.children)
+
+
+def _is_same(one: Incident | Child, cause: Cause) -> bool:
+    if (one.kind, one.version) != (cause.kind, cause.version):
+        return False
+    seen = one.opened if isinstance(one, Incident) else one.seen
+    stands_too = one.since < (cause.ended or cause.seen + 1) and (one.ended is None or cause.since < one.ended)
+    return stands_too and (seen == cause.seen or bool(set(one.subjects) & set(cause.subjects)))
+
+
+def _open(one: Group, found: Round, changes: Changes) -> None:
+    root = one.root
+    incident = _told(Incident(**_fields(root), id=incident_id(root), opened=root.seen), one)
+    changes.transitions.append(Transition(found.at, incident.id, "open", MONITORS, root.reason))
+    changes.put(incident)
+    _close_if_over(incident, found, changes)
+
+
+def _update(mine: Incident, one: Group, found: Round, changes: Changes) -> None:
+    """A deeper root that is seen later takes the place of the first: the person was told once and is told no more."""
+    root, now = one.root, mine
+    if (root.kind, root.version) != (mine.kind, mine.version):
+        now = msgspec.structs.replace(mine, **_fields(root))
+        now = _noted(now, found.at, f"first seen as: {mine.why}")
+    now = _told(msgspec.structs.replace(now, ended=root.ended, harm_per_day=root.harm_per_day), one)
+    if root.note:
+        now = _noted(now, found.at, root.note)
+    if now != mine:
+        changes.put(now)
+    _close_if_over(now, found, changes)
+
+
+def _follow(incident: Incident, found: Round, changes: Changes) -> None:
+    """An incident whose cause now belongs to another one, or is not found any more."""
+    cause = next((cause for cause in found.causes if _is_same(incident, cause)), None)
+    if cause is not None:
+        if cause.ended != incident.ended:
+            incident = msgspec.structs.replace(incident, ended=cause.ended)
+            changes.put(incident)
+        _close_if_over(incident, found, changes)
+        return
+    gone = msgspec.structs.replace(_noted(incident, found.at, GONE), state="closed", ended=found.upto)
+    changes.put(gone)
+    changes.transitions.append(Transition(found.at, incident.id, "closed", MONITORS, GONE))
+
+
+def _close_if_over(incident: Incident, found: Round, changes: Changes) -> None:
+    if incident.is_standing and incident.ended is not None:
+        changes.put(msgspec.structs.replace(incident, state="closed"))
+        reason = "all of its series have been quiet again"
+        changes.transitions.append(Transition(found.at, incident.id, "closed", MONITORS, reason))
+
+
+def _told(incident: Incident, one: Group) -> Incident:
+    """With its children; consequences may say how much harm there is where the root cannot, and only add to it."""
+    children = tuple(
+        Child(cause.kind, cause.version, cause.subjects, cause.since, cause.seen, cause.reason, cause.ended)
+        for cause in one.children
+    )
+    harms = [cause.harm_per_day for cause in one.causes if not isinstance(cause.harm_per_day, NotEnoughData)]
+    pages = any(cause.pages for cause in one.causes)
+    harm = max(harms) if harms else incident.harm_per_day
+    return msgspec.structs.replace(incident, children=children, harm_per_day=harm, pages=pages or incident.pages)
+
+
+def _fields(root: Cause) -> dict[str, Any]:
+    names = ("model", "version", "kind", "subjects", "since", "ended", "pages", "harm_per_day", "bundle")
+    return {**{name: getattr(root, name) for name in names}, "why": root.reason}
+
+
+def _noted(incident: Incident, at: EventTime, text: str) -> Incident:
+    """Each note once, whatever the number of rounds."""
+    if any(note.text == text for note in incident.notes):
+        return incident
+    return msgspec.structs.replace(incident, notes=(*incident.notes, Note(at, text)))

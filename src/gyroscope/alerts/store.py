@@ -1,0 +1,137 @@
+"""Incidents in SQLite, each with its journal: what monitors say goes in, what people decide moves them.
+
+Control hands in causes, `gyro incidents` and pages read and move. Several processes may use it; each call is one
+transaction, and what was acknowledged survives a power cut.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from gyroscope.alerts.incident import MOVES, Incident, State, Transition, ranked
+from gyroscope.alerts.reconcile import Changes, Round, reconcile
+from gyroscope.clock import DAY_US, EventTime
+from gyroscope.database import Database, transaction
+from gyroscope.errors import InputError, did_you_mean
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS incidents (id TEXT PRIMARY KEY, model TEXT NOT NULL, record TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS incidents_of_model ON incidents (model);
+CREATE TABLE IF NOT EXISTS incident_journal (
+    number INTEGER PRIMARY KEY, at INTEGER NOT NULL, incident TEXT NOT NULL, state TEXT NOT NULL,
+    who TEXT NOT NULL, reason TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS journal_of_incident ON incident_journal (incident);
+CREATE TRIGGER IF NOT EXISTS journal_stays BEFORE UPDATE ON incident_journal
+    BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+CREATE TABLE IF NOT EXISTS epochs (
+    model TEXT NOT NULL, version TEXT NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (model, version, since)
+) WITHOUT ROWID;
+"""
+
+NOISE_SPAN_US = 30 * DAY_US
+
+
+class Incidents:
+    """All incidents of one home."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = Database(
+            path,
+            "the incidents cannot be read or written",
+            "check free space and permissions, and that no other program keeps the file locked",
+            _SCHEMA,
+            synchronous="FULL",
+        )
+
+    def take(self, model: str, found: Round) -> list[Transition]:
+        """Bring the incidents of a model up to date with what its monitors are sure of; what changed state."""
+        with self._database.opened() as connection, transaction(connection):
+            changes = reconcile(_read(connection, "WHERE model = ?", model), found)
+            _write(connection, changes)
+        return changes.transitions
+
+    def all(self, model: str = "") -> list[Incident]:
+        """Every incident of a model (of all models without one), what needs a person first."""
+        with self._database.opened() as connection:
+            return ranked(_read(connection, "WHERE model = ?", model) if model else _read(connection))
+
+    def get(self, incident: str) -> Incident:
+        """One by its id. Raises `InputError` (404) when there is none."""
+        with self._database.opened() as connection:
+            return _one(connection, incident)
+
+    def journal(self, incident: str) -> list[Transition]:
+        """How it came to its state, oldest first."""
+        with self._database.opened() as connection:
+            sql = "SELECT at, incident, state, who, reason FROM incident_journal WHERE incident = ? ORDER BY number"
+            return [Transition(EventTime(row[0]), *row[1:]) for row in connection.execute(sql, (incident,))]
+
+    def move(self, incident: str, state: State, *, by: str, reason: str, at: EventTime) -> Incident:
+        """What a person decided. Moving it to the state it is in changes nothing.
+
+        `accepted` also begins an epoch: from the change on, what is normal is learned anew. Raises `InputError` when
+        there is no such incident, or it cannot come to this state any more.
+        """
+        with self._database.opened() as connection, transaction(connection):
+            found = _one(connection, incident)
+            if found.state == state:
+                return found
+            _check_move(found, state)
+            moved = msgspec.structs.replace(found, state=state)
+            _write(connection, Changes({moved.id: moved}, [Transition(at, incident, state, by, reason)]))
+            if state == "accepted":
+                row = (found.model, found.version, found.since)
+                connection.execute("INSERT OR IGNORE INTO epochs VALUES (?, ?, ?)", row)
+        return moved
+
+    def epochs(self, model: str, version: str) -> list[EventTime]:
+        """From when on a version has a new normal, oldest first: each change that a person accepted."""
+        with self._database.opened() as connection:
+            sql = "SELECT since FROM epochs WHERE model = ? AND version = ? ORDER BY since"
+            return [EventTime(since) for (since,) in connection.execute(sql, (model, version))]
+
+    def noise(self, model: str, upto: EventTime) -> int:
+        """How many incidents that opened in the 30 days before a moment of event time were called noise."""
+        since = upto - NOISE_SPAN_US
+        return sum(one.state == "noise" and since < one.opened <= upto and one.pages for one in self.all(model))
+
+
+def _read(connection: sqlite3.Connection, where: str = "", *values: str) -> list[Incident]:
+    rows = connection.execute(f"SELECT record FROM incidents {where}", values)  # noqa: S608  # fixed texts
+    return [msgspec.json.decode(text, type=Incident) for (text,) in rows]
+
+
+def _one(connection: sqlite3.Connection, incident: str) -> Incident:
+    found = _read(connection, "WHERE id = ?", incident)
+    if not found:
+        known = [one.id for one in _read(connection)]
+        raise InputError(
+            f"no incident is called {incident!r}", where="incident", fix=did_you_mean(incident, known), status=404
+        )
+    return found[0]
+
+
+def _check_move(found: Incident, state: State) -> None:
+    if found.state not in MOVES.get(state, ()):
+        raise InputError(
+            f"{found.id} is {found.state} and cannot become {state}",
+            where="incident",
+            fix=f"only one that is {' or '.join(MOVES.get(state, ()))} can",
+            status=409,
+        )
+
+
+def _write(connection: sqlite3.Connection, changes: Changes) -> None:
+    rows: Sequence[tuple[str, str, str]] = [
+        (one.id, one.model, msgspec.json.encode(one).decode()) for one in changes.incidents.values()
+    ]
+    connection.executemany("INSERT OR REPLACE INTO incidents VALUES (?, ?, ?)", rows)
+    connection.executemany(
+        "INSERT INTO incident_journal (at, incident, state, who, reason) VALUES (?, ?, ?, ?, ?)",
+        [msgspec.structs.astuple(one) for one in changes.transitions],
+    )

@@ -1,0 +1,85 @@
+"""The commands about incidents, on a real home without a running house."""
+
+from __future__ import annotations
+
+import pytest
+from tests.alerts.causes import NEAR, cause
+
+from gyroscope.alerts.reconcile import Round
+from gyroscope.assembly import House
+from gyroscope.clock import EventTime, parse_event_time
+from gyroscope.records import Signal
+
+CODE = """\
+class Churn:
+    def predict(self, matrix, columns):
+        return matrix[:, 0] * 0
+"""
+APRIL = EventTime(parse_event_time("2026-04-01"))
+
+
+@pytest.fixture
+def shop(gyro, here):
+    """A home with two incidents: broken data that explains a fall, and a drift that only informs."""
+    assert gyro("init").code == 0
+    (here / "signature.yaml").write_text("task: binary\nfeatures:\n  - {name: age, dtype: float64}\n")
+    (here / "churn.py").write_text(CODE)
+    assert gyro("models", "add", "churn", "churn.py:Churn", "--signature", "signature.yaml").code == 0
+    made = {"model": "churn", "since": APRIL, "seen": APRIL}
+    evidence = Signal("effect", APRIL, 0.35, (("column", "age"),), 0.3, 0.4)
+    causes = (
+        cause("quality", 0, "age", **made, harm_per_day=45.0, bundle=(evidence,)),
+        cause("performance", 0, "brier", **made),
+        cause("input", 100, "plan", model="churn", pages=False),
+    )
+    House(here / "gyroscope.yaml").incidents.take("churn", Round(causes, APRIL, NEAR, APRIL))
+    return here
+
+
+def ids(gyro):
+    return [one["id"] for one in gyro("incidents", "list", "--json").json]
+
+
+def test_the_list_says_what_stands_and_ends_with_1(gyro, shop):
+    ended = gyro("incidents", "list")
+    assert ended.code == 1
+    assert "broken data: age" in ended.out
+    assert "about 45 rows a day" in ended.out
+    assert "open, information" in ended.out
+
+
+def test_one_is_shown_with_evidence_what_it_explains_and_its_journal(gyro, shop):
+    told = gyro("incidents", "show", ids(gyro)[0]).out
+    for text in ("quality since day 0", "explains performance since day 0", "0.3 to 0.4", "monitors", "2026-04-01"):
+        assert text in told
+    assert gyro("incidents", "show", ids(gyro)[0], "--json").json["incident"]["children"][0]["kind"] == "performance"
+
+
+def test_decisions_move_it_and_are_journaled_with_their_reason(gyro, shop):
+    first, second = ids(gyro)
+    assert gyro("incidents", "acknowledge", first, "--because", "on it").code == 0
+    assert gyro("incidents", "close", first).out.endswith("is closed: broken data: age\n")
+    assert gyro("incidents", "noise", second, "--json").json["state"] == "noise"
+    assert "on it" in gyro("incidents", "show", first).out
+    ended = gyro("incidents", "list")
+    assert (ended.code, ended.out) == (0, "no incident stands\n")
+    assert len(gyro("incidents", "list", "churn", "--all", "--json").json) == 2
+
+
+def test_accepting_begins_an_epoch(gyro, shop):
+    (first, *_) = ids(gyro)
+    assert gyro("incidents", "accept", first).code == 0
+    assert House(shop / "gyroscope.yaml").incidents.epochs("churn", "v") == [APRIL]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("incidents", "show", "churn-1"), "no incident is called"),
+        (("incidents", "list", "chrun"), "churn"),
+    ],
+)
+def test_what_is_not_there_is_named(gyro, shop, words, said):
+    ended = gyro(*words)
+    assert ended.code == 2
+    assert said in ended.err
