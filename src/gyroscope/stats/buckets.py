@@ -86,12 +86,33 @@ def bucket_middle(key: int) -> float:
     >>> round(bucket_middle(65472), 4), bucket_middle(0)
     (1.0078, 0.0)
     """
-    if key == 0:
-        return 0.0
-    low, high = _edge(abs(key)), _edge(abs(key) + 1)
+    return float(bucket_middles(np.array([key]))[0])
+
+
+def bucket_middles(keys: Ints) -> Floats:
+    """The values that stand for some buckets.
+
+    Parameters
+    ----------
+    keys : int64 array, shape (n,)
+
+    Returns
+    -------
+    float64 array, shape (n,)
+        The harmonic mean of each bucket's ends.
+
+    Examples
+    --------
+    >>> bucket_middles(np.array([-65472, 0, 65472])).round(4).tolist()
+    [-1.0078, 0.0, 1.0078]
+    """
+    size = np.abs(keys)
+    low, high = (size << _DROPPED_BITS).view(np.float64), ((size + 1) << _DROPPED_BITS).view(np.float64)
     # The last bucket ends at 2**1024, which is no float; its harmonic mean is this.
-    middle = low * (1 + 1 / 255) if math.isinf(high) else low * (high / (low / 2 + high / 2))
-    return math.copysign(middle, key)
+    is_last = np.isinf(high)
+    high = np.where(is_last, low, high)
+    middle = np.where(is_last, low * (1 + 1 / 255), low * (high / (low / 2 + high / 2)))
+    return np.where(size == 0, 0.0, np.copysign(middle, keys))
 
 
 def bucket_quantile(buckets: SparseCounts, q: float) -> float:
@@ -117,7 +138,3 @@ def bucket_quantile(buckets: SparseCounts, q: float) -> float:
     rank = max(math.ceil(q * buckets.total), 1)
     place = int(np.searchsorted(np.cumsum(buckets.counts), rank))
     return bucket_middle(int(buckets.keys[place]))
-
-
-def _edge(key: int) -> float:
-    return float(np.array([key << _DROPPED_BITS], np.int64).view(np.float64)[0])

@@ -10,7 +10,7 @@ import sklearn.metrics as sk
 
 from gyroscope.records import NotEnoughData
 from gyroscope.stats.intervals import Estimate
-from gyroscope.stats.performance import auc_bound, confusion, metrics, tally
+from gyroscope.stats.performance import METRICS, auc_bound, average_precision_bound, confusion, metrics, tally
 
 
 def scored(n: int, seed: int, separation: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
@@ -36,6 +36,7 @@ def test_shares_equal_scikit_learn_bit_for_bit(n: int, threshold: float) -> None
     assert value(known, "accuracy") == sk.accuracy_score(y, decided)
     assert value(known, "recall") == sk.recall_score(y, decided)
     assert value(known, "positives") == y.mean()
+    assert value(known, "false_positive_rate") == pytest.approx(np.mean(decided[y == 0]), rel=1e-12)
     if decided.any():
         assert value(known, "precision") == sk.precision_score(y, decided)
         assert value(known, "f1") == sk.f1_score(y, decided)
@@ -49,6 +50,23 @@ def test_losses_equal_scikit_learn_to_rounding(n: int) -> None:
     known = metrics(tally("binary", p, y))
     assert value(known, "brier") == pytest.approx(sk.brier_score_loss(y, p), rel=1e-12)
     assert value(known, "log_loss") == pytest.approx(sk.log_loss(y, p), rel=1e-12)
+
+
+@pytest.mark.parametrize("n", [60, 900, 20_000])
+def test_average_precision_is_within_its_stated_bound(n: int) -> None:
+    p, y = scored(n, n)
+    outcomes = tally("binary", p, y)
+    bound = average_precision_bound(outcomes)
+    assert isinstance(bound, float)
+    assert abs(value(metrics(outcomes), "average_precision") - sk.average_precision_score(y, p)) <= bound + 1e-12 < 2e-4
+
+
+def test_the_bound_of_average_precision_is_reached() -> None:
+    positive_first, negative_first = np.array([0.50002, 0.50001]), np.array([0.50001, 0.50002])
+    outcomes = tally("binary", positive_first, np.array([1, 0]))
+    bound = average_precision_bound(outcomes)
+    rows = [sk.average_precision_score([1, 0], p) for p in (positive_first, negative_first)]
+    assert max(abs(row - value(metrics(outcomes), "average_precision")) for row in rows) == bound == 0.5
 
 
 @pytest.mark.parametrize("n", [60, 900, 20_000])
@@ -93,25 +111,25 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say(n: int) -> None:
     large, truth_labels = scored(400_000, 1)
     truth = metrics(tally("binary", large, truth_labels))
     hits = dict.fromkeys(truth, 0)
-    for seed in range(150):
+    for seed in range(400):
         for name, estimate in metrics(tally("binary", *scored(n, 1_000 + seed))).items():
             assert isinstance(estimate, Estimate)
             hits[name] += estimate.low <= value(truth, name) <= estimate.high
-    # 150 windows at 95 %: 3 standard errors are 5 points.
-    assert all(100 * count / 150 >= 90 for count in hits.values()), hits
+    # 400 windows at 95 %: 4 standard errors are 4.4 points.
+    assert all(100 * count / 400 >= 90.6 for count in hits.values()), hits
 
 
 @pytest.mark.parametrize(
     ("p", "y", "unknown"),
     [
-        ([], [], {"accuracy", "precision", "recall", "f1", "auc", "brier", "log_loss", "positives"}),
-        ([0.9], [1], {"auc", "log_loss"}),
-        ([0.1, 0.2], [0, 0], {"precision", "recall", "f1", "auc"}),
-        ([0.9, 0.8], [1, 1], {"auc"}),
+        ([], [], set(METRICS["binary"])),
+        ([0.9], [1], {"false_positive_rate", "auc", "log_loss"}),
+        ([0.1, 0.2], [0, 0], {"precision", "recall", "f1", "auc", "average_precision"}),
+        ([0.9, 0.8], [1, 1], {"false_positive_rate", "auc"}),
         (
             [np.nan, 1e308, -0.1],
             [1, 0, 1],
-            {"accuracy", "precision", "recall", "f1", "auc", "brier", "log_loss", "positives"},
+            set(METRICS["binary"]),
         ),
         ([0.5] * 4, [0, 1, 0, 1], set()),
         ([0.9, 0.1], [1, 0], set()),

@@ -1,11 +1,12 @@
 """Performance of answered predictions: tallies that merge exactly, and the metrics that follow from them.
 
-`tally` counts rows with their labels, `metrics` turns the counts into numbers with 95 % intervals. Models, monitoring
-and reports call this. It never decides whether a number is bad.
+`tally` counts rows with their labels, `metrics` turns the counts into numbers with 95 % intervals, `streams` into one
+number per window for the engine. Models, monitoring and reports call this. It never decides whether a number is bad.
 """
 
 from gyroscope.stats.intervals import Estimate, mean_estimate, share_estimate
 from gyroscope.stats.performance.arrivals import Arrivals, count_arrivals
+from gyroscope.stats.performance.average_precision import average_precision_bound
 from gyroscope.stats.performance.binary import auc_bound
 from gyroscope.stats.performance.early import (
     LAG_SHARE,
@@ -18,24 +19,42 @@ from gyroscope.stats.performance.early import (
 from gyroscope.stats.performance.metrics import METRICS, metrics
 from gyroscope.stats.performance.multiclass import confusion
 from gyroscope.stats.performance.outcomes import Outcomes
+from gyroscope.stats.performance.scales import SCALES
+from gyroscope.stats.performance.streams import (
+    PerformanceStream,
+    Series,
+    early_floor,
+    normal_band,
+    performance_streams,
+)
 from gyroscope.stats.performance.tally import tally
+
+PRIMARY = {task: next(iter(scales)) for task, scales in SCALES.items()}
+"""The metric of each task that pages when nothing else is asked for."""
 
 __all__ = [
     "LAG_SHARE",
     "MATURE_COVERAGE",
     "METRICS",
+    "PRIMARY",
     "Arrivals",
     "EarlyLabels",
     "Estimate",
     "Outcomes",
+    "PerformanceStream",
+    "Series",
     "auc_bound",
+    "average_precision_bound",
     "confusion",
     "count_arrivals",
+    "early_floor",
     "early_labels",
     "is_mature",
     "loss_bounds",
     "mean_estimate",
     "metrics",
+    "normal_band",
+    "performance_streams",
     "share_estimate",
     "tally",
 ]

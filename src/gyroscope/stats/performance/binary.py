@@ -12,14 +12,30 @@ import numpy as np
 from gyroscope.records import NotEnoughData
 from gyroscope.stats.arrays import Ints
 from gyroscope.stats.intervals import Z_95, Estimate, bounded_mean_estimate, mean_estimate, share_estimate, wilson
+from gyroscope.stats.performance.average_precision import average_precision
+from gyroscope.stats.performance.cells import confusion_of, counts_by_score
 from gyroscope.stats.performance.outcomes import Outcomes
 from gyroscope.stats.sums import as_float, variance_of
+
+BINARY = (
+    "accuracy",
+    "precision",
+    "recall",
+    "false_positive_rate",
+    "f1",
+    "auc",
+    "average_precision",
+    "brier",
+    "log_loss",
+    "positives",
+)
+"""The names of `binary_metrics`, in the order they are shown."""
 
 _NO_ROW = NotEnoughData("no labelled row")
 
 
 def binary_metrics(outcomes: Outcomes) -> dict[str, Estimate | NotEnoughData]:
-    """Accuracy, precision, recall, F1, AUC, Brier score, log loss and share of positive labels.
+    """Accuracy, precision, recall, false-positive rate, F1, AUC, average precision, losses, share of positive labels.
 
     Parameters
     ----------
@@ -29,13 +45,14 @@ def binary_metrics(outcomes: Outcomes) -> dict[str, Estimate | NotEnoughData]:
     Returns
     -------
     dict of str to Estimate or NotEnoughData
-        `n` of each estimate is the denominator: rows, predicted positives, positives, rows that are not true
-        negatives; where rows are weighted, the effective number of them.
+        `n` of each estimate is the denominator: rows, predicted positives, positives, negatives, rows that are not
+        true negatives; where rows are weighted, the effective number of them.
 
     Notes
     -----
     Shares: score interval (Wilson 1927). F1 = 2 J / (1 + J) with J = tp / (tp + fp + fn), a share given its
-    denominator, so the score interval of J carries over. AUC: see `_auc`. Brier and log loss: normal interval.
+    denominator, so the score interval of J carries over. AUC: see `_auc`. Average precision: normal
+    interval on the logit scale. Brier and log loss: normal interval.
 
     Examples
     --------
@@ -45,17 +62,17 @@ def binary_metrics(outcomes: Outcomes) -> dict[str, Estimate | NotEnoughData]:
     (1.0, 0.105, 2)
     """
     if not outcomes.n:
-        return dict.fromkeys(
-            ("accuracy", "precision", "recall", "f1", "auc", "brier", "log_loss", "positives"), _NO_ROW
-        )
-    tp, fp, fn, tn = _confusion(outcomes)
-    support = outcomes.support
+        return dict.fromkeys(BINARY, _NO_ROW)
+    tp, fp, fn, tn = confusion_of(outcomes)
+    by_score, support = counts_by_score(outcomes), outcomes.support
     return {
         "accuracy": share_estimate(tp + tn, outcomes.n, support=support),
         "precision": share_estimate(tp, tp + fp, "row was predicted positive", support=support),
         "recall": share_estimate(tp, tp + fn, "row is labelled positive", support=support),
+        "false_positive_rate": share_estimate(fp, fp + tn, "row is labelled negative", support=support),
         "f1": _f1(tp, fp + fn, support),
-        "auc": _auc(*_by_score(outcomes), support),
+        "auc": _auc(*by_score, support),
+        "average_precision": _average_precision(*by_score, support),
         "brier": _brier(outcomes),
         "log_loss": log_loss(outcomes),
         "positives": share_estimate(tp + fn, outcomes.n, support=support),
@@ -82,7 +99,7 @@ def auc_bound(outcomes: Outcomes) -> float | NotEnoughData:
     >>> auc_bound(tally("binary", np.array([0.9, 0.2]), np.array([1, 0])))
     0.0
     """
-    positive, negative = _by_score(outcomes)
+    positive, negative = counts_by_score(outcomes)
     pairs = int(positive.sum()) * int(negative.sum())
     if not pairs:
         return _one_class(positive)
@@ -117,21 +134,6 @@ def log_loss(outcomes: Outcomes) -> Estimate | NotEnoughData:
     return Estimate(estimate.value, max(estimate.low, 0.0), estimate.high, estimate.n)
 
 
-def _confusion(outcomes: Outcomes) -> tuple[int, int, int, int]:
-    """True positives, false positives, false negatives, true negatives."""
-    cell = np.bincount(outcomes.cells.keys & 3, weights=outcomes.cells.counts, minlength=4)
-    return int(cell[3]), int(cell[2]), int(cell[1]), int(cell[0])
-
-
-def _by_score(outcomes: Outcomes) -> tuple[Ints, Ints]:
-    """Counts of positive and negative labels per score bin, in the order of the scores."""
-    keys, counts = outcomes.cells.keys, outcomes.cells.counts
-    scores, place = np.unique(keys >> 1, return_inverse=True)
-    table = np.zeros((2, scores.size), np.int64)
-    table[keys & 1, place] = counts
-    return table[1], table[0]
-
-
 def _f1(tp: int, errors: int, support: float) -> Estimate | NotEnoughData:
     n = tp + errors
     if not n:
@@ -146,27 +148,64 @@ def _brier(outcomes: Outcomes) -> Estimate:
     return bounded_mean_estimate(as_float(total, outcomes.n), variance, outcomes.n * outcomes.support)
 
 
-def _auc(positive: Ints, negative: Ints, support: float) -> Estimate | NotEnoughData:
-    """The Mann-Whitney AUC of binned scores, ties one half; DeLong variance on the logit scale.
+def auc_with_variance(positive: Ints, negative: Ints, support: float = 1.0) -> tuple[float, float]:
+    """The Mann-Whitney AUC of binned scores, ties one half, and its variance.
 
-    DeLong, DeLong & Clarke-Pearson 1988, Biometrics 44, 837; logit as in Qin & Hotilovac 2008. Where all pairs are in
-    order the variance is 0: then the score interval with as many rows as the rarer class has.
+    Parameters
+    ----------
+    positive, negative : int64 array, shape (m,)
+        Rows of each label by score bin, scores ascending; at least one of each.
+    support : float
+        Rows behind one that is counted: 1 / k where a sampled log keeps one row in k.
+
+    Returns
+    -------
+    (auc, variance) : floats
+
+    Notes
+    -----
+    DeLong, DeLong & Clarke-Pearson 1988, Biometrics 44, 837.
+
+    Examples
+    --------
+    >>> auc_with_variance(np.array([0, 1, 1]), np.array([1, 1, 0]))[0]
+    0.875
     """
     p, n = int(positive.sum()), int(negative.sum())
-    if not p or not n:
-        return _one_class(positive)
     # Twice the rank among the other class, so that a tie is a whole number and the sum is exact.
     won = 2 * np.cumsum(negative) - negative
     lost = 2 * (p - np.cumsum(positive)) + positive
     auc = int((positive * won).sum()) / (2 * p * n)
-    variance = _placement_variance(positive, won / (2 * n), support) + _placement_variance(
-        negative, lost / (2 * p), support
-    )
+    of_positive = _placement_variance(positive, won / (2 * n), support)
+    return auc, of_positive + _placement_variance(negative, lost / (2 * p), support)
+
+
+def _auc(positive: Ints, negative: Ints, support: float) -> Estimate | NotEnoughData:
+    """The interval on the logit scale (Qin & Hotilovac 2008); where all pairs are in order the variance is 0: then the
+    score interval with as many rows as the rarer class has.
+    """
+    p, n = int(positive.sum()), int(negative.sum())
+    if not p or not n:
+        return _one_class(positive)
+    auc, variance = auc_with_variance(positive, negative, support)
     rows = round((p + n) * support)
-    if variance <= 0 or not 0 < auc < 1:
-        return Estimate(auc, *wilson(auc, min(p, n) * support), rows)
-    logit, half = math.log(auc / (1 - auc)), Z_95 * math.sqrt(variance) / (auc * (1 - auc))
-    return Estimate(auc, _expit(logit - half), _expit(logit + half), rows)
+    return _logit_estimate(auc, variance, rows) or Estimate(auc, *wilson(auc, min(p, n) * support), rows)
+
+
+def _average_precision(positive: Ints, negative: Ints, support: float) -> Estimate | NotEnoughData:
+    p, n = int(positive.sum()), int(negative.sum())
+    if not p:
+        return _one_class(positive)
+    value, variance = average_precision(positive, negative, support)
+    rows = round((p + n) * support)
+    return _logit_estimate(value, variance, rows) or Estimate(value, *wilson(value, p * support), rows)
+
+
+def _logit_estimate(value: float, variance: float, rows: int) -> Estimate | None:
+    if variance <= 0 or not 0 < value < 1:
+        return None
+    logit, half = math.log(value / (1 - value)), Z_95 * math.sqrt(variance) / (value * (1 - value))
+    return Estimate(value, _expit(logit - half), _expit(logit + half), rows)
 
 
 def _placement_variance(counts: Ints, placements: np.ndarray, support: float) -> float:

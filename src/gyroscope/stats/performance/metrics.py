@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from gyroscope.records import NotEnoughData, Task
 from gyroscope.stats.intervals import Estimate
-from gyroscope.stats.performance.binary import binary_metrics
+from gyroscope.stats.performance.binary import BINARY, binary_metrics
 from gyroscope.stats.performance.multiclass import multiclass_metrics
 from gyroscope.stats.performance.outcomes import Outcomes
 from gyroscope.stats.performance.regression import regression_metrics
 
 METRICS: dict[Task, tuple[str, ...]] = {
-    "binary": ("accuracy", "precision", "recall", "f1", "auc", "brier", "log_loss", "positives"),
+    "binary": BINARY,
     "multiclass": ("accuracy", "precision_macro", "recall_macro", "f1_macro", "log_loss"),
     "regression": ("mae", "rmse", "bias", "r2"),
 }
@@ -33,8 +33,9 @@ def metrics(outcomes: Outcomes) -> dict[str, Estimate | NotEnoughData]:
     -------
     dict of str to Estimate or NotEnoughData
         The names of `METRICS[outcomes.task]`. Losses and errors are in the unit of the output, shares in 0 to 1.
-        All but `auc` equal the metric of the rows: shares bit for bit, means of losses and errors to 1e-12 relative
-        (rounding of the single rows), `r2` to 1e-9. `auc` is within `auc_bound(outcomes)`.
+        All but `auc` and `average_precision` equal the metric of the rows: shares bit for bit, means of losses and
+        errors to 1e-12 relative (rounding of the single rows), `r2` to 1e-9. Those two are within `auc_bound` and
+        `average_precision_bound`.
 
     Notes
     -----
