@@ -1,0 +1,260 @@
+"""What the reference windows say is normal, per stream: mean, variance between windows, memory, and tails.
+
+Monitoring fits these once per reference; `scoring` and `detector` read them. They never change by themselves.
+"""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+from scipy.special import ndtri
+
+from gyroscope.records import NotEnoughData
+from gyroscope.stats.arrays import Floats, Ints
+from gyroscope.stats.evidence.eprocess import Sums
+from gyroscope.stats.evidence.streams import Streams
+
+LEAST_WINDOWS = 14
+"""Fewer reference windows say too little about what is normal; 30 are fine, 60 good."""
+
+CLEAN_WINDOWS = 20
+"""Production windows without an alarm that `Baselines.learn` wants."""
+
+MOST_MEMORY = 0.8
+
+MEMORY_CLIP = 4.0
+"""A window's residual counts at most 4 for the next one: a single broken day must not make its neighbour look odd."""
+
+
+class Baselines(msgspec.Struct, frozen=True, eq=False, kw_only=True):
+    """What is normal for S streams; those that cannot be judged are in `missing`, with the reason.
+
+    Attributes
+    ----------
+    names, sides, weights, tolerances
+        As in `Streams`, of the usable streams.
+    missing : dict of str to NotEnoughData
+    mean : float array, shape (S,)
+        Of normal windows, in the unit of the stream.
+    mean_variance : float array, shape (S,)
+        How uncertain that mean is.
+    tau2 : float array, shape (S,)
+        Variance between windows beyond what their rows explain.
+    rho : float array, shape (S,)
+        Correlation of a window with the one before, from above: 0 to 0.8. Above 0.6 the window is too short.
+    typical : float array, shape (S,)
+        Harmonic mean of the variances of the reference windows.
+    residuals : float array, shape (S, D)
+        Ascending per stream, infinite where a window is absent.
+    windows : int array, shape (S,)
+        Reference windows that have a value.
+    total : float array, shape (S,)
+        Sum of their normal scores, each times the root of its weight.
+
+    Examples
+    --------
+    >>> from gyroscope.stats.evidence import stream
+    >>> steady = fit_baselines(stream("loss", [0.9, 1.1] * 8, [0.01] * 16))
+    >>> round(float(steady.mean[0]), 6), round(float(steady.tau2[0]), 6)
+    (1.0, 0.000667)
+    >>> fit_baselines(stream("loss", [0.9, 1.1], [0.01] * 2)).missing
+    {'loss': NotEnoughData(reason='2 reference windows with a value; 14 are the least')}
+    """
+
+    names: tuple[str, ...]
+    sides: Ints
+    weights: Floats
+    tolerances: Floats
+    missing: dict[str, NotEnoughData]
+    mean: Floats
+    mean_variance: Floats
+    tau2: Floats
+    rho: Floats
+    typical: Floats
+    residuals: Floats
+    windows: Ints
+    total: Floats
+
+    def sums(self) -> Sums:
+        """The reference windows as the e-values want them, (S, 1) each.
+
+        Their squares are those of as many windows without ties: a stream that hardly ever moved, such as a rare
+        category, is not taken to be as quiet as it looked.
+        """
+        count = self.windows.astype(np.float64)
+        square = normal_square(self.windows) + self.total**2 / count
+        return Sums(*(part[:, np.newaxis] for part in (count, count, self.total, square)))
+
+    def band(self, within: Floats) -> tuple[Floats, Floats]:
+        """Where 95 of 100 normal windows lie, (low, high) of shape (S, T), for windows with this `within` (S, T)."""
+        half = 1.96 * np.sqrt(within + self.tau2[:, np.newaxis])
+        return self.mean[:, np.newaxis] - half, self.mean[:, np.newaxis] + half
+
+    def learn(self, clean: Streams) -> Baselines:
+        """The same with the variance between windows that production shows, where it is larger.
+
+        For a reference without time, whose windows were cut at random (`is_ordered=False`) and cannot show it. `clean`
+        are 20 windows or more without an alarm. Half the mean squared step from window to window, less what rows
+        explain: a slow drift hardly adds to it.
+        """
+        current = clean.select(self.names)
+        here = current.present
+        pairs = here[:, 1:] & here[:, :-1]
+        y, within = np.where(here, current.y, 0.0), np.where(here, current.within, 0.0)
+        steps = np.where(pairs, np.diff(y, axis=1), 0.0) ** 2
+        count = np.maximum(pairs.sum(axis=1), 1)
+        shown = steps.sum(axis=1) / count / 2 - within.sum(axis=1) / np.maximum(here.sum(axis=1), 1)
+        is_known = pairs.sum(axis=1) >= CLEAN_WINDOWS - 1
+        tau2 = np.where(is_known, np.maximum(self.tau2, shown), self.tau2)
+        # The residuals were standardised with the old variance. Their order, which is all that scores use inside the
+        # range, does not depend on it.
+        return msgspec.structs.replace(self, tau2=tau2, typical=self.typical + tau2 - self.tau2)
+
+
+def fit_baselines(reference: Streams, *, is_ordered: bool = True) -> Baselines:
+    """Learn what is normal.
+
+    Parameters
+    ----------
+    reference : Streams
+        D windows that nothing was fitted on, in order of time, treated exactly as later windows will be.
+    is_ordered : bool
+        False for windows cut at random from rows without time: they have no memory and no variance between them, so
+        both are taken as 0 ("independence assumed").
+
+    Returns
+    -------
+    Baselines
+        A stream with fewer than 14 windows is in `missing`. None of these raises: it is about data.
+
+    Notes
+    -----
+    Variance between windows: the moment estimate of DerSimonian & Laird 1986. Memory: the lag-1 autocorrelation of
+    the standardised residuals, raised by 1/D for its bias and by 0.5/sqrt(D) against bad luck; without it a true
+    correlation of 0.6 gives 4.6 false alarms where 1 is allowed.
+
+    Examples
+    --------
+    >>> from gyroscope.stats.evidence import stream
+    >>> normal = fit_baselines(stream("x:location", np.sin(np.arange(30.0) ** 2), np.full(30, 0.1)))
+    >>> normal.names, normal.windows.tolist(), bool(normal.rho[0] < 0.3)
+    (('x:location',), [30], True)
+    """
+    windows = reference.present.sum(axis=1)
+    is_usable = windows >= LEAST_WINDOWS
+    missing = {
+        name: _too_few(int(count))
+        for name, count, usable in zip(reference.names, windows, is_usable, strict=True)
+        if not usable
+    }
+    usable = reference.select(tuple(name for name, is_in in zip(reference.names, is_usable, strict=True) if is_in))
+    here = usable.present
+    y, within = np.where(here, usable.y, 0.0), np.where(here, usable.within, 1.0)
+    tau2 = _between(y, within, here) if is_ordered else np.zeros(len(usable.names))
+    precision = np.where(here, 1 / (within + tau2[:, np.newaxis]), 0.0)
+    total = precision.sum(axis=1)
+    mean = (precision * y).sum(axis=1) / total
+    standardised = standardise(usable, mean, tau2)
+    rho = _memory(standardised) if is_ordered else np.zeros(len(usable.names))
+    left = without_memory(standardised, rho)
+    windows = here.sum(axis=1)
+    residuals = np.sort(np.where(here, left, np.inf), axis=1)
+    weight = precision * (windows / total)[:, np.newaxis]
+    score = np.where(here, ndtri(ranks(left, residuals) / (windows + 1)[:, np.newaxis]), 0.0)
+    return Baselines(
+        names=usable.names,
+        sides=usable.sides,
+        weights=usable.weights,
+        tolerances=usable.tolerances,
+        missing=missing,
+        mean=mean,
+        mean_variance=1 / total,
+        tau2=tau2,
+        rho=rho,
+        typical=windows / total,
+        residuals=residuals,
+        windows=windows,
+        total=(np.sqrt(weight) * score).sum(axis=1),
+    )
+
+
+def standardise(streams: Streams, mean: Floats, tau2: Floats) -> Floats:
+    """Values less their mean, in standard deviations of their window, shape (S, T); NaN where absent.
+
+    Reference and later windows take this one way: equal values must stay equal, as scores count ties.
+
+    Examples
+    --------
+    >>> from gyroscope.stats.evidence import stream
+    >>> standardise(stream("loss", [1.0, 3.0], [0.5, 0.5]), np.array([1.0]), np.array([0.5])).tolist()
+    [[0.0, 2.0]]
+    """
+    here = streams.present
+    y, within = np.where(here, streams.y, np.nan), np.where(here, streams.within, 1.0)
+    return (y - mean[:, np.newaxis]) / np.sqrt(within + tau2[:, np.newaxis])
+
+
+def without_memory(standardised: Floats, rho: Floats) -> Floats:
+    """Residuals less what the window before foretells, shape (S, T); after a gap nothing does.
+
+    Examples
+    --------
+    >>> without_memory(np.array([[1.0, 2.0, np.nan, 2.0]]), np.array([0.5])).tolist()
+    [[1.0, 1.5, nan, 2.0]]
+    """
+    left = standardised.copy()
+    before = np.clip(standardised[:, :-1], -MEMORY_CLIP, MEMORY_CLIP)
+    left[:, 1:] -= rho[:, np.newaxis] * np.where(np.isnan(before), 0.0, before)
+    return left
+
+
+def ranks(values: Floats, reference: Floats) -> Floats:
+    """Where values (S, T) stand among the reference (S, D), 0.5 to D + 0.5; ties count half.
+
+    Examples
+    --------
+    >>> ranks(np.array([[0.0, 1.0, 1.5]]), np.array([[1.0, 2.0]])).tolist()
+    [[0.5, 1.0, 1.5]]
+    """
+    less = (reference[:, np.newaxis, :] < values[:, :, np.newaxis]).sum(axis=2)
+    equal = (reference[:, np.newaxis, :] == values[:, :, np.newaxis]).sum(axis=2)
+    place: Floats = less + 0.5 * equal + 0.5
+    return place
+
+
+def normal_square(windows: Ints) -> Floats:
+    """Sum of the squared normal scores of as many windows without ties, shape as `windows`.
+
+    Examples
+    --------
+    >>> normal_square(np.array([3])).round(3).tolist()
+    [0.91]
+    """
+    sums = {count: float((ndtri(np.arange(1, count + 1) / (count + 1)) ** 2).sum()) for count in set(windows.tolist())}
+    return np.array([sums[count] for count in windows.tolist()])
+
+
+def _too_few(windows: int) -> NotEnoughData:
+    return NotEnoughData(f"{windows} reference windows with a value; {LEAST_WINDOWS} are the least")
+
+
+def _between(y: Floats, within: Floats, here: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Floats:
+    w = np.where(here, 1 / within, 0.0)
+    total = w.sum(axis=1)
+    mean = (w * y).sum(axis=1) / total
+    q = (w * (y - mean[:, np.newaxis]) ** 2).sum(axis=1)
+    excess: Floats = (q - (here.sum(axis=1) - 1)) / (total - (w * w).sum(axis=1) / total)
+    return np.maximum(excess, 0.0)
+
+
+def _memory(standardised: Floats) -> Floats:
+    here = np.isfinite(standardised)
+    windows = here.sum(axis=1)
+    centred = np.where(here, standardised, 0.0)
+    centred = np.where(here, centred - (centred.sum(axis=1) / windows)[:, np.newaxis], 0.0)
+    variance = (centred**2).sum(axis=1) / windows
+    pairs = np.maximum((here[:, 1:] & here[:, :-1]).sum(axis=1), 1)
+    product = (centred[:, 1:] * centred[:, :-1]).sum(axis=1) / pairs
+    lag: Floats = np.divide(product, variance, out=np.zeros_like(product), where=variance > 0)
+    from_above: Floats = np.clip(lag + 1 / windows + 0.5 / np.sqrt(windows), 0.0, MOST_MEMORY)
+    return from_above
