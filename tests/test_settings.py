@@ -35,6 +35,12 @@ WRONG = {
     "a model called like a path": ("models:\n  ../x: {replicas: 1}", ":2  models.../x", "a-z"),
     "a model called like a number": ("models: {7: {replicas: 1}}", "models.7", "a-z"),
     "no replica at all": ("models: {a: {replicas: 0}}", "models.a.replicas", "1 to 256"),
+    "fewer than none of its bounds": ("models: {a: {replicas: {min: 0, max: 2}}}", "models.a.replicas", "{min, max}"),
+    "bounds the wrong way round": (
+        "models:\n  a: {replicas: {min: 3, max: 2}}",
+        ":2  models.a.replicas",
+        "at least min",
+    ),
     "a key twice": ("door: {port: 1}\nserving: {log: os}\ndoor: {port: 2}", ":3  door", "keep one"),
     "a bracket left open": ("door:\n  {port: 1", ":", "mend the line"),
     "two documents": ("door: {port: 1}\n---\ndoor: {port: 2}", ":", "mend the line"),
@@ -70,6 +76,12 @@ def test_what_is_set_is_kept_and_the_rest_is_default():
     assert settings.serving.body_mib == 1
     assert settings.monitoring.thresholds.drift_effect == 0.1
     assert settings.models["flights"].replicas == 3
+
+
+def test_replicas_are_a_number_or_bounds():
+    models = parse_settings("models: {fixed: {replicas: 3}, free: {replicas: {min: 2, max: 6}}}").models
+    assert (models["fixed"].bounds.min, models["fixed"].bounds.max) == (3, 3)
+    assert (models["free"].bounds.min, models["free"].bounds.max) == (2, 6)
 
 
 def test_an_open_address_is_taken_when_asked_for():
@@ -123,7 +135,7 @@ def test_every_setting_is_described_with_its_default():
     assert len(described) == len(list(describe()))
     assert all(setting.about for setting in described.values())
     assert described["monitoring.thresholds.drift_effect"].default == Settings().monitoring.thresholds.drift_effect
-    assert described["models.<name>.replicas"].kind == "whole number, 1 to 256"
+    assert described["models.<name>.replicas"].kind == "whole number, 1 to 256, or {min, max}"
 
 
 def test_off_needs_no_quotes():

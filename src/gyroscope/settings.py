@@ -21,15 +21,12 @@ import msgspec
 from msgspec import Meta
 
 from gyroscope.errors import SettingsError
-from gyroscope.settings_tree import Setting, describe_tree, read_tree
+from gyroscope.settings_models import Loops, ModelPolicy
+from gyroscope.settings_tree import Section, Setting, describe_tree, read_tree
 from gyroscope.yaml_file import Place, parse_yaml
 
 FILE_NAME = "gyroscope.yaml"
 RATE = re.compile(r"(\d+(?:\.\d+)?) per (\d+)d")
-
-
-class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A part of the file: unknown keys are refused."""
 
 
 class Door(Section, frozen=True):
@@ -159,43 +156,6 @@ class LabelSource(Section, frozen=True):
         return f"LabelSource(model={self.model!r}, path={self.path!r})"
 
 
-class ModelMonitor(Section, frozen=True):
-    """How one model is judged, where the defaults from its signature and reference do not fit."""
-
-    enabled: Annotated[bool, Meta(description="false: it is measured, and nothing becomes an incident")] = True
-    false_alarms: Annotated[str, Meta(description="as monitoring.false_alarms, for this model; empty: as there")] = ""
-    metrics: Annotated[
-        tuple[str, ...], Meta(description="metrics whose fall may page; empty: the one that fits its task")
-    ] = ()
-    tolerance: Annotated[
-        float, Meta(ge=0, le=5, description="worse by so many standard deviations between windows is no change")
-    ] = 0.25
-    minimum_effect: Annotated[
-        float, Meta(ge=0, le=10, description="drift effect size w below which a change is a reading, no incident")
-    ] = 0.1
-    ignore: Annotated[tuple[str, ...], Meta(description="columns that are measured and never judged")] = ()
-
-
-class ModelPolicy(Section, frozen=True):
-    """What one model gets; the key in the file is its name."""
-
-    replicas: Annotated[int, Meta(ge=1, le=256, description="processes that answer for this model")] = 1
-    keep_one_in: Annotated[
-        int, Meta(ge=0, le=1_000_000, description="as serving.keep_one_in, for this model; 0: as there")
-    ] = 0
-    threads: Annotated[int, Meta(ge=1, le=256, description="threads one of its processes may use for a prediction")] = 1
-    batch_calls: Annotated[
-        int, Meta(ge=0, le=64, description="as serving.batch_calls, for this model; 0: as there")
-    ] = 0
-    retention_days: Annotated[
-        int, Meta(ge=-1, le=36_500, description="days its log is kept; 0: for ever, -1: as log.retention_days")
-    ] = -1
-    budget_gib: Annotated[
-        float, Meta(ge=0, le=1_000_000, description="disk its own log may take, GiB; 0: its part of log.budget_gib")
-    ] = 0.0
-    monitor: ModelMonitor = ModelMonitor()
-
-
 class Settings(Section, frozen=True):
     """The whole file. Relative paths are resolved against the file's folder."""
 
@@ -209,6 +169,7 @@ class Settings(Section, frozen=True):
     serving: Serving = Serving()
     log: LogKeeping = LogKeeping()
     monitoring: Monitoring = Monitoring()
+    loops: Loops = Loops()
     models: dict[str, ModelPolicy] = {}
     label_sources: dict[str, LabelSource] = {}
 
@@ -291,6 +252,13 @@ def _check_values(settings: Settings, place: Place) -> None:
             fix="set first_days or first_rows",
         )
     _check_monitoring(settings, place)
+    for name, policy in settings.models.items():
+        if policy.bounds.min > policy.bounds.max:
+            raise SettingsError(
+                f"{name} wants at least {policy.bounds.min} and at most {policy.bounds.max} replicas",
+                where=str(place.child("models").child(name).child("replicas")),
+                fix="make max at least min",
+            )
     for name, source in settings.label_sources.items():
         if not source.model or bool(source.path) == bool(source.url) or bool(source.url) != bool(source.query):
             raise SettingsError(

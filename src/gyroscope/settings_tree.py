@@ -20,6 +20,10 @@ MODEL_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 SectionT = TypeVar("SectionT", bound=msgspec.Struct)
 
 
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A part of the file: unknown keys are refused."""
+
+
 class Setting(NamedTuple):
     """One line of the file, described: `default` is None for a mapping that holds others."""
 
@@ -127,6 +131,9 @@ def _kind_text(kind: Any) -> str:
         return "choice of " + ", ".join(map(str, get_args(plain)))
     words: dict[Any, str] = {int: "whole number", float: "number", bool: "true or false", str: "text"}
     words |= {dict[str, str]: "texts by name", int | float | str: "number or text"}
+    if sections := [section for kind in get_args(plain) if (section := _section_of(kind))]:
+        names = ", ".join(field.name for field in msgspec.structs.fields(sections[0]))
+        return f"{_kind_text(get_args(plain)[0])}, or {{{names}}}"
     limits = [meta for meta in metas if meta.ge is not None]
     text = words.get(plain, "list of texts")
     return f"{text}, {limits[0].ge:g} to {limits[0].le:.12g}" if limits else text

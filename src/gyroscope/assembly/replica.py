@@ -15,7 +15,8 @@ from gyroscope.predictions.segments.log import LogPolicy, PredictionLog
 from gyroscope.predictions.segments.privacy import Privacy, has_private
 from gyroscope.records import Version
 from gyroscope.serving.replica import Listen, ReplicaPlan, serve_replica
-from gyroscope.settings import Door, ModelPolicy
+from gyroscope.settings import Door
+from gyroscope.settings_models import ModelPolicy
 from gyroscope.supervisor.door_config import grpc_socket
 from gyroscope.supervisor.pulse import Pulse
 from gyroscope.supervisor.quarantine import Quarantine

@@ -33,7 +33,7 @@ def check_home(home: Path) -> Check:
 def check_memory(settings: Settings) -> Check:
     """Where predictions wait to be recorded: in memory, and with room for every replica's segment."""
     folder = _nearest(settings.runtime_path)
-    replicas = sum(policy.replicas for policy in settings.models.values()) or 1
+    replicas = sum(policy.bounds.max for policy in settings.models.values()) or 1
     wanted = replicas * settings.serving.segment_cap_mib if settings.serving.log == "os" else 0
     free = shutil.disk_usage(folder).free // MIB
     found = f"{folder}, {free:,} MiB free of {wanted:,} wanted"

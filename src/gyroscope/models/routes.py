@@ -20,7 +20,8 @@ from gyroscope.database import Database, transaction
 from gyroscope.errors import ModelError, StoreError, did_you_mean
 from gyroscope.models.store import ModelStore
 from gyroscope.records import NotEnoughData, Route, Size, Version
-from gyroscope.settings import ModelPolicy, Settings
+from gyroscope.settings import Settings
+from gyroscope.settings_models import ModelPolicy
 
 SHARE_TOLERANCE = 1e-9
 REPLICA_LIMIT = 1_000
@@ -115,7 +116,7 @@ class Routes:
         """The wanted size, or what the settings say where nobody has set one."""
         size = self.size(model)
         policy = settings.models.get(model, ModelPolicy())
-        return policy.replicas if isinstance(size, NotEnoughData) else size.replicas
+        return policy.bounds.min if isinstance(size, NotEnoughData) else size.replicas
 
     def revision(self, model: str, kind: Kind) -> int:
         """The number of the newest change, for `expected`; 0 when there is none."""

@@ -1,0 +1,89 @@
+"""Settings of each model and of the loops that act on models: sections of `gyroscope.yaml`.
+
+`settings.py` puts them into the tree and is who everybody asks. Nothing here reads a file or the environment.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from gyroscope.settings_tree import Section
+
+
+class ModelMonitor(Section, frozen=True):
+    """How one model is judged, where the defaults from its signature and reference do not fit."""
+
+    enabled: Annotated[bool, Meta(description="false: it is measured, and nothing becomes an incident")] = True
+    false_alarms: Annotated[str, Meta(description="as monitoring.false_alarms, for this model; empty: as there")] = ""
+    metrics: Annotated[
+        tuple[str, ...], Meta(description="metrics whose fall may page; empty: the one that fits its task")
+    ] = ()
+    tolerance: Annotated[
+        float, Meta(ge=0, le=5, description="worse by so many standard deviations between windows is no change")
+    ] = 0.25
+    minimum_effect: Annotated[
+        float, Meta(ge=0, le=10, description="drift effect size w below which a change is a reading, no incident")
+    ] = 0.1
+    ignore: Annotated[tuple[str, ...], Meta(description="columns that are measured and never judged")] = ()
+
+
+MostReplicas = Annotated[int, Meta(ge=1, le=256)]
+
+
+class Replicas(Section, frozen=True):
+    """Between which numbers of replicas the loop `scaling` may choose."""
+
+    min: MostReplicas = 1
+    max: MostReplicas = 1
+
+
+class Slo(Section, frozen=True):
+    """What its clients are promised; the size of the model follows from it."""
+
+    p99_ms: Annotated[
+        float, Meta(ge=0, le=60_000, description="time 99 of 100 requests may take; 0: serving.deadline_s")
+    ] = 0.0
+    availability: Annotated[
+        float, Meta(ge=50, le=99.999, description="of 100 requests, those that must find room before they are refused")
+    ] = 99.9
+
+
+class ModelPolicy(Section, frozen=True):
+    """What one model gets; the key in the file is its name."""
+
+    replicas: Annotated[
+        MostReplicas | Replicas, Meta(description="processes that answer for it: a number, or {min: 1, max: 8} by load")
+    ] = 1
+    slo: Slo = Slo()
+    keep_one_in: Annotated[
+        int, Meta(ge=0, le=1_000_000, description="as serving.keep_one_in, for this model; 0: as there")
+    ] = 0
+    threads: Annotated[int, Meta(ge=1, le=256, description="threads one of its processes may use for a prediction")] = 1
+    batch_calls: Annotated[
+        int, Meta(ge=0, le=64, description="as serving.batch_calls, for this model; 0: as there")
+    ] = 0
+    retention_days: Annotated[
+        int, Meta(ge=-1, le=36_500, description="days its log is kept; 0: for ever, -1: as log.retention_days")
+    ] = -1
+    budget_gib: Annotated[
+        float, Meta(ge=0, le=1_000_000, description="disk its own log may take, GiB; 0: its part of log.budget_gib")
+    ] = 0.0
+    monitor: ModelMonitor = ModelMonitor()
+
+    @property
+    def bounds(self) -> Replicas:
+        """The least and the most replicas; a plain number is both."""
+        return self.replicas if isinstance(self.replicas, Replicas) else Replicas(self.replicas, self.replicas)
+
+
+Switch = Literal["off", "propose", "act"]
+
+
+class Loops(Section, frozen=True):
+    """What runs by itself. propose: it decides and writes down what it would do."""
+
+    scaling: Annotated[Switch, Meta(description="the number of replicas follows the load, where there is a choice")] = (
+        "act"
+    )
