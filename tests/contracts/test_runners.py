@@ -225,6 +225,14 @@ def test_one_row_again_is_the_same_to_the_last_bit(runner):
     assert len(set(answers)) == 1
 
 
+def test_one_row_as_bytes_is_answered_to_the_last_bit_or_not_at_all(runner):
+    for seed in range(50):
+        rows = encode_columns(SIGNATURE, _columns(1, seed))
+        said = runner.predict(rows).item()
+        assert runner.one(rows.matrix.tobytes()) == (said if runner.takes_one else None)
+    assert runner.one(b"") is None
+
+
 def test_predicting_leaves_the_rows_alone(runner):
     rows = encode_columns(SIGNATURE, _columns(20))
     before = rows.matrix.copy()

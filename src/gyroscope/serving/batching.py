@@ -24,6 +24,9 @@ CALM_TURNS = 16
 CHEAP_NS = 25_000
 """A prediction as short as this costs less than putting it together with others: some 20 us a call."""
 
+SLOW_NS = 4 * CHEAP_NS
+"""What passed as cheap and took so long was an accident, or has become slow."""
+
 GAIN = 0.9
 """Together must be this much faster than one by one: calls that share a prediction also share its delays and faults."""
 
@@ -127,6 +130,17 @@ class Batcher:
         self._turns += 1
         is_calm = self._is_cheap or (waiting == 1 and self._returning <= 1)
         return is_calm and self._turns % CALM_TURNS != 0
+
+    @property
+    def is_cheap(self) -> bool:
+        """Whether one call alone is known to take so little that nothing is worth a thought."""
+        return self._is_cheap
+
+    def passed(self, took_ns: int, now_ns: int) -> None:
+        """One call of one row was answered past the line; a slow one always teaches, so that the next ones queue."""
+        self._turns += 1
+        if self._turns % CALM_TURNS == 0 or took_ns > SLOW_NS:
+            self.ended(1, 1, took_ns, 0, now_ns)
 
     def turn(self, waiting: int, now_ns: int) -> Turn:
         """What to do with `waiting` >= 1 calls while no prediction runs. Ask again after a wait, or when one came."""

@@ -18,6 +18,7 @@ from gyroscope.errors import GyroscopeError, InputError, did_you_mean
 from gyroscope.serving.body import refuse_size
 from gyroscope.serving.connection import Connection
 from gyroscope.serving.dialects import Dialect, Headers, Page, Service
+from gyroscope.serving.express import Express
 from gyroscope.serving.head import Head, without_id
 from gyroscope.serving.keys import ApiKeys
 from gyroscope.serving.line import Line
@@ -35,6 +36,7 @@ class Route(msgspec.Struct, frozen=True):
     """Where a head leads and what of it a call needs; as good for the next request that has the same head.
 
     `dialect` is there when the model is asked, `page` for other paths; `refusal` says why a body is not wanted.
+    `is_ordinary`: nothing but an id is in the head that an answer would depend on.
     """
 
     head: Head
@@ -49,18 +51,22 @@ class Route(msgspec.Struct, frozen=True):
     timeout_ms: str = ""
     entity_key: str = ""
     door_time: str = ""
+    is_ordinary: bool = False
 
 
 class Http:
     """The application. `services` in order of preference: the last one words what no path belongs to."""
 
-    def __init__(self, plane: Plane, services: Sequence[Service], keys: ApiKeys, line: Line) -> None:
+    def __init__(
+        self, plane: Plane, services: Sequence[Service], keys: ApiKeys, line: Line, express: Express | None = None
+    ) -> None:
         self.cap_bytes = plane.limits.body_bytes
         self.deadline_ns = plane.limits.deadline_ns
         self.routes: dict[bytes, Route] = {}
         self._plane = plane
         self._keys = keys
         self._line = line
+        self._express = express
         self._asks = {path: service for service in services for path in service.asks}
         self._pages = {path: page for service in services for path, page in service.pages.items()}
         self._services = services
@@ -112,7 +118,9 @@ class Http:
         if is_plain and request_id == route.request_id and not route.event_time and len(text) <= _REMEMBERED_BYTES:
             if len(self.routes) >= _REMEMBERED:
                 self.routes.clear()
-            self.routes[text] = msgspec.structs.replace(route, request_id="")
+            around = route.event_time or route.timeout_ms or route.entity_key or route.door_time
+            is_ordinary = self._express is not None and route.dialect is self._express.dialect and not around
+            self.routes[text] = msgspec.structs.replace(route, request_id="", is_ordinary=is_ordinary)
         return route
 
     def _find(self, head: Head) -> Route:
@@ -163,6 +171,11 @@ class Http:
         self, connection: Connection, route: Route, body: bytes, arrived: MachineTime, request_id: str = ""
     ) -> None:
         """Have a whole request answered; an id that is given is that of the head that was not read again."""
+        if route.is_ordinary and self._express is not None:
+            reply = self._express.answer(body, arrived, request_id)
+            if reply is not None:
+                connection.send(self.message(reply, connection.is_last))
+                return
         if route.dialect is not None:
             self._line.enter(_call(route, route.dialect, arrived, body, request_id), connection.deliver)
         elif route.page is not None:

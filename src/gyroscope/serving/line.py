@@ -52,7 +52,7 @@ class Line:
 
     def __init__(self, plane: Plane) -> None:
         self._plane = plane
-        limits = plane.limits
+        limits = self.limits = plane.limits
         self._room = limits.max_in_flight
         self._batcher = Batcher(limits.batch_calls, limits.deadline_ns // 2)
         self._limit = Limit(limits.max_in_flight, limits.deadline_ns // 2)
@@ -78,6 +78,15 @@ class Line:
             # Not at once: who came in the same burst is to be in line before the first one begins.
             self._is_called = True
             asyncio.get_running_loop().call_soon(self._round)
+
+    @property
+    def is_free(self) -> bool:
+        """Whether a call may be answered at once, past the line: nobody waits, and the model is fast."""
+        return not self._is_called and self._batcher.is_cheap
+
+    def passed(self, took_ns: int, now: MachineTime) -> None:
+        """The model took so long for one row of a call that went past the line."""
+        self._batcher.passed(took_ns, now)
 
     def refuse(self, call: Call, error: InputError | OverloadError, deliver: Deliver) -> None:
         """Have it written down and answered that a call is not worked on."""

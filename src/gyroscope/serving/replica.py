@@ -29,6 +29,7 @@ from gyroscope.serving.connection import Connection
 from gyroscope.serving.dialects import Service
 from gyroscope.serving.dialects.mlflow import Mlflow
 from gyroscope.serving.dialects.v2 import V2
+from gyroscope.serving.express import express
 from gyroscope.serving.http import Http
 from gyroscope.serving.intake import Intake
 from gyroscope.serving.keys import ApiKeys
@@ -91,9 +92,10 @@ def serve_replica(replica: ReplicaPlan) -> None:
     limits = Limits(deadline_ns, replica.body_bytes, replica.max_in_flight, replica.batch_calls, replica.quarantine)
     plane = Plane(replica.version, replica.runner, replica.log, replica.pulse, limits)
     intake = Intake(replica.version.signature)
-    services: list[Service] = [V2(replica.version, intake, replica.pulse), Mlflow(replica.version, intake)]
+    v2 = V2(replica.version, intake, replica.pulse)
+    services: list[Service] = [v2, Mlflow(replica.version, intake)]
     keys, line = ApiKeys(replica.key_digests, replica.key_file), Line(plane)
-    http = Http(plane, services, keys, line)
+    http = Http(plane, services, keys, line, express(v2, replica.runner, replica.log, replica.pulse, line))
     rpc = _grpc(plane, line, intake, keys, replica.pulse) if replica.listen.grpc else None
     # The model and the libraries stay: without this every full collection would walk them, some 50 ms in one request.
     gc.collect()

@@ -143,11 +143,12 @@ class Pulse:
         self._words[_INDEX[name]] += n
 
     def served(self, rows: int, entry: str, ns: int) -> None:
-        """Count one request answered as it was asked, in one step; `entry` is the counter of its log entry."""
+        """Count one request answered as it was asked, in one step; `entry` is the counter of its log entry, if any."""
         words = self._words
         words[_SERVED] += 1
         words[_ROWS] += rows
-        words[_INDEX[entry]] += 1
+        if entry:
+            words[_INDEX[entry]] += 1
         words[_BUCKETS_AT + bisect_left(_BOUNDS_NS, ns)] += 1
         words[_SUM_AT] += ns
 

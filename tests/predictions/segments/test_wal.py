@@ -20,7 +20,10 @@ from gyroscope.predictions.segments.wal import (
     UNSEEN,
     Layout,
     LogEntry,
+    PlainRow,
     encode,
+    pack,
+    pack_plain,
     readdress,
     seal,
     segment_head,
@@ -54,6 +57,15 @@ def test_an_entry_comes_back_as_it_went_in(entry, layout):  # type: ignore[no-un
     np.testing.assert_array_equal(after.outputs, before.outputs)
     assert (after.event_time, after.arrival_time) == (before.event_time, before.arrival_time)
     assert (after.latency_ns, after.status) == (1_500_000, 200)
+
+
+@pytest.mark.parametrize("request_id", ["a", "r-0000007", "x" * 128])
+def test_a_plain_row_is_the_entry_of_the_same(request_id):
+    layout = Layout(Signature("regression", (Feature("a"), Feature("b"))))
+    numbers, outputs = np.array([[0.1, -3.0]]), np.array([0.7])
+    entry = LogEntry(request_id, 1_700, 1_700, 99, 200, numbers, outputs)
+    row = PlainRow(request_id.encode(), numbers.tobytes() + outputs.tobytes() + request_id.encode(), 1_700, 99)
+    assert pack_plain(row, layout, 3, 5) == pack(entry, layout, 3, 5)
 
 
 def test_one_row_is_encoded_as_the_first_of_many(entry, layout):  # type: ignore[no-untyped-def]

@@ -7,7 +7,8 @@ it is handed bytes that were just verified.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, Self
 
@@ -23,6 +24,8 @@ from gyroscope.records import Signature, Version
 
 PROBABILITY_SLACK = 1e-5
 """How far outside [0, 1] a probability may lie: float32 softmax sums are off by some 1e-7."""
+
+FLOAT64_MAX = sys.float_info.max
 
 _ONE = (1,)
 
@@ -47,7 +50,10 @@ class Runner(Protocol):
 
 
 class RunnerBackend(Runner, Protocol):
-    """What a file of this folder holds: a runner that knows how to load itself."""
+    """What a file of this folder holds: a runner that knows how to load itself.
+
+    One that has a shorter way for a single row of numbers says so by `takes_one` and `one`, as `Checked` does.
+    """
 
     @classmethod
     def load(cls, artifact: Artifact, signature: Signature, threads: int = 1) -> Self:
@@ -86,6 +92,9 @@ class Checked:
         self._runner = runner
         self._signature = signature
         self._task = signature.task
+        self.takes_one = signature.task != "multiclass" and bool(getattr(runner, "takes_one", False))
+        self._one: Callable[[bytes], float | None] = getattr(runner, "one", lambda _: None)
+        self._lowest, self._highest = (-FLOAT64_MAX, FLOAT64_MAX) if signature.task == "regression" else (0.0, 1.0)
 
     def predict(self, rows: Rows) -> NDArray[np.float64]:
         """(n,) or (n, classes), C-contiguous. Raises `OutputError` for anything else and for what the model raises."""
@@ -101,6 +110,19 @@ class Checked:
         if n == 1 and self._is_plain(raw):
             return raw
         return checked_outputs(raw, n, self._signature)
+
+    def one(self, numbers: bytes) -> float | None:
+        """What `predict` says of one row, given as the bytes of its float64 numbers; None when that must be asked.
+
+        Only where `takes_one` says so. Never raises: `predict` finds the same fault and has words for it.
+        """
+        try:
+            answer = self._one(numbers)
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # noqa: BLE001 - as in `predict`, which is asked next and says what it is
+            return None
+        return answer if answer is not None and self._lowest <= answer <= self._highest else None
 
     def _is_plain(self, raw: NDArray[np.float64]) -> bool:
         """Whether nothing is wrong with the one number that most requests get: a tenth of the whole check."""

@@ -32,6 +32,8 @@ class LightgbmRunner:
         self._booster = booster
         self._threads = threads
         self._one = _SingleRow(booster, threads)
+        self.takes_one = booster.num_model_per_iteration() == 1
+        self.one = self._one.number
 
     @classmethod
     def load(cls, artifact: Artifact, signature: Signature, threads: int = 1) -> Self:
@@ -62,7 +64,9 @@ class _SingleRow:
 
     def __init__(self, booster: lightgbm.Booster, threads: int) -> None:
         self._booster = booster  # it owns what the settings point into
+        self._ask = _LIB.LGBM_BoosterPredictForMatSingleRowFast
         self._row = np.empty(booster.num_feature(), np.float64)
+        self._bytes = self._row.data.cast("B")
         self._answer = np.empty((1, booster.num_model_per_iteration()), np.float64)
         self._length = ctypes.c_int64()
         self._settings = ctypes.c_void_p()
@@ -82,9 +86,15 @@ class _SingleRow:
         places = (self._row.ctypes.data, ctypes.addressof(self._length), self._answer.ctypes.data)
         self._arguments = (self._settings, *map(ctypes.c_void_p, places))
 
+    def number(self, numbers: bytes) -> float:
+        """The one number of a row that comes as bytes."""
+        self._bytes[:] = numbers
+        _must(self._ask(*self._arguments))
+        return self._answer.item(0)
+
     def predict(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         self._row[:] = matrix[0]
-        _must(_LIB.LGBM_BoosterPredictForMatSingleRowFast(*self._arguments))
+        _must(self._ask(*self._arguments))
         return self._answer.ravel().copy() if self._answer.size == 1 else self._answer.copy()
 
 

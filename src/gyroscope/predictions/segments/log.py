@@ -20,7 +20,19 @@ from gyroscope.predictions.segments.cap import Cap
 from gyroscope.predictions.segments.file import SegmentFile, reserved_for, segment_folder
 from gyroscope.predictions.segments.full import GroupCommit, Waiting
 from gyroscope.predictions.segments.privacy import Privacy, Protect, has_private
-from gyroscope.predictions.segments.wal import MAGIC, MISFITS, PREFIX, SEAL, Layout, LogEntry, encode, misfit, pack
+from gyroscope.predictions.segments.wal import (
+    MAGIC,
+    MISFITS,
+    PREFIX,
+    SEAL,
+    Layout,
+    LogEntry,
+    PlainRow,
+    encode,
+    misfit,
+    pack,
+    pack_plain,
+)
 from gyroscope.records import Version
 
 __all__ = ["LogPolicy", "Logged", "PredictionLog", "segment_folder"]
@@ -107,6 +119,20 @@ class PredictionLog:
             if self._policy.mode == "full":
                 return self._wait(self._hand_over(said), PATIENCE_S)
             entry = said
+        return self._put(entry)
+
+    @property
+    def takes_plain_rows(self) -> bool:
+        """Whether `append_plain` may be called: all is kept as it is, or nothing, and failures are only counted."""
+        if self._policy.mode == "off":
+            return True
+        return self._is_plain and self._layout.is_plain and self._policy.on_failure == "serve_unlogged"
+
+    def append_plain(self, row: PlainRow) -> Logged:
+        """As `append` of the same, at half its price; only where `takes_plain_rows` says so."""
+        return self._put(row) if self._is_plain else "off"
+
+    def _put(self, entry: LogEntry | PlainRow) -> Logged:
         try:
             self._turn.pop()
         except IndexError:
@@ -114,7 +140,10 @@ class PredictionLog:
         try:
             if self._place >= self._enough:
                 self._begin()
-            checksum, rest = pack(entry, self._layout, self._number, self._sequence)
+            if isinstance(entry, PlainRow):
+                checksum, rest = pack_plain(entry, self._layout, self._number, self._sequence)
+            else:
+                checksum, rest = pack(entry, self._layout, self._number, self._sequence)
             after = self._place + 8 + len(rest)
             if after > self._end:
                 after = self._extend(8 + len(rest))

@@ -40,7 +40,7 @@ class V2:
 
     def __init__(self, version: Version, intake: Intake, pulse: Pulse) -> None:
         self._intake = intake
-        self._plain = PlainReader(intake)
+        self.plain = PlainReader(intake)
         self._arrow = Arrow(version.signature, intake, self.complain)
         self._output = version.signature.output
         model = f"/v2/models/{version.model}"
@@ -49,6 +49,8 @@ class V2:
         names = {"model_name": version.model, "model_version": version.version}
         self._head = orjson.dumps(names)[:-1] + b',"id":'
         self._output_head = b',"outputs":[{"name":' + orjson.dumps(self._output) + b',"shape":['
+        around = (self._head, self._output_head + b'1],"datatype":"FP64","data":[', b']}],"parameters":{"request_id":')
+        self._one = b"%b".join(text.replace(b"%", b"%%") for text in around) + b"%b}}"
 
     def dialect(self, headers: Mapping[bytes, bytes]) -> Dialect:
         media = media_type(headers)
@@ -68,7 +70,7 @@ class V2:
         raise unspoken(media, (JSON, OCTETS, ARROW))
 
     def read(self, body: bytes) -> Question:
-        plain = self._plain.read(body)
+        plain = self.plain.read(body)
         if plain is not None:
             return plain
         request = decode(REQUEST, body)
@@ -102,6 +104,11 @@ class V2:
             )
         )
         return joined(text, outputs.astype("<f8").tobytes()) if is_binary else (text, ())
+
+    def answer_one(self, output: float, request_id: str) -> bytes:
+        """What `answer` says of one number, in half the time."""
+        quoted = orjson.dumps(request_id)
+        return self._one % (quoted, orjson.dumps(output), quoted)
 
     def complain(self, status: int, what: str) -> tuple[int, bytes]:
         return status, orjson.dumps({"error": what})

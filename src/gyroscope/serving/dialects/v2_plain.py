@@ -25,7 +25,8 @@ class PlainReader:
     """For one signature."""
 
     def __init__(self, intake: Intake) -> None:
-        self._width = len(intake.names)
+        self.width = len(intake.names)
+        self._one = (1, self.width)
         number = float | None if intake.is_nullable else float
         fields: list[tuple[str, Any]] = [
             ("name", str),
@@ -41,11 +42,22 @@ class PlainReader:
         )
         self._decode: Callable[[bytes], Any] = msgspec.json.Decoder(body).decode
         # One feature alone may come as a vector of its own, and categories as texts.
-        self._is_usable = intake.is_plain and self._width > 1
+        self.is_usable = intake.is_plain and self.width > 1
+
+    def one(self, body: bytes) -> list[float | None] | None:
+        """The numbers of a body that asks about one row and brings no id; None for any other."""
+        try:
+            found = self._decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        (tensor,) = found.inputs
+        values: list[float | None] = tensor.data
+        is_one = tensor.shape == self._one and len(values) == self.width and found.id is UNSET
+        return values if is_one and body.count(b":") == _KEYS else None
 
     def read(self, body: bytes) -> Question | None:
         """The question, or None for what must be read in full."""
-        if not self._is_usable:
+        if not self.is_usable:
             return None
         try:
             found = self._decode(body)
@@ -55,7 +67,7 @@ class PlainReader:
         n, width = tensor.shape
         keys = _KEYS if client_id is UNSET else _KEYS + 1
         # As many colons as keys: then none was there twice.
-        if width != self._width or not 0 < n <= MAX_ROWS or len(tensor.data) != n * width or body.count(b":") != keys:
+        if width != self.width or not 0 < n <= MAX_ROWS or len(tensor.data) != n * width or body.count(b":") != keys:
             return None
         rows = Rows(np.array(tensor.data, dtype=np.float64).reshape(n, width))
         if client_id is UNSET:
