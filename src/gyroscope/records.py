@@ -197,3 +197,11 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
     pages: bool = True
     bundle: tuple[Signal, ...] = ()
     note: str = ""
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What a loop decided, the name of the reason, and the figures it rests on; `reason` is the value of an enum."""
+
+    action: str
+    reason: str
+    evidence: dict[str, float | str] = {}

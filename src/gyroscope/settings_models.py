@@ -87,3 +87,8 @@ class Loops(Section, frozen=True):
     scaling: Annotated[Switch, Meta(description="the number of replicas follows the load, where there is a choice")] = (
         "act"
     )
+    retraining: Annotated[Switch, Meta(description="train a challenger when one of its triggers says so")] = "propose"
+    promotion: Annotated[Switch, Meta(description="move a challenger on: from shadow to canary to champion")] = (
+        "propose"
+    )
+    rollback: Annotated[Switch, Meta(description="take a version back that harms")] = "act"
