@@ -149,8 +149,8 @@ def fit_baselines(reference: Streams, *, is_ordered: bool = True) -> Baselines:
     }
     usable = reference.select(tuple(name for name, is_in in zip(reference.names, is_usable, strict=True) if is_in))
     here = usable.present
-    y, within = np.where(here, usable.y, 0.0), np.where(here, usable.within, 1.0)
-    tau2 = _between(y, within, here) if is_ordered else np.zeros(len(usable.names))
+    y, within = np.where(here, usable.y, 0.0), np.where(here, usable.within, np.inf)
+    tau2 = variance_between(y, within) if is_ordered else np.zeros(len(usable.names))
     precision = np.where(here, 1 / (within + tau2[:, np.newaxis]), 0.0)
     total = precision.sum(axis=1)
     mean = (precision * y).sum(axis=1) / total
@@ -208,6 +208,32 @@ def without_memory(standardised: Floats, rho: Floats) -> Floats:
     return left
 
 
+def variance_between(y: Floats, within: Floats) -> Floats:
+    """Variance between windows beyond what their rows explain, per stream, shape (S,).
+
+    Parameters
+    ----------
+    y, within : float array, shape (S, D)
+        A window whose `within` is infinite counts for nothing.
+
+    Notes
+    -----
+    The moment estimate of DerSimonian & Laird 1986, Control. Clin. Trials 7, 177.
+
+    Examples
+    --------
+    >>> variance_between(np.array([[0.0, 2.0]]), np.array([[0.01, 0.01]])).round(2).tolist()
+    [1.99]
+    """
+    w = 1 / within
+    total = np.maximum(w.sum(axis=1), np.finfo(np.float64).tiny)
+    mean = (w * y).sum(axis=1) / total
+    excess = (w * (y - mean[:, np.newaxis]) ** 2).sum(axis=1) - ((w > 0).sum(axis=1) - 1)
+    scale = total - (w * w).sum(axis=1) / total
+    found: Floats = np.divide(excess, scale, out=np.zeros_like(excess), where=scale > 0)
+    return np.maximum(found, 0.0)
+
+
 def ranks(values: Floats, reference: Floats) -> Floats:
     """Where values (S, T) stand among the reference (S, D), 0.5 to D + 0.5; ties count half.
 
@@ -236,15 +262,6 @@ def normal_square(windows: Ints) -> Floats:
 
 def _too_few(windows: int) -> NotEnoughData:
     return NotEnoughData(f"{windows} reference windows with a value; {LEAST_WINDOWS} are the least")
-
-
-def _between(y: Floats, within: Floats, here: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Floats:
-    w = np.where(here, 1 / within, 0.0)
-    total = w.sum(axis=1)
-    mean = (w * y).sum(axis=1) / total
-    q = (w * (y - mean[:, np.newaxis]) ** 2).sum(axis=1)
-    excess: Floats = (q - (here.sum(axis=1) - 1)) / (total - (w * w).sum(axis=1) / total)
-    return np.maximum(excess, 0.0)
 
 
 def _memory(standardised: Floats) -> Floats:
