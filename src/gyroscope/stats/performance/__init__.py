@@ -23,6 +23,7 @@ from gyroscope.stats.performance.scales import SCALES
 from gyroscope.stats.performance.streams import (
     PerformanceStream,
     Series,
+    as_streams,
     early_floor,
     normal_band,
     performance_streams,
@@ -43,6 +44,7 @@ __all__ = [
     "Outcomes",
     "PerformanceStream",
     "Series",
+    "as_streams",
     "auc_bound",
     "average_precision_bound",
     "confusion",

@@ -13,12 +13,12 @@ from gyroscope.stats.performance.cells import counts_by_score
 from gyroscope.stats.performance.outcomes import Outcomes
 
 
-def average_precision(positive: Ints, negative: Ints, support: float = 1.0) -> tuple[float, float]:
+def average_precision(positive: Ints | Floats, negative: Ints | Floats, support: float = 1.0) -> tuple[float, float]:
     """The mean precision at the score of each positive row, and its variance.
 
     Parameters
     ----------
-    positive, negative : int64 array, shape (m,)
+    positive, negative : int64 or float64 array, shape (m,)
         Rows of each label by score bin, scores ascending; at least one positive.
     support : float
         Rows behind one that is counted: 1 / k where a sampled log keeps one row in k.

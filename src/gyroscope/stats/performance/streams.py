@@ -6,7 +6,7 @@ Monitoring passes reference and mature windows; `stats.evidence` judges what com
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from gyroscope.records import NotEnoughData, Task
 from gyroscope.stats.arrays import Floats
 from gyroscope.stats.buckets import bucket_quantile
+from gyroscope.stats.evidence.streams import Streams, stream
 from gyroscope.stats.intervals import Z_95
 from gyroscope.stats.performance.early import loss_bounds
 from gyroscope.stats.performance.outcomes import Outcomes
@@ -23,6 +24,9 @@ from gyroscope.stats.sums import as_float
 
 WINSOR_SHARE = 0.999
 """Errors beyond this point of the reference count as large as it in the RMSE."""
+
+TOLERANCE = 0.25
+"""A quarter of the standard deviation of a normal window: half of what a month of daily windows can see."""
 
 Windows = Sequence[Outcomes | NotEnoughData]
 
@@ -117,6 +121,43 @@ def performance_streams(
     task = known[0].task
     cap = _winsor_point(reference) if task == "regression" else math.inf
     return {metric: _stream(task, metric, reference, windows, cap) for metric in metrics or SCALES[task]}
+
+
+def as_streams(
+    streams: Mapping[str, PerformanceStream], *, tolerance: float = TOLERANCE, prefix: str = "performance"
+) -> tuple[Streams, Streams]:
+    """Streams of the reference's windows and of later ones as the engine takes them, of equal weight.
+
+    Parameters
+    ----------
+    streams : mapping of str to PerformanceStream, at least one
+        By metric; all over the same windows.
+    tolerance : float
+        The shift that is of no interest, in standard deviations of a normal window.
+    prefix : str
+        Names become `prefix:metric`.
+
+    Returns
+    -------
+    (reference, current) : Streams
+
+    Examples
+    --------
+    >>> from gyroscope.stats.performance import tally
+    >>> day = tally("binary", np.full(40, 0.5), np.arange(40) % 2)
+    >>> reference, current = as_streams(performance_streams([day] * 3, [day], ["brier", "accuracy"]))
+    >>> reference.names, reference.sides.tolist(), current.windows
+    (('performance:brier', 'performance:accuracy'), [1, -1], 1)
+    """
+
+    def table(of: Callable[[PerformanceStream], Series]) -> Streams:
+        rows = [
+            stream(f"{prefix}:{metric}", of(one).y, of(one).within, side=one.side, tolerance=tolerance)
+            for metric, one in streams.items()
+        ]
+        return rows[0].join(*rows[1:])
+
+    return table(lambda one: one.reference), table(lambda one: one.current)
 
 
 def normal_band(stream: PerformanceStream, mean: float, tau2: float, within: Floats) -> tuple[Floats, Floats]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from gyroscope.errors import GyroscopeError
 from gyroscope.records import Task
-from gyroscope.stats.arrays import Floats
+from gyroscope.stats.arrays import Floats, Ints
 from gyroscope.stats.buckets import bucket_keys
 from gyroscope.stats.performance.outcomes import Outcomes
 from gyroscope.stats.profiles.inputs import as_floats
@@ -69,6 +69,30 @@ def tally(task: Task, outputs: Array, labels: Array, *, threshold: float = 0.5, 
     return _tally_regression(scores, values)
 
 
+def score_keys(scores: Floats, threshold: float) -> Ints:
+    """The bin of each score, times two, plus one at or above the threshold.
+
+    Parameters
+    ----------
+    scores : float64 array, shape (n,)
+        What is no probability is left out.
+    threshold : float
+
+    Returns
+    -------
+    int64 array, shape (at most n,)
+
+    Examples
+    --------
+    >>> score_keys(np.array([0.0, 0.5, np.nan]), 0.5).tolist()
+    [0, 16385]
+    """
+    known = scores[_is_probability(scores)]
+    # Scaling by a power of two is exact, and so is the comparison: the threshold is an edge, bit for bit.
+    bins = np.floor(np.ldexp(np.clip(known, 0.0, 1.0), SCORE_BITS)).astype(np.int64)
+    return (bins << 1) | (known >= threshold)
+
+
 def _shaped(task: Task, outputs: Floats, labels: tuple[int, ...], classes: int) -> Floats:
     if task == "multiclass" and not outputs.size:
         outputs = outputs.reshape(0, outputs.shape[1] if outputs.ndim == 2 else classes)
@@ -87,9 +111,7 @@ def _shaped(task: Task, outputs: Floats, labels: tuple[int, ...], classes: int) 
 def _tally_binary(scores: Floats, labels: Floats, threshold: float) -> Outcomes:
     usable = _is_probability(scores) & ((labels == 0) | (labels == 1))
     raw, truth = scores[usable], labels[usable]
-    p = np.clip(raw, 0.0, 1.0)
-    # Scaling by a power of two is exact, and so is the comparison: the threshold is an edge, bit for bit.
-    key = (np.floor(np.ldexp(p, SCORE_BITS)).astype(np.int64) << 1) | (raw >= threshold)
+    p, key = np.clip(raw, 0.0, 1.0), score_keys(raw, threshold)
     brier = (p - truth) ** 2
     sums = _loss_sums(brier=brier, log_loss=_log_loss(np.where(truth == 1, p, 1.0 - p)))
     cells = SparseCounts.of((key << 1) | truth.astype(np.int64))

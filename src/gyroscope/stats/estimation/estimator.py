@@ -1,0 +1,160 @@
+"""The estimator of a version: its calibration, and how far estimates of unseen reference windows were off.
+
+Monitoring fits one per reference and asks it about windows whose labels are not there. It never sees a row.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from gyroscope.records import NotEnoughData
+from gyroscope.stats.arrays import Floats
+from gyroscope.stats.estimation.calibration import Calibration, fit_calibration
+from gyroscope.stats.estimation.expected import expected_metrics
+from gyroscope.stats.estimation.scores import Scores
+from gyroscope.stats.intervals import Estimate
+from gyroscope.stats.performance.metrics import METRICS, metrics
+from gyroscope.stats.performance.outcomes import Outcomes
+
+LEAST_WINDOWS = 14
+_FOLDS = 10
+_WORST_LOG_LOSS = -math.log(np.finfo(np.float64).eps)  # where tallies cut: 36
+
+
+class Estimator(msgspec.Struct, frozen=True, eq=False):
+    """What `fit_estimator` learned.
+
+    Attributes
+    ----------
+    calibration : Calibration
+        Of all windows: for later ones.
+    held_out : list of Calibration, length D
+        For each reference window that of the folds it is not in.
+    residuals : dict of str to float64 array, shape (D,)
+        Realised less estimated of each reference window; NaN where one of them is not known.
+    """
+
+    calibration: Calibration
+    held_out: list[Calibration]
+    residuals: dict[str, Floats]
+
+    def estimate(self, scores: Scores) -> dict[str, Estimate | NotEnoughData]:
+        """Every metric of a window from its scores alone, with a 95 % interval for what labels will say.
+
+        Notes
+        -----
+        estimate + mean(u) +- t sd(u) sqrt(1 + 1 / D) with the residuals u of D unseen reference windows (the prediction
+        interval of a normal mean): it knows that days differ, which an interval for single rows does not.
+        """
+        return {name: self._one(name, value, scores.n) for name, value in self.expected(scores).items()}
+
+    def expected(self, scores: Scores) -> dict[str, float | NotEnoughData]:
+        """Every metric to be expected, less what the estimates of the reference were off on average."""
+        found = expected_metrics(scores, self.calibration)
+        return {name: self._centred(name, value) for name, value in found.items()}
+
+    def spread(self, metric: str) -> tuple[float, int] | NotEnoughData:
+        """The standard deviation of what is not estimated of a new window, and the degrees of freedom behind it."""
+        known = self.residuals[metric][np.isfinite(self.residuals[metric])]
+        if known.size < LEAST_WINDOWS:
+            return NotEnoughData(f"{known.size} reference windows with {metric}; {LEAST_WINDOWS} are needed")
+        return float(known.std(ddof=1)) * math.sqrt(1 + 1 / known.size), known.size - 1
+
+    def _centred(self, metric: str, value: float | NotEnoughData) -> float | NotEnoughData:
+        known = self.residuals[metric][np.isfinite(self.residuals[metric])]
+        if isinstance(value, NotEnoughData) or not known.size:
+            return value
+        return within_range(metric, value + float(known.mean()))
+
+    def _one(self, metric: str, value: float | NotEnoughData, n: int) -> Estimate | NotEnoughData:
+        spread = self.spread(metric)
+        if isinstance(value, NotEnoughData):
+            return value
+        if isinstance(spread, NotEnoughData):
+            return spread
+        half = spread[0] * t_quantile(0.05, spread[1])
+        return Estimate(value, within_range(metric, value - half), within_range(metric, value + half), n)
+
+
+def fit_estimator(windows: Sequence[Outcomes]) -> Estimator | NotEnoughData:
+    """Learn what scores are worth from windows of held-out, time-blocked predictions.
+
+    Parameters
+    ----------
+    windows : sequence of Outcomes, length D >= 14
+        Of a binary classifier, oldest first. Windows are the blocks: rows of a day are never on both sides.
+
+    Returns
+    -------
+    Estimator or NotEnoughData
+        `NotEnoughData` for fewer windows with rows, or too few rows of a class.
+
+    Notes
+    -----
+    Cross-fitted over ten stretches of neighbouring windows. Folds of single rows let a day calibrate itself: on the
+    flights such intervals covered half of what they said.
+
+    Examples
+    --------
+    >>> from gyroscope.stats.performance import tally
+    >>> rng = np.random.default_rng(0)
+    >>> def day(p):
+    ...     return tally("binary", p, rng.random(p.size) < p)
+    >>> estimator = fit_estimator([day(rng.random(400)) for _ in range(20)])
+    >>> found = estimator.estimate(Scores.of(rng.random(400) / 2))["brier"]
+    >>> bool(found.low < 1 / 6 < found.high), found.n
+    (True, 400)
+    """
+    known = [window for window in windows if window.task == "binary" and window.n]
+    if len(known) < LEAST_WINDOWS:
+        return NotEnoughData(f"{len(known)} labelled reference windows of a binary classifier; {LEAST_WINDOWS} needed")
+    whole = fit_calibration(known)
+    if isinstance(whole, NotEnoughData):
+        return whole
+    held_out: list[Calibration] = []
+    for fold in np.array_split(np.arange(len(known)), _FOLDS):
+        others = fit_calibration([window for at, window in enumerate(known) if at not in set(fold.tolist())])
+        if isinstance(others, NotEnoughData):
+            return others
+        held_out += [others] * len(fold)
+    off = [_residuals(window, calibration) for window, calibration in zip(known, held_out, strict=True)]
+    return Estimator(whole, held_out, {name: np.array([one[name] for one in off]) for name in METRICS["binary"]})
+
+
+def within_range(metric: str, value: float) -> float:
+    """A value cut to what the metric can be.
+
+    Examples
+    --------
+    >>> within_range("auc", 1.2), within_range("log_loss", 1.2)
+    (1.0, 1.2)
+    """
+    return min(max(value, 0.0), _WORST_LOG_LOSS if metric == "log_loss" else 1.0)
+
+
+def t_quantile(alpha: float, freedom: int) -> float:
+    """How many standard deviations leave `alpha` outside, on both sides together, by Student's t.
+
+    Examples
+    --------
+    >>> round(t_quantile(0.05, 10**9), 2)
+    1.96
+    """
+    from scipy.special import stdtrit  # a replica starts without scipy
+
+    return float(stdtrit(freedom, 1 - alpha / 2))
+
+
+def _residuals(window: Outcomes, calibration: Calibration) -> dict[str, float]:
+    realised, expected = metrics(window), expected_metrics(Scores.from_outcomes(window), calibration)
+    return {name: _less(realised[name], expected[name]) for name in METRICS["binary"]}
+
+
+def _less(realised: Estimate | NotEnoughData, expected: float | NotEnoughData) -> float:
+    if isinstance(realised, NotEnoughData) or isinstance(expected, NotEnoughData):
+        return math.nan
+    return realised.value - expected
