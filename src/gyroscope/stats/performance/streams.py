@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -14,13 +15,15 @@ import numpy as np
 from gyroscope.records import NotEnoughData, Task
 from gyroscope.stats.arrays import Floats
 from gyroscope.stats.buckets import bucket_quantile
-from gyroscope.stats.evidence.streams import Streams, stream
 from gyroscope.stats.intervals import Z_95
 from gyroscope.stats.performance.early import loss_bounds
 from gyroscope.stats.performance.outcomes import Outcomes
 from gyroscope.stats.performance.scales import SCALES, Scale, arcsine_point, hits_of
 from gyroscope.stats.sparse import SparseCounts
 from gyroscope.stats.sums import as_float
+
+if TYPE_CHECKING:
+    from gyroscope.stats.evidence import Streams
 
 WINSOR_SHARE = 0.999
 """Errors beyond this point of the reference count as large as it in the RMSE."""
@@ -149,6 +152,8 @@ def as_streams(
     >>> reference.names, reference.sides.tolist(), current.windows
     (('performance:brier', 'performance:accuracy'), [1, -1], 1)
     """
+
+    from gyroscope.stats.evidence import stream  # the engine needs scipy; a replica starts without it
 
     def table(of: Callable[[PerformanceStream], Series]) -> Streams:
         rows = [
