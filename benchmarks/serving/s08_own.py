@@ -1,7 +1,8 @@
 """S8, S9, S10: ours against itself: with the log on and off, against its bare parts, and alone on one connection.
 
 All in the same rounds, LogisticRegression compiled to ONNX, one row of 20 floats as JSON. The bare parts of S9 are the
-chosen server answering a constant and the compiled model asked in a loop through onnxruntime's own `run`.
+chosen server answering a constant, each head parsed as HTTP wants it, and the compiled model asked in a loop through
+onnxruntime's own `run`. What the server costs with its memory of heads is printed beside it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from benchmarks.serving.models import Served, make
 from benchmarks.serving.rounds import interleave
 from benchmarks.target import Options
 
-OURS, NO_LOG, HELLO = "ours, direct", "ours, log off", "hello"
+OURS, NO_LOG, HELLO, REMEMBERING = "ours, direct", "ours, log off", "hello", "hello, heads remembered"
 CALLS = 5_000
 
 
@@ -38,11 +39,11 @@ def measure(options: Options) -> list[Row]:
         ours = stack.enter_context(ours_direct(served, options.folder / "on"))
         off = stack.enter_context(ours_direct(served, options.folder / "off", log="off"))
         without = msgspec.structs.replace(off, name=NO_LOG)
-        hello = stack.enter_context(_hello())
+        hello, remembering = stack.enter_context(_hello(HELLO)), stack.enter_context(_hello(REMEMBERING, "remembering"))
         for one in (ours, without):
             wait_ready(one, served)
         bare = _bare_call(served)
-        found = interleave((ours, without, hello), served, rounds=rounds, seconds=seconds)
+        found = interleave((ours, without, hello, remembering), served, rounds=rounds, seconds=seconds)
         bodies = ours.bodies(served)
         alone = [closed_loop(ours.url, bodies, ours.headers, connections=1, seconds=seconds) for _ in range(rounds)]
         bare_us = statistics.median([_on_server_core(bare) for _ in range(rounds)])
@@ -59,10 +60,10 @@ def measure(options: Options) -> list[Row]:
 
 
 @contextmanager
-def _hello() -> Iterator[Contestant]:
+def _hello(name: str, *how: str) -> Iterator[Contestant]:
     port = free_port()
-    with process([sys.executable, "-m", "benchmarks.serving.hello", str(port)]) as pid:
-        yield Contestant(HELLO, port, (pid,), V2, {"Content-Type": "application/json", "Authorization": "Bearer x"})
+    with process([sys.executable, "-m", "benchmarks.serving.hello", str(port), *how]) as pid:
+        yield Contestant(name, port, (pid,), V2, {"Content-Type": "application/json", "Authorization": "Bearer x"})
 
 
 def _bare_call(served: Served) -> Callable[[], object]:

@@ -1,8 +1,9 @@
 """S16: a replica killed with -9 every 5 s under 300 requests a second, bodies of 1, 15, 64 KiB and 1 MiB: none fails.
 
-The client sends nothing twice; what a killed replica held is repeated by the house. The control is a door that is not
-told to repeat: a `haproxy` found first on PATH takes those lines out of its configuration and then is the real one.
-Every other kill waits for a replica that has worked on one body for a while, so that large ones are hit too.
+At default settings. The client sends nothing twice; what a killed replica held is repeated by the house. The control is
+a door that is not told to repeat: a `haproxy` found first on PATH takes those lines out of its configuration and then
+is the real one. Every other kill waits for a replica that has worked on one body for a while, so that large ones are
+hit too.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import random
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import orjson
@@ -27,20 +27,18 @@ KILL_EVERY_S, RATE, KIB = 5.0, 300.0, 1024
 # Of 300 requests a second: 200 of 1 KiB, 80 of 15, 14 of 64 and 6 of 1 MiB, together 9 MB/s.
 SIZES = ((1 * KIB, 100), (15 * KIB, 40), (64 * KIB, 7), (KIB * KIB, 3))
 LARGE_NS = 4_000_000
-# What waits is bounded by half of the deadline, and the two that are left need a while: nobody is to be refused here.
-PATIENT: dict[str, Any] = {"serving": {"deadline_s": 8.0}}
 REPEATS_NOTHING = "/retries 3/d; /retry-on/d; /option redispatch/d"
 
 
 def measure(options: Options) -> list[Row]:
     """The row and its control."""
     seconds = 60.0 if options.is_quick else 600.0
-    with running(options.folder / "house", replicas=3, **PATIENT) as house:
+    with running(options.folder / "house", replicas=3) as house:
         seen, kills = _under_kills(house, options.folder, seconds, options.seed)
     _tell("S16", seen, kills)
     with (
         door_without(REPEATS_NOTHING, options.folder),
-        running(options.folder / "control", replicas=3, **PATIENT) as house,
+        running(options.folder / "control", replicas=3) as house,
     ):
         lost, control_kills = _under_kills(house, options.folder, 10.0, options.seed)
     _tell("S16 control", lost, control_kills)
