@@ -28,7 +28,7 @@ journeys:
 # Figures: with QUICK=1 three minutes' worth, SEED=n another seed, ONLY=L1,L3 some rows. chaos-log needs root.
 FIGURES = $(if $(QUICK),--quick) --seed $(or $(SEED),0) $(if $(ONLY),--only $(ONLY))
 
-.PHONY: bench-log chaos-log bench-serving
+.PHONY: bench-log chaos-log bench-serving bench-statistics
 
 bench-log:
 	@scripts/prepare test
@@ -42,3 +42,7 @@ chaos-log:
 bench-serving:
 	@scripts/prepare test
 	.venv/bin/python -m benchmarks.target bench-serving $(FIGURES)
+
+bench-statistics:
+	@scripts/prepare test
+	.venv/bin/python -m benchmarks.target bench-statistics $(FIGURES)

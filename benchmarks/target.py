@@ -47,6 +47,9 @@ TARGETS = {
         "S18": "benchmarks.serving.s18_fuzz",
         "S19": "benchmarks.serving.s19_warm",
     },
+    "bench-statistics": {
+        "S1": "benchmarks.statistics.s01_spikes",
+    },
 }
 FULL_LIMIT_S, QUICK_LIMIT_S = 3 * 3600.0, 600.0
 

@@ -127,8 +127,7 @@ def _unusual_texts(windows: list[ColumnCounts]) -> Floats:
         return np.zeros(0)
     counts = np.array([window.counts for window in windows])
     alone = counts[:, :-2] * (counts.sum(axis=0) == counts)[:, :-2]
-    shares: Floats = (alone.sum(axis=1) + counts[:, -1]) / np.array([window.n for window in windows])
-    return shares
+    return np.asarray((alone.sum(axis=1) + counts[:, -1]) / np.array([window.n for window in windows]), np.float64)
 
 
 def _unusual_numbers(windows: list[ColumnCounts]) -> Floats:
@@ -137,15 +136,15 @@ def _unusual_numbers(windows: list[ColumnCounts]) -> Floats:
         return np.zeros(0)
     lows = _of_the_others(np.array([window.least for window in windows]))
     highs = -_of_the_others(np.array([-window.greatest for window in windows]))
-    return np.array(
-        [_outside(window, low, high) / window.n for window, low, high in zip(windows, lows, highs, strict=True)]
-    )
+    pairs = zip(windows, lows.tolist(), highs.tolist(), strict=True)
+    return np.array([_outside(window, low, high) / window.n for window, low, high in pairs], np.float64)
 
 
 def _of_the_others(values: Floats) -> Floats:
     """The least value of all but each."""
     least, second = np.partition(values, 1)[:2].tolist()
-    return np.where(values == least, second, least).astype(np.float64)
+    others: Floats = np.where(values == least, second, least)
+    return others
 
 
 def _outside(window: ColumnCounts, low: float, high: float) -> int:
