@@ -27,7 +27,7 @@ from gyroscope.clock import EventTime, wall_now
 from gyroscope.demo.flights import CATEGORICAL, ZONE, Flights, load_flights
 from gyroscope.demo.flights import FEATURES as FLIGHT_FEATURES
 from gyroscope.models.store import Candidate, ModelStore
-from gyroscope.monitoring.loop import Monitor
+from gyroscope.monitoring.loop import Monitor, Stores
 from gyroscope.predictions.labels.labels import Labels
 from gyroscope.predictions.recording.recorder import Recorder
 from gyroscope.predictions.segments.log import LogPolicy, PredictionLog, segment_folder
@@ -199,7 +199,7 @@ def _fold(place: _Place, n: int) -> None:
         return tables.setdefault(model, Table(table_path(place.home, model)))
 
     signals = Signals(place.home / "state.db")
-    monitor = Monitor(Monitoring(), place.models, table, labels, signals, place.home / "monitoring.db")
+    monitor = Monitor(Monitoring(), Stores(place.models, table, labels, signals, place.home / "monitoring.db"))
     done = monitor.run_once(wall_now())
     while done.files or done.windows:
         if done.failures:

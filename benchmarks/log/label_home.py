@@ -13,7 +13,7 @@ import polars as pl
 
 from gyroscope.clock import EventTime, wall_now
 from gyroscope.models.store import Candidate, ModelStore
-from gyroscope.monitoring.loop import Monitor
+from gyroscope.monitoring.loop import Monitor, Stores
 from gyroscope.predictions.labels.labels import Labels
 from gyroscope.predictions.recording.recorder import Recorder
 from gyroscope.predictions.segments.log import LogPolicy, PredictionLog, segment_folder
@@ -45,7 +45,7 @@ class LabelHome:
         signals = Signals(self.folder / "state.db")
         table = Table(table_path(self.folder, MODEL))
         cache = self.folder / "monitoring.db"
-        return Monitor(Monitoring(), self.models, lambda _: table, self.labels, signals, cache)
+        return Monitor(Monitoring(), Stores(self.models, lambda _: table, self.labels, signals, cache))
 
     def measure(self, now: EventTime, *, final: bool = False) -> None:
         """A round of the monitor, which settles labels first."""

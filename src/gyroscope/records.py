@@ -205,3 +205,16 @@ class Decision(msgspec.Struct, frozen=True):
     action: str
     reason: str
     evidence: dict[str, float | str] = {}
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """Everything that monitors are sure of about a model now, over all of its history.
+
+    `upto` is the start of the newest window judged, by version and kind: an incident that is newer is not contradicted.
+    Causes that began within `near_us` of each other may be one. `at` is wall time, for the journal.
+    """
+
+    causes: tuple[Cause, ...]
+    upto: dict[tuple[str, CauseKind], EventTime]
+    near_us: int
+    at: EventTime

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import msgspec
-from tests.alerts.causes import NEAR, cause
+from tests.alerts.causes import cause, judged
 
-from gyroscope.alerts.reconcile import GONE, Round, reconcile
+from gyroscope.alerts.reconcile import GONE, reconcile
 from gyroscope.clock import DAY_US, EventTime
-
-WALL = EventTime(1_000 * DAY_US)
 
 
 def judge(known, *causes, upto=100):
-    changes = reconcile(known, Round(tuple(causes), EventTime(upto * DAY_US), NEAR, WALL))
+    changes = reconcile(known, judged(*causes, upto=upto))
     after = {one.id: one for one in known} | changes.incidents
     return list(after.values()), [(one.state, one.reason) for one in changes.transitions]
 

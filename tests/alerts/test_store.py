@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from tests.alerts.causes import NEAR, cause
+from tests.alerts.causes import cause, judged
 
 from gyroscope.alerts import Incidents
-from gyroscope.alerts.reconcile import Round
 from gyroscope.clock import DAY_US, EventTime
 from gyroscope.errors import InputError
 
 WALL = EventTime(1_000 * DAY_US)
-
-
-def found(*causes):
-    return Round(causes, EventTime(100 * DAY_US), NEAR, WALL)
 
 
 @pytest.fixture
@@ -24,13 +19,13 @@ def incidents(tmp_path):
 
 @pytest.fixture
 def one(incidents):
-    incidents.take("m", found(cause("performance", 10, "brier", harm_per_day=4.0)))
+    incidents.take("m", judged(cause("performance", 10, "brier", harm_per_day=4.0)))
     return incidents.all("m")[0].id
 
 
 def test_a_round_survives_a_restart_and_is_not_told_twice(incidents, one, tmp_path):
     again = Incidents(tmp_path / "state.db")
-    assert again.take("m", found(cause("performance", 10, "brier", harm_per_day=4.0))) == []
+    assert again.take("m", judged(cause("performance", 10, "brier", harm_per_day=4.0))) == []
     assert again.all() == incidents.all()
     assert [(line.state, line.by) for line in again.journal(one)] == [("open", "monitors")]
 
@@ -69,7 +64,7 @@ def test_accepting_begins_an_epoch_at_the_change(incidents, one):
 
 
 def test_noise_counts_pages_of_thirty_days(incidents, one):
-    incidents.take("m", found(cause("performance", 10, "brier"), cause("input", 40, "age", pages=False)))
+    incidents.take("m", judged(cause("performance", 10, "brier"), cause("input", 40, "age", pages=False)))
     for incident in incidents.all("m"):
         incidents.move(incident.id, "noise", by="ada", reason="nothing", at=WALL)
     assert incidents.noise("m", EventTime(39 * DAY_US)) == 1
@@ -82,5 +77,5 @@ def test_what_pages_with_most_harm_comes_first(incidents, one):
         cause("quality", 40, "age", harm_per_day=40.0),
         cause("input", 80, "hour", pages=False),
     ]
-    incidents.take("m", found(*causes))
+    incidents.take("m", judged(*causes))
     assert [incident.kind for incident in incidents.all()] == ["quality", "performance", "input"]

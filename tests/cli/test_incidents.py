@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.alerts.causes import NEAR, cause
+from tests.alerts.causes import cause, judged
 
-from gyroscope.alerts.reconcile import Round
 from gyroscope.assembly import House
 from gyroscope.clock import EventTime, parse_event_time
 from gyroscope.records import Signal
@@ -32,7 +31,7 @@ def shop(gyro, here):
         cause("performance", 0, "brier", **made),
         cause("input", 100, "plan", model="churn", pages=False),
     )
-    House(here / "gyroscope.yaml").incidents.take("churn", Round(causes, APRIL, NEAR, APRIL))
+    House(here / "gyroscope.yaml").incidents.take("churn", judged(*causes))
     return here
 
 

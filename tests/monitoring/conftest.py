@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from gyroscope.alerts import Incidents
 from gyroscope.clock import SECOND_US, EventTime, parse_event_time
 from gyroscope.models import Blocks, Candidate, ModelStore, ReferenceProfile, build_reference
-from gyroscope.monitoring import Monitor, Round
+from gyroscope.monitoring import Monitor, Round, Stores
 from gyroscope.predictions.labels.labels import Labels
 from gyroscope.predictions.recording.recorder import Recorder
 from gyroscope.predictions.segments.log import PredictionLog, segment_folder
@@ -80,6 +81,7 @@ class House:
         self.version = self.models.add(candidate, EventTime(0))
         self.labels = Labels(self.home, lambda _: self.signature)
         self.signals = Signals(self.home / "state.db")
+        self.incidents = Incidents(self.home / "state.db")
         self.monitor = self.new_monitor()
         self._clock = int(FAR_FUTURE)
         self._calls = 0
@@ -101,7 +103,8 @@ class House:
 
     def new_monitor(self) -> Monitor:
         """As after a restart of control."""
-        return Monitor(self.settings, self.models, self.table, self.labels, self.signals, self.home / "monitoring.db")
+        stores = Stores(self.models, self.table, self.labels, self.signals, self.home / "monitoring.db")
+        return Monitor(self.settings, stores, self.incidents)
 
     def table(self, model: str) -> Table:
         return Table(table_path(self.home, model))

@@ -9,7 +9,7 @@ import pytest
 from deltalake import DeltaTable
 
 from gyroscope.clock import DAY_US, SECOND_US, EventTime, MachineTime, wall_now
-from gyroscope.monitoring import Monitor
+from gyroscope.monitoring import Monitor, Stores
 from gyroscope.predictions.keeping.retention import Keeping
 from gyroscope.predictions.keeping.upkeep import Upkeep
 from gyroscope.predictions.tables.dropped import Dropped, note_dropped
@@ -68,14 +68,9 @@ def test_files_that_vanish_while_they_are_read_are_looked_for_anew(house, make_r
                 compact(house)
             return super().kinds_of(files)
 
-    house.monitor = Monitor(
-        house.settings,
-        house.models,
-        lambda model: Racing(table_path(house.home, model)),
-        house.labels,
-        house.signals,
-        house.home / "monitoring.db",
-    )
+    cache = house.home / "monitoring.db"
+    tables = lambda model: Racing(table_path(house.home, model))  # noqa: E731
+    house.monitor = Monitor(house.settings, Stores(house.models, tables, house.labels, house.signals, cache))
     day = make_rows(MARCH_1, 90)
     for part in range(3):
         house.predict(day, places=range(30 * part, 30 * part + 30))

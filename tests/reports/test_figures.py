@@ -5,14 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gyroscope.alerts import Incident
 from gyroscope.clock import DAY_US, EventTime
 from gyroscope.records import NotEnoughData, Signal
+from gyroscope.reports.figures.calibration import calibration_curve
 from gyroscope.reports.figures.distribution import MOST_BARS, distribution
 from gyroscope.reports.figures.drift import drift_heat_map
+from gyroscope.reports.figures.evidence import evidence_over_time
+from gyroscope.reports.figures.incidents import incident_timeline
 from gyroscope.reports.figures.performance import performance_over_time
 from gyroscope.reports.figures.predictions import predictions_over_time
 from gyroscope.reports.figures.traffic import traffic_and_latency
 from gyroscope.reports.theme import FONT, broken_line, runs, template
+from gyroscope.stats.performance import calibration, tally
 from gyroscope.stats.profiles import fit_layout, profile
 
 UNKNOWN = NotEnoughData("12 labelled rows; 30 are needed")
@@ -173,3 +178,38 @@ def test_many_categories_are_cut_to_the_largest():
 def _counts(columns, later=None):
     layout = fit_layout(columns)
     return profile(columns, layout).columns["x"], profile(later or columns, layout).columns["x"]
+
+
+def _incident(number, **more):
+    at = EventTime(1_362_114_000_000_000 + number * DAY_US)
+    made = {"id": f"m-{number}", "model": "m", "version": "v", "kind": "performance", "subjects": (HOSTILE,)}
+    return Incident(**{**made, "since": at, "opened": EventTime(at + DAY_US), "why": HOSTILE, **more})
+
+
+def test_each_incident_is_a_bar_that_ends_when_it_is_over_or_now():
+    now = EventTime(1_362_114_000_000_000 + 30 * DAY_US)
+    over = _incident(0, ended=EventTime(1_362_114_000_000_000 + 5 * DAY_US), state="closed")
+    drawn = incident_timeline([_incident(10), over], now, "America/New_York")
+    ends = [trace.x[1] for trace in drawn.data[:-1]]
+    assert ends == ["2013-03-06T00:00:00", "2013-03-31T01:00:00"]
+    assert len(set(drawn.layout.yaxis.categoryarray)) == 2, "two incidents that are called alike share a bar"
+    assert "<a href" not in str(drawn.to_json())
+    assert "no incident so far" in incident_timeline([], now).layout.annotations[0].text
+
+
+def test_evidence_is_cut_and_says_what_it_was():
+    drawn = evidence_over_time(_series([1e-30, 0.5, 3.0], "evidence", family="input", version="v"))
+    assert list(drawn.data[0].y) == [0.001, 0.5, 3.0]
+    assert list(drawn.data[0].customdata) == [1e-30, 0.5, 3.0]
+    assert "no window has been judged" in evidence_over_time([]).layout.annotations[0].text
+
+
+def test_calibration_is_drawn_over_the_diagonal_or_says_why_not():
+    rng = np.random.default_rng(0)
+    said = rng.beta(2, 5, 2_000)
+    found = calibration(tally("binary", said, (rng.random(2_000) < said).astype(float)))
+    drawn = calibration_curve(found, UNKNOWN)
+    assert [trace.name for trace in drawn.data] == [None, "since then"]
+    inside = [low <= x <= high for x, low, high in ((one.score, one.share.low, one.share.high) for one in found)]
+    assert sum(inside) >= 8
+    assert calibration_curve(UNKNOWN, UNKNOWN).layout.annotations[0].text == UNKNOWN.reason

@@ -23,11 +23,14 @@ import msgspec
 import pytest
 import uvicorn
 
+from gyroscope.alerts import Incidents
 from gyroscope.clock import DAY_US, SECOND_US, EventTime, event_time_of, sleep
 from gyroscope.models.routes import Routes
 from gyroscope.models.store import Candidate, ModelStore
+from gyroscope.monitoring import Monitor, Stores
 from gyroscope.predictions.labels.labels import Labels
-from gyroscope.records import Feature, NotEnoughData, Route, Signal, Signature, Size
+from gyroscope.predictions.tables.table import Table, table_path
+from gyroscope.records import Cause, CauseKind, Feature, Judged, NotEnoughData, Route, Signal, Signature, Size
 from gyroscope.settings import Monitoring, Settings
 from gyroscope.signals.store import Signals
 from gyroscope.supervisor.pulse import Pulse
@@ -151,7 +154,31 @@ def make_parts(home: Path) -> Parts:
     pulse.observe_latency(3_000_000)
     pulse.close()
     labels = Labels(home, lambda model: models.versions(model)[-1].signature)
-    return Parts(settings, models, routes, labels, signals, Keys(home), run, home / "runtime")
+    incidents = Incidents(home / "state.db")
+    incidents.take(MODEL, made_up_incidents(version.version))
+    stores = Stores(models, lambda model: Table(table_path(home, model)), labels, signals, home / "monitoring.db")
+    monitor = Monitor(settings.monitoring, stores, incidents)
+    return Parts(settings, models, routes, labels, signals, incidents, monitor, Keys(home), run, home / "runtime")
+
+
+def made_up_incidents(version: str) -> Judged:
+    """One that stands with what it explains, one that is over, one that only informs."""
+
+    def cause(kind: CauseKind, day: int, *subjects: str, **more: Any) -> Cause:
+        at = EventTime(START + day * DAY_US)
+        why = f"{subjects[0]} is not what it was"
+        return Cause(
+            model=MODEL, version=version, kind=kind, subjects=subjects, since=at, seen=EventTime(at + 2 * DAY_US),
+            reason=why, bundle=(Signal("effect_w", at, 0.42, (("of", subjects[0]),), 0.31, 0.53, 900),), **more,
+        )  # fmt: skip
+
+    causes = (
+        cause("quality", 70, HOSTILE[0], "carrier", harm_per_day=410.0),
+        cause("performance", 71, "brier", harm_per_day=45.0),
+        cause("performance", 20, "brier", harm_per_day=12.0, ended=EventTime(START + 40 * DAY_US)),
+        cause("input", 50, "carrier", pages=False),
+    )
+    return Judged(causes, {}, 3 * DAY_US, EventTime(START + 80 * DAY_US))
 
 
 def measurements(version: str) -> list[Signal]:

@@ -182,7 +182,7 @@ def test_hostile_names_are_text_in_pages(site):
 def test_the_page_says_its_numbers_without_pictures(site):
     text = site.ask("/models/flights", headers=site.sign_in()).text
     assert "<noscript>" in text and "not enough data" in text and "2013-05-28" in text
-    assert text.count('role="img" aria-label=') == 4
+    assert text.count('role="img" aria-label=') == 7
 
 
 def test_plotly_comes_from_the_installed_package_zipped_and_once(site):
@@ -191,3 +191,19 @@ def test_plotly_comes_from_the_installed_package_zipped_and_once(site):
     assert zipped.headers["content-encoding"] == "gzip" and len(zipped.body) < len(plain.body) / 2
     assert gzip.decompress(zipped.body) == plain.body and b"plotly.js v" in plain.body[:200]
     assert site.ask_as_program("/static/plotly.min.js", If_None_Match=plain.headers["etag"]).status == 304
+
+
+def test_incidents_are_listed_for_programs_and_on_the_page_the_most_harmful_first(site):
+    found = site.ask_as_program("/v1/incidents?model=flights").json["incidents"]
+    assert [(one["kind"], one["state"]) for one in found] == [
+        ("quality", "open"), ("input", "open"), ("performance", "closed"),
+    ]  # fmt: skip
+    text = site.ask("/models/flights", headers=site.sign_in()).text
+    assert "about 410 rows a day" in text
+    assert "0 called noise in 30 days; affordable: 1 per 30d" in text
+    page = site.ask(f"/incidents/{found[0]['id']}", headers=site.sign_in()).text
+    assert "<b>performance</b> brier is not what it was" in page
+    assert "0.31 to 0.53" in page
+    assert "<script>document.title" not in page
+    assert site.ask_as_program("/v1/incidents?model=flihgts").status == 404
+    assert site.ask("/incidents/flights-0", headers=site.sign_in()).status == 404

@@ -11,7 +11,7 @@ from gyroscope.web.app import routes
 from gyroscope.web.guard import OPEN
 from gyroscope.web.login import TRIES, Tries
 
-PLACES = {"model": "flights", "name": "drift"}
+PLACES = {"incident": "flights-0", "model": "flights", "name": "drift"}
 
 
 @pytest.mark.parametrize("route", [route for route in routes() if route.path not in OPEN], ids=lambda route: route.path)

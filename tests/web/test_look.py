@@ -27,7 +27,7 @@ WIDTHS = (1440, 390)
 def test_the_page_draws_its_charts_at(site, browser, tmp_path, width):
     _enter(site, browser, width)
     browser.open(f"http://{site.host}/models/flights", width)
-    browser.wait_for(f"{DRAWN} === 4")
+    browser.wait_for(f"{DRAWN} === 7")
     _keep_picture(browser, tmp_path, f"page-{width}")
     assert browser.evaluate("document.querySelectorAll('.main-svg').length") >= 8
     assert browser.evaluate("document.querySelectorAll('#figure-drift .heatmaplayer image').length") == 1
@@ -41,7 +41,7 @@ def test_the_page_draws_its_charts_at(site, browser, tmp_path, width):
 def test_hovering_prints_hostile_names_as_text(site, browser):
     _enter(site, browser, 1440)
     browser.open(f"http://{site.host}/models/flights", 1440)
-    browser.wait_for(f"{DRAWN} === 4")
+    browser.wait_for(f"{DRAWN} === 7")
     said = _hover_over_every_row(browser, len(site.features))
     assert all(any(name[:18] in text for text in said) for name in site.hostile), said
     assert browser.evaluate("document.querySelectorAll('#figure-drift img, #figure-drift script').length") == 0
@@ -52,9 +52,22 @@ def test_hovering_prints_hostile_names_as_text(site, browser):
 def test_another_metric_is_drawn_when_chosen(site, browser):
     _enter(site, browser, 1440)
     browser.open(f"http://{site.host}/models/flights", 1440)
-    browser.wait_for(f"{DRAWN} === 4")
+    browser.wait_for(f"{DRAWN} === 7")
     browser.evaluate(CHOOSE_AUC)
     browser.wait_for("document.getElementById('figure-performance').textContent.includes('auc')")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_an_incident_has_a_page_that_names_what_broke_and_what_it_explains_at(site, browser, tmp_path, width):
+    _enter(site, browser, width)
+    for number, incident in enumerate(site.parts.incidents.all("flights")):
+        browser.open(f"http://{site.host}/incidents/{incident.id}", width)
+        browser.wait_for(f"{DRAWN} === 1")
+        _keep_picture(browser, tmp_path, f"incident-{number}-{width}")
+        assert browser.evaluate("document.documentElement.scrollWidth") <= width
+        assert browser.evaluate(WIDER_THAN_CARD) == 0
+        assert "owned" not in browser.evaluate("document.title").partition(" · ")[2]
+        assert browser.complaints == []
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -14,22 +14,11 @@ import msgspec
 from gyroscope.alerts.grouping import Group, group
 from gyroscope.alerts.incident import Child, Incident, Note, Transition, incident_id
 from gyroscope.clock import EventTime
-from gyroscope.records import Cause, NotEnoughData
+from gyroscope.records import Cause, Judged, NotEnoughData
 
 GONE = "would not be found on today's rows and labels"
 MONITORS = "monitors"
-
-
-class Round(msgspec.Struct, frozen=True):
-    """All causes of a model as of now: `upto` is the start of the newest window that was judged.
-
-    Causes that began within `near_us` of each other may be one. `at` is wall time, for the journal.
-    """
-
-    causes: tuple[Cause, ...]
-    upto: EventTime
-    near_us: int
-    at: EventTime
+NOTHING = EventTime(-(1 << 62))
 
 
 class Changes(msgspec.Struct):
@@ -42,7 +31,7 @@ class Changes(msgspec.Struct):
         self.incidents[incident.id] = incident
 
 
-def reconcile(known: Sequence[Incident], found: Round) -> Changes:
+def reconcile(known: Sequence[Incident], found: Judged) -> Changes:
     """What the incidents `known` of a model become."""
     changes = Changes()
     taken: set[str] = set()
@@ -54,7 +43,8 @@ def reconcile(known: Sequence[Incident], found: Round) -> Changes:
         else:
             _update(mine, one, found, changes)
     for incident in known:
-        if incident.is_standing and incident.id not in taken and incident.opened <= found.upto:
+        upto = found.upto.get((incident.version, incident.kind), NOTHING)
+        if incident.is_standing and incident.id not in taken and incident.opened <= upto:
             _follow(incident, found, changes)
     return changes
 
@@ -80,7 +70,7 @@ def _is_same(one: Incident | Child, cause: Cause) -> bool:
     return stands_too and (seen == cause.seen or bool(set(one.subjects) & set(cause.subjects)))
 
 
-def _open(one: Group, found: Round, changes: Changes) -> None:
+def _open(one: Group, found: Judged, changes: Changes) -> None:
     root = one.root
     incident = _told(Incident(**_fields(root), id=incident_id(root), opened=root.seen), one)
     changes.transitions.append(Transition(found.at, incident.id, "open", MONITORS, root.reason))
@@ -88,7 +78,7 @@ def _open(one: Group, found: Round, changes: Changes) -> None:
     _close_if_over(incident, found, changes)
 
 
-def _update(mine: Incident, one: Group, found: Round, changes: Changes) -> None:
+def _update(mine: Incident, one: Group, found: Judged, changes: Changes) -> None:
     """A deeper root that is seen later takes the place of the first: the person was told once and is told no more."""
     root, now = one.root, mine
     if (root.kind, root.version) != (mine.kind, mine.version):
@@ -102,7 +92,7 @@ def _update(mine: Incident, one: Group, found: Round, changes: Changes) -> None:
     _close_if_over(now, found, changes)
 
 
-def _follow(incident: Incident, found: Round, changes: Changes) -> None:
+def _follow(incident: Incident, found: Judged, changes: Changes) -> None:
     """An incident whose cause now belongs to another one, or is not found any more."""
     cause = next((cause for cause in found.causes if _is_same(incident, cause)), None)
     if cause is not None:
@@ -111,12 +101,13 @@ def _follow(incident: Incident, found: Round, changes: Changes) -> None:
             changes.put(incident)
         _close_if_over(incident, found, changes)
         return
-    gone = msgspec.structs.replace(_noted(incident, found.at, GONE), state="closed", ended=found.upto)
+    ended = found.upto[incident.version, incident.kind]
+    gone = msgspec.structs.replace(_noted(incident, found.at, GONE), state="closed", ended=ended)
     changes.put(gone)
     changes.transitions.append(Transition(found.at, incident.id, "closed", MONITORS, GONE))
 
 
-def _close_if_over(incident: Incident, found: Round, changes: Changes) -> None:
+def _close_if_over(incident: Incident, found: Judged, changes: Changes) -> None:
     if incident.is_standing and incident.ended is not None:
         changes.put(msgspec.structs.replace(incident, state="closed"))
         reason = "all of its series have been quiet again"

@@ -13,10 +13,11 @@ from pathlib import Path
 import msgspec
 
 from gyroscope.alerts.incident import MOVES, Incident, State, Transition, ranked
-from gyroscope.alerts.reconcile import Changes, Round, reconcile
+from gyroscope.alerts.reconcile import Changes, reconcile
 from gyroscope.clock import DAY_US, EventTime
 from gyroscope.database import Database, transaction
 from gyroscope.errors import InputError, did_you_mean
+from gyroscope.records import Judged
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS incidents (id TEXT PRIMARY KEY, model TEXT NOT NULL, record TEXT NOT NULL) WITHOUT ROWID;
@@ -48,7 +49,7 @@ class Incidents:
             synchronous="FULL",
         )
 
-    def take(self, model: str, found: Round) -> list[Transition]:
+    def take(self, model: str, found: Judged) -> list[Transition]:
         """Bring the incidents of a model up to date with what its monitors are sure of; what changed state."""
         with self._database.opened() as connection, transaction(connection):
             changes = reconcile(_read(connection, "WHERE model = ?", model), found)

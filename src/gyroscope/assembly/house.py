@@ -157,6 +157,8 @@ class House:
             routes=self.routes,
             labels=self.labels,
             signals=self.signals,
+            incidents=self.incidents,
+            monitor=self.monitor,
             keys=self.keys,
             run_dir=self.run_dir,
             runtime=self.runtime,
@@ -164,11 +166,10 @@ class House:
 
     @cached_property
     def monitor(self) -> Monitor:
-        from gyroscope.monitoring.loop import Monitor
+        from gyroscope.monitoring.loop import Monitor, Stores
 
-        return Monitor(
-            self.settings.monitoring, self.models, self.table, self.labels, self.signals, self.home / "monitoring.db"
-        )
+        stores = Stores(self.models, self.table, self.labels, self.signals, self.home / "monitoring.db")
+        return Monitor(self.settings.monitoring, stores, self.incidents, self.settings.models)
 
 
 def _check_own(folder: Path) -> None:

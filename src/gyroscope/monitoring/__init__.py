@@ -10,12 +10,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gyroscope.monitoring.loop import Monitor, Month, Round
+    from gyroscope.monitoring.loop import Monitor, Month, Round, Stores
     from gyroscope.monitoring.windows import closes_at, window_of
 
-__all__ = ["Monitor", "Month", "Round", "closes_at", "window_of"]
+__all__ = ["Monitor", "Month", "Round", "Stores", "closes_at", "window_of"]
 
-_HOMES = {"Monitor": "loop", "Month": "loop", "Round": "loop", "closes_at": "windows", "window_of": "windows"}
+_HOMES = {
+    "Monitor": "loop",
+    "Month": "loop",
+    "Round": "loop",
+    "Stores": "loop",
+    "closes_at": "windows",
+    "window_of": "windows",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import reduce
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
@@ -23,6 +24,11 @@ from gyroscope.monitoring import cold_start
 from gyroscope.monitoring.cache import Cache, Entry
 from gyroscope.monitoring.coverage import PAST_US, Coverage, coverage_of, measure_coverage
 from gyroscope.monitoring.fold import Cell, Columns, Fold
+from gyroscope.monitoring.judging import Ledger
+from gyroscope.monitoring.judging.basis import Basis
+from gyroscope.monitoring.judging.completeness import Moment, moment_of_data
+from gyroscope.monitoring.judging.entered import Entered
+from gyroscope.monitoring.judging.judge import Judge
 from gyroscope.monitoring.measure import Facts, measure_labels, measure_rows
 from gyroscope.monitoring.reader import ROWS_A_ROUND, Reader
 from gyroscope.monitoring.references import References, Standard
@@ -32,12 +38,17 @@ from gyroscope.predictions.labels.labels import Labels
 from gyroscope.predictions.tables.table import Table
 from gyroscope.records import NotEnoughData, Signal, Window
 from gyroscope.settings import Monitoring
+from gyroscope.settings_models import ModelPolicy
 from gyroscope.signals.store import Signals
 from gyroscope.stats.performance import MATURE_COVERAGE, Estimate, Outcomes, metrics
 from gyroscope.stats.profiles import Profile
 
 # A window that keeps changing is measured this often: a replay touches the same day in every round for seconds.
 SETTLE_NS = 2 * SECOND_NS
+
+# A model is judged when something of it changed, and else this often; after five minutes without a row its last window
+# ends with the clock.
+RESTED_NS, QUIET_NS = 60 * SECOND_NS, 300 * SECOND_NS
 
 # Work of one round, about half a second each, so that a long backlog neither blocks control nor hides its progress.
 FILES_A_ROUND = 64
@@ -50,7 +61,7 @@ Standards = Mapping[str, Standard]
 
 
 class Round(msgspec.Struct):
-    """What one round did: changed files folded, days with new labels, windows measured and left for later.
+    """What one round did: changed files folded, days with new labels, windows measured, entered and left for later.
 
     `failures` says by model what went wrong, `steps_s` how long each step took, all models together.
     """
@@ -58,6 +69,7 @@ class Round(msgspec.Struct):
     files: int = 0
     label_days: int = 0
     windows: int = 0
+    entered: int = 0
     references: int = 0
     left: int = 0
     failures: dict[str, str] = msgspec.field(default_factory=dict)
@@ -88,26 +100,42 @@ class Due(msgspec.Struct, frozen=True):
     has_new_rows: bool
 
 
+class Stores(msgspec.Struct, frozen=True):
+    """What the loop reads and writes: models, tables of predictions, labels, signals, and the cache's own file."""
+
+    models: ModelStore
+    tables: Callable[[str], Table]
+    labels: Labels
+    signals: Signals
+    cache: Path
+
+
 class Monitor:
-    """All models of one home. One process runs the loop; reading is open to every thread."""
+    """All models of one home. One process runs the loop; reading is open to every thread.
+
+    Without a `ledger` windows are measured and nothing is judged.
+    """
 
     def __init__(
         self,
         settings: Monitoring,
-        models: ModelStore,
-        tables: Callable[[str], Table],
-        labels: Labels,
-        signals: Signals,
-        cache_path: Path,
+        stores: Stores,
+        ledger: Ledger | None = None,
+        policies: Mapping[str, ModelPolicy] = MappingProxyType({}),
     ) -> None:
         self._settings = settings
-        self._models = models
-        self._labels = labels
-        self._signals = signals
+        self._models = stores.models
+        self._labels = stores.labels
+        self._signals = stores.signals
+        self._policies = policies
         self._blocks = Blocks(settings.timezone, cell_length(settings.window))
-        self._cache = Cache(cache_path)
-        self._reader = Reader(tables, self._cache, self._blocks)
-        self._references = References(models)
+        self._cache = Cache(stores.cache)
+        self._reader = Reader(stores.tables, self._cache, self._blocks)
+        self._references = References(stores.models)
+        self._entered = Entered(stores.cache)
+        self._judge = Judge(settings, self._cache, self._entered, ledger) if ledger is not None else None
+        self._changed_at: dict[str, MachineTime] = {}
+        self._judged_at: dict[str, MachineTime] = {}
         self._measured_at: dict[tuple[str, str, EventTime], MachineTime] = {}
         self._running = threading.Lock()
         self._failures: dict[str, str] = {}
@@ -142,6 +170,13 @@ class Monitor:
         found = self._cache.tallies(model, version, Window(start, end))
         return _added(found) if found else NotEnoughData("no rows in this stretch")
 
+    def basis(self, model: str, version: str, now: EventTime) -> Basis | NotEnoughData:
+        """What a version's windows are held against, or why they are not judged yet."""
+        standard = self._references.of(model).get(version)
+        if self._judge is None or standard is None:
+            return NotEnoughData("nothing is judged here")
+        return self._judge.basis(model, version, standard, self._moment(model, now))
+
     def months(self, model: str, version: str) -> list[Month]:
         """Every calendar month of the monitoring time zone that has predictions, oldest first."""
         by_month: dict[str, list[tuple[Cell, int]]] = {}
@@ -156,10 +191,12 @@ class Monitor:
 
     def close(self) -> None:
         self._cache.close()
+        self._entered.close()
 
     def _one_model(self, model: str, now: EventTime, final: bool, done: Round) -> None:
         with done.timed("references"):
             standards = self._current_standards(model)
+        before = (done.files, done.label_days, done.windows)
         with done.timed("files"):
             lenses = {version: standard.lens for version, standard in standards.items()}
             most = (ALL, ALL) if final else (FILES_A_ROUND, ROWS_A_ROUND)
@@ -172,8 +209,30 @@ class Monitor:
         if not made:
             with done.timed("measure"):
                 self._measure(model, standards, now, final, done)
+            with done.timed("judge"):
+                is_changed = before != (done.files, done.label_days, done.windows)
+                self._judge_model(model, standards, now, is_changed, done)
         elif final:  # now every window has something to be held against: all is folded anew
             self._one_model(model, now, final, done)
+
+    def _judge_model(self, model: str, standards: Standards, now: EventTime, is_changed: bool, done: Round) -> None:
+        """Judge a model that changed; others once a minute, as time alone makes windows complete and labels mature."""
+        moment = machine_now()
+        if is_changed:
+            self._changed_at[model] = moment
+        is_rested = moment - self._judged_at.get(model, MachineTime(-RESTED_NS)) >= RESTED_NS
+        if self._judge is None or not (is_changed or is_rested):
+            return
+        self._judged_at[model] = moment
+        policy = self._policies.get(model, ModelPolicy()).monitor
+        entered, evidence = self._judge.judge(model, standards, policy, self._moment(model, now))
+        done.entered += entered
+        self._signals.put(evidence)
+
+    def _moment(self, model: str, now: EventTime) -> Moment:
+        moment = machine_now()
+        is_quiet = moment - self._changed_at.get(model, moment) >= QUIET_NS
+        return moment_of_data(self._cache.newest(model), now, is_quiet=is_quiet)
 
     def _current_standards(self, model: str) -> Standards:
         """What each version is held against; where that has changed, its rows are to be folded anew."""

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from gyroscope.errors import GyroscopeError, InputError, ModelError, OverloadError, StoreError
-from gyroscope.web import alerts, api, assets, figures, labels, login, metrics, pages, predictions
+from gyroscope.web import alerts, api, assets, figures, incidents, labels, login, metrics, pages, predictions
 from gyroscope.web.guard import Gate, Guard
 from gyroscope.web.hosts import allowed_hosts
 from gyroscope.web.parts import Parts, cookie_name
@@ -39,10 +39,12 @@ def routes() -> list[Route]:
         Route("/models/{model}", pages.model),
         Route("/models/{model}/facts.json", pages.facts),
         Route("/models/{model}/figures/{name}.json", figures.figure),
+        Route("/incidents/{incident}", incidents.incident),
         Route("/static/{name}", assets.asset),
         Route("/v1/predictions", predictions.add_predictions, methods=["POST"]),
         Route("/v1/labels", labels.add_labels, methods=["POST"]),
         Route("/v1/alerts", alerts.alerts),
+        Route("/v1/incidents", incidents.incidents),
         Route("/v1/status", api.status),
         Route("/v1/signals", api.signals),
         Route("/metrics", metrics.metrics),

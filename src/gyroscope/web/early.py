@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from gyroscope.clock import EventTime, day_of
 from gyroscope.records import NotEnoughData, Signal
-from gyroscope.web.figures import event_signals
 from gyroscope.web.parts import Parts
+from gyroscope.web.series import event_signals
 
 MOST = 3
 

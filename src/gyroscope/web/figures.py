@@ -13,22 +13,19 @@ import plotly.graph_objects as go
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gyroscope.clock import DAY_US, SECOND_US, EventTime
+from gyroscope.clock import SECOND_US, EventTime
 from gyroscope.errors import InputError, did_you_mean
-from gyroscope.records import NotEnoughData, Signal
+from gyroscope.records import NotEnoughData
 from gyroscope.reports.figures.drift import drift_heat_map
 from gyroscope.reports.figures.performance import performance_over_time
 from gyroscope.reports.figures.predictions import predictions_over_time
 from gyroscope.reports.figures.traffic import traffic_and_latency
 from gyroscope.reports.html import figure_json
-from gyroscope.stats.performance import METRICS
+from gyroscope.web import judged
 from gyroscope.web.parts import Parts, check_model
+from gyroscope.web.series import event_signals, metrics_of, zone_of
 
-# A year and a bit: the same season twice. Older windows are in the API.
-EVENT_SPAN_US = 400 * DAY_US
 MACHINE_SPAN_US = 15 * 60 * SECOND_US
-
-SHOWN_FIRST = {"binary": "brier", "multiclass": "log_loss", "regression": "rmse"}
 
 
 def figure(request: Request) -> Response:
@@ -44,26 +41,6 @@ def figure(request: Request) -> Response:
     return Response(text, media_type="application/json", headers={"ETag": tag})
 
 
-def newest_window(parts: Parts, model: str) -> EventTime | NotEnoughData:
-    """The start of the newest window of event time that was measured."""
-    latest = parts.signals.latest("predictions", {"model": model})
-    return latest if isinstance(latest, NotEnoughData) else latest.at
-
-
-def event_signals(parts: Parts, name: str, labels: Mapping[str, str]) -> list[Signal]:
-    """The points of one name over the span that pages show."""
-    end = newest_window(parts, labels["model"])
-    if isinstance(end, NotEnoughData):
-        return []
-    return parts.signals.query(name, labels, EventTime(end - EVENT_SPAN_US), EventTime(end + 1))
-
-
-def metrics_of(parts: Parts, model: str) -> tuple[str, ...]:
-    """What can be chosen on the page, by the newest version's task, the one shown first in front."""
-    task = parts.models.versions(model)[-1].signature.task
-    return tuple(sorted(METRICS[task], key=lambda metric: metric != SHOWN_FIRST[task]))
-
-
 def _performance(parts: Parts, model: str, query: Mapping[str, str]) -> go.Figure:
     known = metrics_of(parts, model)
     metric = query.get("metric", known[0])
@@ -72,18 +49,18 @@ def _performance(parts: Parts, model: str, query: Mapping[str, str]) -> go.Figur
     series = event_signals(parts, "performance", {"model": model, "metric": metric})
     coverage = event_signals(parts, "label_coverage", {"model": model})
     early = event_signals(parts, "reading", {"model": model, "kind": "labels"})
-    return performance_over_time(metric, series, coverage, _zone(parts), early)
+    return performance_over_time(metric, series, coverage, zone_of(parts), early)
 
 
 def _drift(parts: Parts, model: str, _: Mapping[str, str]) -> go.Figure:
     limit = parts.settings.monitoring.thresholds.drift_effect
-    return drift_heat_map(event_signals(parts, "drift", {"model": model}), _zone(parts), limit)
+    return drift_heat_map(event_signals(parts, "drift", {"model": model}), zone_of(parts), limit)
 
 
 def _predictions(parts: Parts, model: str, _: Mapping[str, str]) -> go.Figure:
     names = ("predictions", "output_mean", "positive_share")
     volume, mean, positive = (event_signals(parts, name, {"model": model}) for name in names)
-    return predictions_over_time(volume, mean, positive, _zone(parts))
+    return predictions_over_time(volume, mean, positive, zone_of(parts))
 
 
 def _traffic(parts: Parts, model: str, _: Mapping[str, str]) -> go.Figure:
@@ -93,11 +70,7 @@ def _traffic(parts: Parts, model: str, _: Mapping[str, str]) -> go.Figure:
     start, end = EventTime(latest.at - MACHINE_SPAN_US), EventTime(latest.at + 1)
     names = ("requests_per_s", "errors_per_s", "latency_p50_s", "latency_p99_s")
     requests, errors, median, p99 = (parts.signals.query(name, {"model": model}, start, end) for name in names)
-    return traffic_and_latency(requests, errors, median, p99, _zone(parts))
-
-
-def _zone(parts: Parts) -> str:
-    return parts.settings.monitoring.timezone
+    return traffic_and_latency(requests, errors, median, p99, zone_of(parts))
 
 
 DRAWN: dict[str, Callable[[Parts, str, Mapping[str, str]], go.Figure]] = {
@@ -105,4 +78,8 @@ DRAWN: dict[str, Callable[[Parts, str, Mapping[str, str]], go.Figure]] = {
     "drift": _drift,
     "predictions": _predictions,
     "traffic": _traffic,
+    "incidents": judged.incidents,
+    "incident": judged.incident,
+    "evidence": judged.evidence,
+    "calibration": judged.calibrated,
 }

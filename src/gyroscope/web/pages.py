@@ -11,11 +11,13 @@ from starlette.responses import Response
 
 from gyroscope.clock import EventTime, day_of, iso, wall_now
 from gyroscope.records import NotEnoughData, Signal, Version
+from gyroscope.settings_models import ModelPolicy
 from gyroscope.web.early import early_labels_text
-from gyroscope.web.figures import EVENT_SPAN_US, event_signals, metrics_of, newest_window
+from gyroscope.web.incidents import lines
 from gyroscope.web.overview import Event, last_events, overview
 from gyroscope.web.parts import Parts, check_model
 from gyroscope.web.render import page
+from gyroscope.web.series import EVENT_SPAN_US, event_signals, metrics_of, newest_window
 
 MOST_READINGS = 12
 TABLE_ROWS = 31
@@ -50,8 +52,25 @@ def model(request: Request) -> Response:
         windows=_windows(parts, name, known),
         readings=_readings(parts, name),
         early=early_labels_text(parts, name),
+        incidents=lines(parts, name),
+        budget=_budget_text(parts, name),
+        waiting=_waiting_text(parts, name),
         day=lambda at: day_of(at, parts.settings.monitoring.timezone),
     )
+
+
+def _budget_text(parts: Parts, name: str) -> str:
+    """What people said was noise, beside what they can afford."""
+    newest = newest_window(parts, name)
+    own = parts.settings.models.get(name, ModelPolicy()).monitor.false_alarms
+    noise = 0 if isinstance(newest, NotEnoughData) else parts.incidents.noise(name, newest)
+    return f"{noise} called noise in 30 days; affordable: {own or parts.settings.monitoring.false_alarms}"
+
+
+def _waiting_text(parts: Parts, name: str) -> str:
+    """Why nothing is judged yet, where that is so."""
+    found = parts.monitor.basis(name, _shown_version(parts, name).version, wall_now())
+    return f"{found.reason}." if isinstance(found, NotEnoughData) else ""
 
 
 def facts(request: Request) -> Response:

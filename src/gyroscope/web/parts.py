@@ -18,6 +18,8 @@ from gyroscope.signals.store import Signals
 from gyroscope.web.keys import Keys
 
 if TYPE_CHECKING:  # a replica and `gyro up` come by here: neither needs DuckDB and Delta
+    from gyroscope.alerts import Incidents
+    from gyroscope.monitoring.loop import Monitor
     from gyroscope.predictions.labels.labels import Labels
 
 
@@ -29,6 +31,8 @@ class Parts(msgspec.Struct, frozen=True):
     routes: Routes
     labels: Labels
     signals: Signals
+    incidents: Incidents
+    monitor: Monitor
     keys: Keys
     run_dir: Path
     runtime: Path

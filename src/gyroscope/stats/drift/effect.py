@@ -81,6 +81,7 @@ def drift(
     *,
     reference_windows: int = 1,
     support: float = 1.0,
+    current_windows: int = 1,
 ) -> DriftEffect | NotEnoughData:
     """Compare a column with its reference.
 
@@ -94,6 +95,8 @@ def drift(
         How many windows the reference rows come from; with icc > 0 each counts for itself.
     support : float
         Rows behind one current row that is counted: 1 / k where a sampled log keeps one row in k.
+    current_windows : int
+        How many windows the current rows come from, as `reference_windows`.
 
     Returns
     -------
@@ -126,7 +129,8 @@ def drift(
     _check(reference, current, icc)
     windows = max(reference_windows, 1)
     rows_p = windows * effective_rows(reference.n / windows, icc)
-    rows_q = effective_rows(current.n * support, icc)
+    later = max(current_windows, 1)
+    rows_q = later * effective_rows(current.n * support / later, icc)
     if min(rows_p, rows_q) < 2:
         return NotEnoughData(f"{rows_p:.1f} effective reference rows and {rows_q:.1f} current ones; each needs 2")
     p, q = reference.cells / reference.n, current.cells / current.n

@@ -8,8 +8,10 @@ from gyroscope.stats.intervals import Estimate, mean_estimate, share_estimate
 from gyroscope.stats.performance.arrivals import Arrivals, count_arrivals
 from gyroscope.stats.performance.average_precision import average_precision_bound
 from gyroscope.stats.performance.binary import auc_bound
+from gyroscope.stats.performance.calibration import CalibrationBin, calibration
 from gyroscope.stats.performance.early import (
     LAG_SHARE,
+    LEAST_COVERAGE,
     MATURE_COVERAGE,
     EarlyLabels,
     early_labels,
@@ -35,10 +37,12 @@ PRIMARY = {task: next(iter(scales)) for task, scales in SCALES.items()}
 
 __all__ = [
     "LAG_SHARE",
+    "LEAST_COVERAGE",
     "MATURE_COVERAGE",
     "METRICS",
     "PRIMARY",
     "Arrivals",
+    "CalibrationBin",
     "EarlyLabels",
     "Estimate",
     "Outcomes",
@@ -47,6 +51,7 @@ __all__ = [
     "as_streams",
     "auc_bound",
     "average_precision_bound",
+    "calibration",
     "confusion",
     "count_arrivals",
     "early_floor",

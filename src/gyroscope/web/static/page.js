@@ -25,7 +25,7 @@
   }
 
   async function draw(place) {
-    const asks = place.id === "figure-performance" ? `?metric=${encodeURIComponent(metric.value)}` : "";
+    const asks = metric && place.id === "figure-performance" ? `?metric=${encodeURIComponent(metric.value)}` : "";
     const url = place.dataset.figure + asks;
     if (place.dataset.shown !== url) tags.delete(url);
     const figure = await fetchFresh(url);
@@ -72,7 +72,7 @@
   }
 
   const places = [...document.querySelectorAll("[data-figure]")];
-  metric.addEventListener("change", () => draw(places[0]).catch((error) => say(error.message)));
+  metric?.addEventListener("change", () => draw(document.getElementById("figure-performance")).catch((error) => say(error.message)));
   for (const place of places) keep(() => draw(place), Number(place.dataset.refreshS));
-  keep(tell, 2);
+  if (document.querySelector("[data-fact]")) keep(tell, 2);
 })();

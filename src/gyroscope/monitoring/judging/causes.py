@@ -1,0 +1,132 @@
+"""From evidence to causes: an alarm of a family that also matters in practice, or a rule that was broken, in words.
+
+`Judge` collects these and hands them on. An alarm whose effect may be too small to matter stays a reading; it is looked
+at again with each later window while it lasts. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
+import numpy as np
+
+from gyroscope.clock import DAY_US
+from gyroscope.monitoring.judging.entered import Entry
+from gyroscope.monitoring.judging.normal import Normal
+from gyroscope.monitoring.judging.practical import Moved, drifted, worse
+from gyroscope.monitoring.judging.tracks import Track
+from gyroscope.records import Cause, CauseKind, NotEnoughData, Signal, Window
+from gyroscope.stats.evidence import Alarm
+from gyroscope.stats.evidence.alarms import CALM_WINDOWS
+from gyroscope.stats.performance import PerformanceStream
+from gyroscope.stats.profiles import Profile
+from gyroscope.stats.quality import Finding
+
+MOST_SUBJECTS = 12
+
+Merged = Callable[[Window], Profile | NotEnoughData]
+"""The profile of a version's rows over a stretch of windows."""
+
+
+class About(msgspec.Struct, frozen=True):
+    """Whose windows these are."""
+
+    model: str
+    version: str
+
+
+def broken(about: About, entries: Sequence[Entry]) -> list[Cause]:
+    """One cause per column and rule, from the first window that broke it until three in a row did not."""
+    runs: list[tuple[Finding, int, int]] = []
+    open_runs: dict[tuple[str, str], int] = {}
+    for place, entry in enumerate(entries):
+        for found in entry.findings:
+            key = (found.kind.value, found.column)
+            at = open_runs.get(key)
+            if at is None or place - runs[at][2] > CALM_WINDOWS:
+                open_runs[key] = len(runs)
+                runs.append((found, place, place))
+            else:
+                runs[at] = (runs[at][0], runs[at][1], place)
+    return [_broken(about, entries, *run) for run in runs]
+
+
+def drifts(about: About, track: Track, normal: Normal, merged: Merged) -> Iterator[Cause]:
+    """Alarms of a family of column streams, each as soon as its effect matters."""
+
+    def look(alarm: Alarm, last: int) -> list[Moved]:
+        stretch = Window(track.entries[alarm.since].window.start, track.entries[last].window.end)
+        found = merged(stretch)
+        return [] if isinstance(found, NotEnoughData) else drifted(alarm, normal, found, last - alarm.since + 1)
+
+    for alarm in track.course.alarms:
+        yield from _when_it_matters(about, track, alarm, look)
+
+
+def falls(about: About, track: Track, streams: dict[str, PerformanceStream]) -> Iterator[Cause]:
+    """Alarms of performance, each as soon as it has surely fallen by more than normal windows differ."""
+    for alarm in track.course.alarms:
+        yield from _when_it_matters(about, track, alarm, lambda one, last: worse(one, last, track, streams))
+
+
+def _when_it_matters(
+    about: About, track: Track, alarm: Alarm, look: Callable[[Alarm, int], list[Moved]]
+) -> Iterator[Cause]:
+    end = len(track.entries) if alarm.closed is None else alarm.closed + 1
+    for last in range(alarm.at, end):
+        found = look(alarm, last)
+        if found:
+            yield _cause(about, track, alarm, last, found)
+            return
+
+
+def _cause(about: About, track: Track, alarm: Alarm, last: int, found: list[Moved]) -> Cause:
+    since, seen = track.entries[alarm.since].window.start, track.entries[last].window.start
+    mass = float(track.course.mass[last])
+    evidence = Signal("evidence", seen, mass, (("family", track.kind),))
+    gaps = [one.gap for one in found if not isinstance(one.gap, NotEnoughData)]
+    rows = _rows_a_day(track.entries[alarm.since : last + 1])
+    return Cause(
+        model=about.model,
+        version=about.version,
+        kind=track.kind,
+        subjects=tuple(dict.fromkeys(one.subject for one in found))[:MOST_SUBJECTS],
+        since=since,
+        seen=seen,
+        ended=None if alarm.closed is None else track.entries[alarm.closed].window.end,
+        reason=_sentence(found),
+        harm_per_day=max(gaps) * rows if gaps else NotEnoughData("labels or an estimate would tell"),
+        pages=track.kind != "input",
+        bundle=(evidence, *(signal for one in found[:MOST_SUBJECTS] for signal in one.signals(seen))),
+    )
+
+
+def _sentence(found: list[Moved]) -> str:
+    more = f"; and {len(found) - 2} more" if len(found) > 2 else ""
+    return "; ".join(one.text for one in found[:2]) + more
+
+
+def _broken(about: About, entries: Sequence[Entry], found: Finding, first: int, last: int) -> Cause:
+    at = entries[first].window.start
+    is_over = len(entries) - 1 - last >= CALM_WINDOWS
+    kind: CauseKind = "quality"
+    figures = tuple(Signal(name, at, value, (("rule", found.kind.value),)) for name, value in found.figures.items())
+    subject = found.column or found.kind.value.replace("_", " ")
+    return Cause(
+        model=about.model,
+        version=about.version,
+        kind=kind,
+        subjects=(subject,),
+        since=at,
+        seen=at,
+        ended=entries[last].window.end if is_over else None,
+        reason=f"{found.column}: {found.reason}" if found.column else found.reason,
+        harm_per_day=min(found.figures.get("share", 1.0), 1.0) * _rows_a_day(entries[first : last + 1]),
+        bundle=figures,
+    )
+
+
+def _rows_a_day(entries: Sequence[Entry]) -> float:
+    length = sum(entry.window.end - entry.window.start for entry in entries) / DAY_US
+    return float(np.sum([entry.rows for entry in entries])) / length if length else 0.0

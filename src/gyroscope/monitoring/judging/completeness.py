@@ -1,0 +1,79 @@
+"""Which windows are complete: in rows once time has passed them, in labels once these are mature.
+
+`Judge` enters only such windows: an incomplete one never alarms. It reads the cache and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+
+import msgspec
+
+from gyroscope.clock import DAY_US, EventTime
+from gyroscope.monitoring.cache import Cache
+from gyroscope.monitoring.coverage import PAST_US, coverage_of
+from gyroscope.monitoring.windows import closes_at, window_of
+from gyroscope.records import Window
+from gyroscope.settings import Monitoring
+from gyroscope.stats.performance import LEAST_COVERAGE
+
+LIVE_US = 2 * DAY_US
+"""A model whose newest row is younger than this is live; older rows are a history that was read in later."""
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """`now` is wall time, `data` how far the time of a model's data has surely come."""
+
+    now: EventTime
+    data: EventTime
+
+
+def moment_of_data(newest: EventTime, now: EventTime, *, is_quiet: bool) -> Moment:
+    """Time is as far as the newest row; where rows of a live model have stopped coming, it goes on with the clock.
+
+    >>> moment_of_data(EventTime(5), EventTime(9), is_quiet=False).data
+    5
+    >>> moment_of_data(EventTime(5), EventTime(9), is_quiet=True).data
+    9
+    """
+    is_live = is_quiet and newest <= now <= newest + LIVE_US
+    return Moment(now, now if is_live else EventTime(min(now, newest)))
+
+
+class Completeness:
+    """Asks the cache of one home."""
+
+    def __init__(self, cache: Cache, settings: Monitoring) -> None:
+        self._cache = cache
+        self._settings = settings
+
+    def rows(self, model: str, version: str, moment: Moment) -> list[Window]:
+        """The windows of a version whose rows are there, oldest first, up to the first that is still being measured."""
+        dirty = min((cell.start for cell in self._cache.dirty(model) if cell.version == version), default=None)
+        windows = dict.fromkeys(
+            window_of(cell.start, self._settings.window, self._settings.timezone)
+            for cell, scored in self._cache.scored_by_cell(model, version).items()
+            if scored and (dirty is None or cell.start < dirty)
+        )
+        return [
+            window for window in windows if closes_at(window) <= moment.data and (dirty is None or window.end <= dirty)
+        ]
+
+    def labels(
+        self, model: str, version: str, complete: Sequence[Window], moment: Moment, known: Set[EventTime]
+    ) -> list[tuple[Window, int]]:
+        """Those of some complete windows whose labels are mature, with their scored rows; `known` are left out."""
+        waiting = [window for window in complete if window.start not in known]
+        if not waiting:
+            return []
+        cells = self._cache.arrivals(
+            model, version, Window(EventTime(waiting[0].start - PAST_US), EventTime(waiting[-1].end))
+        )
+        ripe = []
+        for window in waiting:
+            near = {at: found for at, found in cells.items() if window.start - PAST_US <= at < window.end}
+            scored = sum(rows for at, (rows, _) in near.items() if at >= window.start)
+            labelled = sum(found.n for at, (_, found) in near.items() if at >= window.start)
+            if labelled > LEAST_COVERAGE * scored and coverage_of(window, near, moment.data).is_mature:
+                ripe.append((window, scored))
+        return ripe

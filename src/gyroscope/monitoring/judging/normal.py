@@ -1,0 +1,141 @@
+"""What is normal for a version, learned once per basis: limits of hard rules and baselines of every family of streams.
+
+`Judge` keeps one of these a version and turns complete windows into entries with it. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+
+import msgspec
+import numpy as np
+
+from gyroscope.monitoring.judging.basis import Basis
+from gyroscope.monitoring.judging.entered import Entry
+from gyroscope.records import CauseKind, NotEnoughData, Signature, Window
+from gyroscope.settings_models import ModelMonitor
+from gyroscope.stats.evidence import Baselines, Streams, fit_baselines
+from gyroscope.stats.performance import PRIMARY, Outcomes, PerformanceStream, performance_streams
+from gyroscope.stats.profiles import Profile
+from gyroscope.stats.quality import ColumnLimits, hard_rules, learn_limits
+from gyroscope.stats.streams import ColumnScale, fit_columns
+
+
+class Rows(msgspec.Struct, frozen=True):
+    """One complete window: its profile and how many scored rows it has."""
+
+    window: Window
+    profile: Profile
+    scored: int
+
+
+class Drift(msgspec.Struct, frozen=True, eq=False):
+    """The streams of some columns: how windows become them, and what is normal."""
+
+    scale: ColumnScale
+    baselines: Baselines
+
+
+class Normal(msgspec.Struct, frozen=True, eq=False):
+    """`profiles` and `outcomes` are those of the normal windows, `total` is the profile of all of them."""
+
+    basis: Basis
+    signature: Signature
+    policy: ModelMonitor
+    profiles: tuple[Profile, ...]
+    outcomes: tuple[Outcomes, ...]
+    total: Profile
+    limits: dict[str, ColumnLimits]
+    drift: dict[CauseKind, Drift]
+    icc: dict[str, float]
+
+    def enter(self, windows: Sequence[Rows]) -> list[Entry]:
+        """What complete windows say, held against what is normal."""
+        if not windows:
+            return []
+        profiles = [one.profile for one in windows]
+        tables = [_by_window(part.scale.streams(profiles)) for part in self.drift.values()]
+        entries = []
+        for place, one in enumerate(windows):
+            here = {name: value for table in tables for name, value in table[place].items()}
+            found = hard_rules(self.limits, one.profile)
+            broken = () if isinstance(found, NotEnoughData) else tuple(found)
+            entries.append(Entry(one.window, one.scored, here, broken))
+        return entries
+
+    def performance(self, entries: Sequence[Entry]) -> tuple[Baselines, Streams, dict[str, PerformanceStream]]:
+        """The streams of the metrics that may page, over windows whose labels are there."""
+        metrics = self.policy.metrics or (PRIMARY[self.signature.task],)
+        later = [Outcomes.from_bytes(entry.outcomes) for entry in entries]
+        streams = performance_streams(self.outcomes, later, metrics)
+        before, after = _tables(streams, self.policy.tolerance)
+        return fit_baselines(before), after, streams
+
+
+def learn(
+    basis: Basis, added: Sequence[tuple[Profile, Outcomes | None]], signature: Signature, policy: ModelMonitor
+) -> Normal:
+    """Learn what is normal from a basis; `added` are the profile and outcomes of its windows of production."""
+    windows = [(part, outcomes) for _, part, outcomes in basis.reference.windows] if basis.uses_reference else []
+    profiles = (*(part for part, _ in windows), *(part for part, _ in added))
+    outcomes = [*(found for _, found in windows), *(found for _, found in added)]
+    parts = [part for part, _ in added]
+    total = reduce(Profile.merge, [basis.reference.total, *parts] if basis.uses_reference else parts)
+    watched = [name for name in total.columns if name not in policy.ignore]
+    inputs = [name for name in watched if name in signature.as_logged.names]
+    outputs = [name for name in watched if name not in signature.as_logged.names]
+    return Normal(
+        basis=basis,
+        signature=signature,
+        policy=policy,
+        profiles=profiles,
+        outcomes=tuple(found for found in outcomes if isinstance(found, Outcomes)),
+        total=total,
+        limits=learn_limits(profiles),
+        drift={"output": _drift(profiles, outputs), "input": _drift(profiles, inputs)},
+        icc=basis.icc,
+    )
+
+
+def column_of(stream: str, columns: Sequence[str]) -> str:
+    """The column that a stream is about; of two that fit, the longer name.
+
+    >>> column_of("from:city:omnibus", ("from", "from:city")), column_of("from=JFK", ("from", "from:city"))
+    ('from:city', 'from')
+    """
+    fitting = [name for name in columns if stream.startswith((f"{name}:", f"{name}="))]
+    return max(fitting, key=len, default="")
+
+
+def _drift(profiles: Sequence[Profile], columns: Sequence[str]) -> Drift:
+    scale = fit_columns(profiles, columns=columns)
+    return Drift(scale, fit_baselines(scale.reference))
+
+
+def _by_window(streams: Streams) -> list[dict[str, tuple[float, float]]]:
+    """The values of each window by name; those that it does not have are left out."""
+    here = streams.present
+    return [
+        {
+            name: (y, within)
+            for name, y, within, known in zip(
+                streams.names, streams.y[:, t].tolist(), streams.within[:, t].tolist(), here[:, t].tolist(), strict=True
+            )
+            if known
+        }
+        for t in range(streams.windows)
+    ]
+
+
+def _tables(streams: dict[str, PerformanceStream], tolerance: float) -> tuple[Streams, Streams]:
+    """Reference and current of several metrics as tables of the engine."""
+    found = list(streams.values())
+    sides = np.array([one.side for one in found], np.int64)
+    one = np.ones(len(found))
+    tables = []
+    for series in ([one.reference for one in found], [one.current for one in found]):
+        y = np.array([part.y for part in series], np.float64).reshape(len(found), -1)
+        within = np.array([part.within for part in series], np.float64).reshape(len(found), -1)
+        tables.append(Streams(tuple(streams), y, within, sides, one, tolerance * one))
+    return tables[0], tables[1]

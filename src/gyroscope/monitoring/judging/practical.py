@@ -1,0 +1,141 @@
+"""Whether a change matters: its size since it began, with an interval beyond the least that is of interest.
+
+`causes` asks this of every alarm; it can only make incidents rarer. Pure.
+"""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+import numpy as np
+
+from gyroscope.clock import EventTime
+from gyroscope.monitoring.judging.normal import Normal, column_of
+from gyroscope.monitoring.judging.tracks import Track
+from gyroscope.records import NotEnoughData, Signal
+from gyroscope.stats.drift import DriftEffect, drift
+from gyroscope.stats.evidence import Alarm, Member
+from gyroscope.stats.evidence.alarms import describe
+from gyroscope.stats.performance import Estimate, PerformanceStream, share_estimate
+from gyroscope.stats.profiles import CategoryBins, ColumnCounts, NumericBins, Profile
+
+RISE, RISE_TIMES = 0.005, 1.5
+"""A share of missing, new or out-of-range values must have risen by half a percentage point and by half."""
+
+SURE_SD = 0.25
+"""Performance must have fallen by more than a quarter of the standard deviation between normal windows."""
+
+SHARES = ("missing", "new", "other", "below", "above")
+RELATIVE = frozenset({"mae", "rmse", "log_loss"})
+
+
+class Moved(msgspec.Struct, frozen=True):
+    """One thing that changed enough to matter: what, in words, by how much, and from where to where where it is known.
+
+    `gap` is harm per row, 0 to 1 or relative to the reference.
+    """
+
+    subject: str
+    text: str
+    effect: Estimate
+    unit: str
+    gap: float | NotEnoughData = NotEnoughData("a change of the data alone")
+    before: float | NotEnoughData = NotEnoughData("not one number")
+    now: float | NotEnoughData = NotEnoughData("not one number")
+
+    def signals(self, at: EventTime) -> list[Signal]:
+        """As evidence: the effect, and the levels before and since."""
+        about = (("of", self.subject),)
+        effect = self.effect
+        found = [Signal(self.unit, at, effect.value, about, effect.low, effect.high, round(effect.n))]
+        levels = (("before", self.before), ("since", self.now))
+        return found + [Signal(name, at, v, about) for name, v in levels if not isinstance(v, NotEnoughData)]
+
+
+def drifted(alarm: Alarm, normal: Normal, current: Profile, windows: int) -> list[Moved]:
+    """The columns of an alarm that have moved enough to matter; `current` are all rows of so many windows since."""
+    columns = tuple(normal.total.columns)
+    found: dict[str, Moved] = {}
+    for member in alarm.members:
+        column = column_of(member.name, columns)
+        what = member.name[len(column) + 1 :]
+        before, now = normal.total.columns[column], current.columns[column]
+        moved = (
+            _share(column, what, before, now)
+            if member.name == f"{column}:{what}" and what in SHARES
+            else _effect(column, normal, now, windows)
+        )
+        if moved is not None:
+            found.setdefault(column, moved)
+    return list(found.values())
+
+
+def worse(alarm: Alarm, last: int, track: Track, streams: dict[str, PerformanceStream]) -> list[Moved]:
+    """The metrics of an alarm that have surely fallen since the change, as of a window."""
+    names, baselines = track.baselines.names, track.baselines
+    rows = [names.index(name) for name in alarm.names]
+    z = track.course.z[:, alarm.since : last + 1]
+    shares = np.array([1.0] * len(names))
+    found = []
+    for row, member in zip(rows, describe(rows, shares, z, track.pooled(alarm.since, last), baselines), strict=True):
+        stream = streams[member.name]
+        sure = member.low if stream.side > 0 else -member.high
+        if sure > SURE_SD * math.sqrt(float(baselines.typical[row])):
+            found.append(_worse(member, float(baselines.mean[row]), stream, track.entries[last].rows))
+    return found
+
+
+def _worse(member: Member, mean: float, stream: PerformanceStream, rows: int) -> Moved:
+    points = (mean, mean + member.effect, mean + member.low, mean + member.high)
+    before, now, low, high = (float(value) for value in stream.natural(np.array(points)))
+    low, high = sorted((low - before, high - before))
+    change = Estimate(now - before, low, high, rows)
+    metric = stream.metric
+    gap = abs(now - before) / (abs(before) or 1.0) if metric in RELATIVE else abs(now - before)
+    text = f"{metric.replace('_', ' ')} {before:.3g} -> {now:.3g} ({change.low:+.3g} to {change.high:+.3g})"
+    return Moved(metric, text, change, "change", gap, before, now)
+
+
+def _effect(column: str, normal: Normal, now: ColumnCounts, windows: int) -> Moved | None:
+    before, icc = normal.total.columns[column], normal.icc.get(column, 0.0)
+    moved = drift(before, now, icc, reference_windows=len(normal.profiles), current_windows=windows)
+    if not isinstance(moved, DriftEffect) or moved.low <= normal.policy.minimum_effect:
+        return None
+    effect = Estimate(moved.effect, moved.low, moved.high, moved.current_n)
+    text = f"{column} moved by w = {moved.effect:.2f} ({moved.low:.2f} to {moved.high:.2f})"
+    if isinstance(before.bins, CategoryBins):
+        return Moved(column, text + _category(before, now), effect, "effect_w")
+    means = (before.mean, now.mean)
+    if not any(isinstance(mean, NotEnoughData) for mean in means):
+        text += f", mean {before.mean:.4g} -> {now.mean:.4g}"
+    return Moved(column, text, effect, "effect_w", before=before.mean, now=now.mean)
+
+
+def _category(before: ColumnCounts, now: ColumnCounts) -> str:
+    """The category whose share changed most."""
+    shares = (before.shares, now.shares)
+    if isinstance(shares[0], NotEnoughData) or isinstance(shares[1], NotEnoughData):
+        return ""
+    labels = (*before.bins.labels, "infinite", "missing")
+    most = int(np.abs(shares[1] - shares[0]).argmax())
+    return f", {labels[most]} {shares[0][most]:.1%} -> {shares[1][most]:.1%}"
+
+
+def _share(column: str, what: str, before: ColumnCounts, now: ColumnCounts) -> Moved | None:
+    was, n = _count(before, what) / max(before.n, 1), now.n
+    found = share_estimate(_count(now, what), n)
+    if isinstance(found, NotEnoughData) or found.low - was <= RISE or found.value < RISE_TIMES * was:
+        return None
+    words = {"below": "below the reference", "above": "above the reference", "new": "unknown categories"}
+    text = f"{column}: {words.get(what, what)} {was:.1%} -> {found.value:.1%} of rows"
+    rise = Estimate(found.value - was, found.low - was, found.high - was, n)
+    return Moved(column, text, rise, "share_rise", before=was, now=found.value)
+
+
+def _count(counts: ColumnCounts, what: str) -> int:
+    if what == "missing":
+        return counts.missing
+    if isinstance(counts.bins, NumericBins):
+        return int(counts.counts[0 if what == "below" else -1])
+    return int(counts.counts[-2 if what == "other" else -1])

@@ -1,0 +1,88 @@
+"""The families of monitors of one version: which streams share a budget, and what evidence their windows have given.
+
+`Judge` follows these each round, rehearsals with other budgets. Pure: entered windows in, courses of evidence out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+
+import msgspec
+import numpy as np
+
+from gyroscope.clock import DAY_US, EventTime
+from gyroscope.monitoring.judging.entered import Entry
+from gyroscope.records import CauseKind
+from gyroscope.stats.arrays import Floats
+from gyroscope.stats.evidence import SHARES, Baselines, Course, Family, Streams, replay
+
+SHARE: dict[CauseKind, float] = {
+    "performance": SHARES["performance"],
+    "quality": SHARES["quality"],
+    "estimate": SHARES["estimate"],
+    "seasonal": SHARES["predictions"],
+    "output": SHARES["output"],
+    # These inform and wake nobody: each has a budget of its own beside that of the pages.
+    "input": 1.0,
+    "relation": 1.0,
+}
+
+
+class Budget(msgspec.Struct, frozen=True):
+    """What all families of a model may spend, and when none does.
+
+    `false_alarms` are those of 30 days. `traffic` is the share of the model's rows that a version had in a window, by
+    its start: versions share the budget by it. Windows that start at one of `excluded` judge nothing.
+    """
+
+    false_alarms: float
+    traffic: Mapping[EventTime, float]
+    excluded: Set[EventTime] = frozenset()
+
+
+class Track(msgspec.Struct, frozen=True, eq=False):
+    """One family over the windows that were entered into it, in order of time."""
+
+    kind: CauseKind
+    entries: tuple[Entry, ...]
+    baselines: Baselines
+    current: Streams
+    course: Course
+
+    def pooled(self, first: int, last: int) -> Streams:
+        """The windows first to last, both included."""
+        windows = slice(first, last + 1)
+        here = self.current
+        return msgspec.structs.replace(here, y=here.y[:, windows], within=here.within[:, windows])
+
+
+def follow(kind: CauseKind, baselines: Baselines, entries: Sequence[Entry], current: Streams, budget: Budget) -> Track:
+    """Replay one family; `current` are the streams of exactly these entries."""
+    known = current.select(baselines.names)
+    is_out = np.array([entry.window.start in budget.excluded for entry in entries], bool)
+    known = msgspec.structs.replace(known, y=np.where(is_out, np.nan, known.y))
+    family = Family(kind, baselines, SHARE[kind])
+    course = replay(family, known, _days(entries, budget), false_alarms=budget.false_alarms)
+    return Track(kind, tuple(entries), baselines, known, course)
+
+
+def streams_of(entries: Sequence[Entry], names: tuple[str, ...]) -> Streams:
+    """The entered values of some streams; sides and weights are those of the baselines they are held against."""
+    values = np.full((2, len(names), len(entries)), np.nan)
+    for place, entry in enumerate(entries):
+        for row, name in enumerate(names):
+            values[:, row, place] = entry.streams.get(name, (np.nan, np.nan))
+    one = np.ones(len(names))
+    return Streams(names, values[0], values[1], np.zeros(len(names), np.int64), one, 0 * one)
+
+
+def _days(entries: Sequence[Entry], budget: Budget) -> Floats:
+    """The time each window stands for: since the one before, as far as the version had the model's traffic."""
+    starts = np.array([entry.window.start for entry in entries], np.float64)
+    if not len(starts):
+        return starts
+    first = entries[0].window
+    since: Floats = np.diff(starts, prepend=starts[0] - (first.end - first.start)) / DAY_US
+    share = np.array([budget.traffic.get(entry.window.start, 1.0) for entry in entries])
+    stands_for: Floats = since * share
+    return stands_for

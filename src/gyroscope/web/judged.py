@@ -1,0 +1,66 @@
+"""Figures about what monitors are sure of: the time line, the evidence, one incident, and calibration.
+
+`figures.py` lists them beside the others. Each asks a store and calls one figure function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import plotly.graph_objects as go
+
+from gyroscope.alerts import Incident
+from gyroscope.clock import DAY_US, EventTime
+from gyroscope.records import NotEnoughData
+from gyroscope.reports.figures.calibration import calibration_curve
+from gyroscope.reports.figures.drift import drift_heat_map
+from gyroscope.reports.figures.evidence import evidence_over_time
+from gyroscope.reports.figures.incidents import incident_timeline
+from gyroscope.reports.figures.performance import performance_over_time
+from gyroscope.reports.theme import INK, axis_time
+from gyroscope.stats.performance import calibration
+from gyroscope.web.parts import Parts
+from gyroscope.web.series import event_signals, newest_window, zone_of
+
+CALIBRATION_US = 30 * DAY_US
+
+
+def incidents(parts: Parts, model: str, _: Mapping[str, str]) -> go.Figure:
+    newest = newest_window(parts, model)
+    upto = EventTime(0) if isinstance(newest, NotEnoughData) else newest
+    return incident_timeline(parts.incidents.all(model), upto, zone_of(parts))
+
+
+def evidence(parts: Parts, model: str, _: Mapping[str, str]) -> go.Figure:
+    return evidence_over_time(event_signals(parts, "evidence", {"model": model}), zone_of(parts))
+
+
+def calibrated(parts: Parts, model: str, _: Mapping[str, str]) -> go.Figure:
+    version = parts.models.versions(model)[-1]
+    newest = newest_window(parts, model)
+    end = EventTime(0) if isinstance(newest, NotEnoughData) else EventTime(newest + 1)
+    current = parts.monitor.outcomes(model, version.version, EventTime(end - CALIBRATION_US), end)
+    reference = parts.models.reference(version)
+    known = reference if isinstance(reference, NotEnoughData) else reference.outcomes
+    now, before = (one if isinstance(one, NotEnoughData) else calibration(one) for one in (current, known))
+    return calibration_curve(now, before)
+
+
+def incident(parts: Parts, model: str, query: Mapping[str, str]) -> go.Figure:
+    """The series that an incident is about, with lines where the change began and where it was certain."""
+    found = parts.incidents.get(query.get("incident", ""))
+    drawn = _series_of(parts, model, found)
+    for at, dash in ((found.since, "dot"), (found.opened, "dash")):
+        drawn.add_vline(x=axis_time(at, zone_of(parts)), line={"color": INK, "width": 1, "dash": dash})
+    return drawn
+
+
+def _series_of(parts: Parts, model: str, found: Incident) -> go.Figure:
+    if found.kind in ("performance", "relation", "estimate"):
+        metric = next(iter(found.subjects), "")
+        series = event_signals(parts, "performance", {"model": model, "metric": metric})
+        coverage = event_signals(parts, "label_coverage", {"model": model})
+        return performance_over_time(metric, series, coverage, zone_of(parts))
+    drift = event_signals(parts, "drift", {"model": model})
+    chosen = [one for one in drift if dict(one.labels).get("column") in found.subjects]
+    return drift_heat_map(chosen, zone_of(parts), parts.settings.monitoring.thresholds.drift_effect)

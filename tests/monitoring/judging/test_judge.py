@@ -1,0 +1,124 @@
+"""Windows to incidents on real tables and labels: nothing on clean days, one per cause, once whatever happens."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from tests.monitoring.conftest import ZONE
+
+from gyroscope.clock import DAY_US, EventTime, iso, parse_event_time
+
+REFERENCE_DAYS, ROWS = 30, 150
+FIRST = parse_event_time("2013-01-01T00:00:00-05:00")
+
+
+def day(make_rows, number, **more):
+    start = iso(EventTime(FIRST + number * DAY_US), ZONE)
+    return make_rows(start, more.pop("n", ROWS), seed=number, **more)
+
+
+def live(house, rows, labelled=True):
+    house.predict(rows)
+    if labelled:
+        house.label(rows)
+
+
+def joined(parts):
+    whole = parts[0]
+    for name, values in vars(whole).items():
+        more = [getattr(part, name) for part in parts]
+        setattr(whole, name, [*itertools.chain(*more)] if isinstance(values, list) else np.concatenate(more))
+    return whole
+
+
+@pytest.fixture
+def learned(house, make_rows):
+    """A house with thirty normal days as its reference."""
+    house.refer_to(joined([day(make_rows, number) for number in range(REFERENCE_DAYS)]))
+    return house
+
+
+def kinds(house):
+    return [(one.kind, one.subjects, one.state) for one in house.incidents.all("flights")]
+
+
+def test_clean_days_open_nothing(learned, make_rows):
+    for number in range(30, 55):
+        live(learned, day(make_rows, number))
+    done = learned.measure()
+    assert done.entered > 40
+    assert kinds(learned) == []
+    evidence = learned.values("evidence", family="input")
+    assert len(evidence) == 24
+    assert max(evidence) < 1
+
+
+def test_a_column_that_breaks_is_one_incident_that_names_it_and_closes_when_it_is_mended(learned, make_rows):
+    for number in range(30, 36):
+        rows = day(make_rows, number)
+        if number in (32, 33):
+            rows.distance[:] = np.nan
+        live(learned, rows)
+        learned.measure()
+    (incident,) = learned.incidents.all("flights")
+    assert (incident.kind, incident.subjects, incident.state) == ("quality", ("distance",), "open")
+    assert "missing" in incident.why
+    assert incident.since == FIRST + 32 * DAY_US
+    for number in range(36, 39):
+        live(learned, day(make_rows, number))
+    learned.measure()
+    assert [one.state for one in learned.incidents.all("flights")] == ["closed"]
+
+
+def test_performance_that_falls_opens_one_incident_with_the_gap_and_the_harm(learned, make_rows):
+    rng = np.random.default_rng(1)
+    for number in range(30, 45):
+        rows = day(make_rows, number)
+        if number >= 35:
+            rows.labels = (rng.random(ROWS) < 0.75).astype(float)
+        live(learned, rows)
+    learned.measure()
+    (incident,) = [one for one in learned.incidents.all("flights") if one.pages]
+    assert (incident.kind, incident.subjects) == ("performance", ("brier",))
+    assert abs(incident.since - (FIRST + 35 * DAY_US)) <= DAY_US
+    assert incident.harm_per_day > 1
+
+
+def test_inputs_that_move_inform_and_page_nobody(learned, make_rows):
+    for number in range(30, 45):
+        live(learned, day(make_rows, number, shift=400.0 if number >= 35 else 0.0))
+    learned.measure()
+    (incident,) = learned.incidents.all("flights")
+    assert (incident.kind, incident.subjects, incident.pages) == ("input", ("distance",), False)
+
+
+def test_a_restart_and_a_lost_cache_open_nothing_twice(learned, make_rows):
+    for number in range(30, 40):
+        rows = day(make_rows, number)
+        if number >= 34:
+            rows.distance[:] = np.nan
+        live(learned, rows)
+    learned.measure()
+    before = learned.incidents.all("flights")
+    assert len(before) == 1
+    learned.monitor.close()
+    learned.monitor = learned.new_monitor()
+    learned.measure()
+    assert learned.incidents.all("flights") == before
+    learned.lose_cache()
+    learned.measure()
+    assert learned.incidents.all("flights") == before
+    assert len(learned.incidents.journal(before[0].id)) == 1
+
+
+def test_the_last_window_is_not_judged_before_it_is_complete(learned, make_rows):
+    rows = day(make_rows, 30)
+    rows.distance[:] = np.nan
+    live(learned, rows)
+    learned.measure()
+    assert kinds(learned) == []
+    live(learned, day(make_rows, 31))
+    learned.measure()
+    assert [kind for kind, _, _ in kinds(learned)] == ["quality"]
