@@ -13,7 +13,8 @@ from arro3.core import Table
 
 import gyroscope
 from gyroscope.errors import InputError
-from gyroscope.notebook import compare, profile, read_columns
+from gyroscope.notebook import compare, profile
+from gyroscope.sources import read_columns
 
 SIX, NEXT_DAY = datetime(2020, 1, 1, 6, tzinfo=UTC), datetime(2020, 1, 2, tzinfo=UTC)
 FRAME = pl.DataFrame(

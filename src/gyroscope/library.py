@@ -24,12 +24,12 @@ from gyroscope.errors import InputError, SettingsError, did_you_mean
 from gyroscope.ids import new_id
 from gyroscope.models.signature import infer_signature
 from gyroscope.models.store import Candidate
-from gyroscope.notebook import read_columns
 from gyroscope.predictions.ingest.cells import names
 from gyroscope.predictions.ingest.given import Given
 from gyroscope.predictions.reading.selection import FIRST_TIME, LAST_TIME, Selection
 from gyroscope.records import Task, Version
 from gyroscope.settings import FILE_NAME, find_settings
+from gyroscope.sources import read_columns
 
 Time = str | datetime | None
 Home = str | PathLike[str] | None

@@ -6,6 +6,7 @@ The notebook and `gyro compare` call `compare_profiles`. Pure but for `to_html`,
 from __future__ import annotations
 
 import html
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -19,7 +20,6 @@ from gyroscope.stats.profiles import ColumnCounts, NumericBins, Profile
 
 HEADER = ("column", "effect w", "95 % interval", "missing before", "missing now", "mean before", "mean now")
 MOST_FIGURES = 40
-_GONE = NotEnoughData("the current data has no such column")
 Known = float | NotEnoughData
 
 
@@ -87,7 +87,7 @@ class Comparison(msgspec.Struct, frozen=True):
 
 
 def compare_profiles(
-    reference: Profile, current: Profile, added: tuple[str, ...] = (), gone: tuple[str, ...] = ()
+    reference: Profile, current: Profile, added: tuple[str, ...] = (), gone: Mapping[str, str] | None = None
 ) -> Comparison:
     """Compare every column of two profiles on the same bins.
 
@@ -97,8 +97,9 @@ def compare_profiles(
         `current` counted on the layout of `reference`.
     added : tuple of str
         Names of columns that only the current data had.
-    gone : tuple of str
-        Names of columns that the current data did not have; they are counted as missing in all its rows.
+    gone : mapping of str to str, optional
+        Columns that the current data did not have in a form that can be counted, and why; they are counted as missing
+        in all its rows.
 
     Returns
     -------
@@ -127,9 +128,10 @@ def compare_profiles(
             fix="make the current one by profile(data, reference=...)",
         )
     pairs = [(name, reference.columns[name], current.columns[name]) for name in reference.columns]
+    why = {name: NotEnoughData(reason) for name, reason in (gone or {}).items()}
     columns = [
         ColumnComparison(
-            name, _kind(before), _GONE if name in gone else drift(before, after), summary(before), summary(after)
+            name, _kind(before), why[name] if name in why else drift(before, after), summary(before), summary(after)
         )
         for name, before, after in pairs
     ]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gyroscope.clock import parse_event_time
 from gyroscope.errors import ModelError, did_you_mean
-from gyroscope.notebook import read_columns
+from gyroscope.sources import read_columns
 
 if TYPE_CHECKING:
     from gyroscope.models import Blocks, Candidate, ReferenceProfile

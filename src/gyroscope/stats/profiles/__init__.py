@@ -6,7 +6,20 @@ Models, monitoring and the notebook call this. It never keeps a row and never ju
 
 from gyroscope.stats.profiles.column import ColumnCounts
 from gyroscope.stats.profiles.fitting import fit_layout
+from gyroscope.stats.profiles.inputs import Column
 from gyroscope.stats.profiles.layout import Bins, CategoryBins, Layout, NumericBins
 from gyroscope.stats.profiles.profile import Profile, profile
+from gyroscope.stats.profiles.sampling import RowSample
 
-__all__ = ["Bins", "CategoryBins", "ColumnCounts", "Layout", "NumericBins", "Profile", "fit_layout", "profile"]
+__all__ = [
+    "Bins",
+    "CategoryBins",
+    "Column",
+    "ColumnCounts",
+    "Layout",
+    "NumericBins",
+    "Profile",
+    "RowSample",
+    "fit_layout",
+    "profile",
+]

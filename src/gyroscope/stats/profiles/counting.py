@@ -12,11 +12,13 @@ import numpy as np
 
 from gyroscope.stats.arrays import Floats
 from gyroscope.stats.buckets import bucket_keys_of_ordered
+from gyroscope.stats.profiles.categories import count_texts
 from gyroscope.stats.profiles.column import ColumnCounts, center_of
 from gyroscope.stats.profiles.inputs import Column, as_floats, tally_strings
 from gyroscope.stats.profiles.layout import CategoryBins, NumericBins
 from gyroscope.stats.sparse import SparseCounts
 from gyroscope.stats.sums import exact_sum
+from gyroscope.stats.texts import Texts
 
 _GREATEST = float(np.finfo(np.float64).max)
 
@@ -49,7 +51,7 @@ def count_strings(values: Column, bins: CategoryBins) -> ColumnCounts:
 
     Parameters
     ----------
-    values : array, shape (n,)
+    values : array or Texts, shape (n,)
         Strings; None or NaN is missing.
     bins : CategoryBins
 
@@ -62,6 +64,10 @@ def count_strings(values: Column, bins: CategoryBins) -> ColumnCounts:
     >>> count_strings(np.array(["a", "z", None, "a"], dtype=object), CategoryBins(("a", "b"))).counts.tolist()
     [2, 0, 0, 1]
     """
+    if isinstance(values, Texts):
+        found = count_texts(values, bins)
+        if found is not None:
+            return ColumnCounts(bins, found, values.missing)
     tally, missing = tally_strings(values)
     counts = [tally.pop(name, 0) for name in bins.categories]
     rare = frozenset(bins.rare) if tally else frozenset()

@@ -1,4 +1,4 @@
-"""What counts as a column: arrays from numpy, DuckDB or Arrow, read as floats or as tallies of strings.
+"""What counts as a column: arrays, or texts as Arrow lays them out, read as floats or as tallies of strings.
 
 Fitting and counting call this. A missing value is NaN, NaT, None or a masked entry; it never raises for a value.
 """
@@ -14,8 +14,9 @@ import numpy.typing as npt
 
 from gyroscope.errors import GyroscopeError
 from gyroscope.stats.arrays import Floats
+from gyroscope.stats.texts import Texts
 
-Column = npt.NDArray[Any]
+Column = npt.NDArray[Any] | Texts
 
 _NUMBERS = "biufMm"
 
@@ -33,7 +34,7 @@ def row_count(columns: Mapping[str, Column]) -> int:
     >>> row_count({"x": np.zeros(3), "y": np.zeros(3)})
     3
     """
-    shapes = {name: np.shape(values) for name, values in columns.items()}
+    shapes = {name: values.shape for name, values in columns.items()}
     for name, shape in shapes.items():
         if len(shape) != 1 or shape != next(iter(shapes.values())):
             raise GyroscopeError(
@@ -52,7 +53,7 @@ def is_numeric(values: Column) -> bool:
     >>> is_numeric(np.array([True])), is_numeric(np.array(["a", None], dtype=object))
     (True, False)
     """
-    return values.dtype.kind in _NUMBERS
+    return not isinstance(values, Texts) and values.dtype.kind in _NUMBERS
 
 
 def as_floats(values: Column) -> Floats:
@@ -67,6 +68,8 @@ def as_floats(values: Column) -> Floats:
     >>> as_floats(np.array([1, None, "x"], dtype=object)).tolist()
     [1.0, nan, nan]
     """
+    if isinstance(values, Texts):
+        values = np.array(values.tolist(), dtype=object)
     if isinstance(values, np.ma.MaskedArray):
         return np.where(np.ma.getmaskarray(values), np.nan, as_floats(values.data))
     if values.dtype.kind in "mM":
@@ -99,6 +102,8 @@ def tally_strings(values: Column) -> tuple[dict[str, int], int]:
     >>> tally_strings(np.array(["a", None, "a", float("nan"), 3], dtype=object))
     ({'a': 2, '3': 1}, 2)
     """
+    if isinstance(values, Texts):
+        return values.tally()
     # tolist() makes None of masked entries, Counter counts in C: the loop runs over different values, not over rows.
     counts: dict[str, int] = {}
     missing = 0

@@ -97,7 +97,7 @@ class Profile(msgspec.Struct, frozen=True):
         return Profile(*codec.decode(packed))
 
 
-def profile(columns: Mapping[str, Column], layout: Layout) -> Profile:
+def profile(columns: Mapping[str, Column], layout: Layout, rows: int | None = None) -> Profile:
     """Count a window.
 
     Parameters
@@ -106,6 +106,8 @@ def profile(columns: Mapping[str, Column], layout: Layout) -> Profile:
         Columns the layout does not name are ignored; one it names that is absent is missing in every row.
     layout : Layout
         From `fit_layout` on the reference.
+    rows : int, optional
+        How many, where `columns` may be empty.
 
     Returns
     -------
@@ -129,7 +131,7 @@ def profile(columns: Mapping[str, Column], layout: Layout) -> Profile:
     >>> counted.counts.tolist(), counted.missing
     ([2, 1, 0, 0], 1)
     """
-    n = row_count(columns)
+    n = row_count(columns) if columns or rows is None else rows
     counted = _profile_block(columns, layout, slice(0, min(n, _BLOCK_ROWS)))
     for start in range(_BLOCK_ROWS, n, _BLOCK_ROWS):
         counted = counted.merge(_profile_block(columns, layout, slice(start, min(start + _BLOCK_ROWS, n))))

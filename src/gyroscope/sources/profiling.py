@@ -1,0 +1,98 @@
+"""Profiles of whole tables, block by block, on two threads: memory does not grow with the rows.
+
+The notebook and the command line call this. The counts are those of all rows at once, in any order of blocks.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+
+import msgspec
+
+from gyroscope.errors import InputError
+from gyroscope.sources.blocks import Block, Table
+from gyroscope.stats.profiles import Layout, Profile, RowSample, profile
+
+THREADS = 2
+"""While one reads the other counts. The reader of a file is one thread, so more than two had nothing to do."""
+
+
+class Profiled(msgspec.Struct, frozen=True):
+    """A profile, the names of all columns that were there, and what those held that cannot be profiled."""
+
+    profile: Profile
+    names: tuple[str, ...]
+    unreadable: dict[str, str]
+
+
+def profile_table(table: Table, layout: Layout | None = None) -> Profiled:
+    """Count a table on a layout, or on bins fitted to it.
+
+    Without a layout a table of more rows than a `RowSample` holds is gone through twice; of a stream, which can be read
+    once, the first of these rows choose the bins.
+
+    Raises `InputError` when it cannot be read, or when it has columns and none of them can be profiled.
+    """
+    blocks = table.blocks()
+    if layout is not None:
+        return _counted(blocks, layout)
+    sample, first = RowSample(), list[Block]()
+    for block in blocks:
+        sample.add(block.columns)
+        if sample.is_whole or table.is_once:
+            first.append(block)
+        else:
+            first.clear()
+        if table.is_once and not sample.is_whole:
+            break
+    fitted = sample.layout()
+    again = sample.is_whole or table.is_once
+    found = _counted(chain(first, blocks) if again else table.blocks(), fitted)
+    if found.unreadable and not fitted.columns:
+        raise no_column(*next(iter(found.unreadable.items())), table.where)
+    return found
+
+
+def no_column(name: str, holds: str, where: str) -> InputError:
+    """What is said of a column that holds neither numbers nor text."""
+    return InputError(
+        f"column {name!r} holds {holds}", where=where, fix="leave it out, or make its parts columns of their own"
+    )
+
+
+class _Blocks:
+    """One iterator for several threads; what was seen of the columns on the way."""
+
+    def __init__(self, blocks: Iterator[Block]) -> None:
+        self._blocks = blocks
+        self._lock = threading.Lock()
+        self.names: dict[str, None] = {}
+        self.unreadable: dict[str, str] = {}
+
+    def __iter__(self) -> _Blocks:
+        return self
+
+    def __next__(self) -> Block:
+        with self._lock:
+            block = next(self._blocks)
+            self.names.update(dict.fromkeys((*block.columns, *block.unreadable)))
+            self.unreadable.update(block.unreadable)
+            return block
+
+
+def _counted(blocks: Iterator[Block], layout: Layout) -> Profiled:
+    shared = _Blocks(blocks)
+    with ThreadPoolExecutor(THREADS) as threads:
+        running = [threads.submit(_count, shared, layout) for _ in range(THREADS)]
+        one, other = (found.result() for found in running)
+    return Profiled(one.merge(other), tuple(shared.names), shared.unreadable)
+
+
+def _count(blocks: _Blocks, layout: Layout) -> Profile:
+    found = Profile.empty(layout)
+    for block in blocks:
+        found = found.merge(profile(block.columns, layout, block.rows))
+    return found
