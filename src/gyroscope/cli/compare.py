@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def compare(
-    reference: Annotated[Path, typer.Argument(metavar="REFERENCE", help="Parquet, CSV or Arrow file, Delta table, or folder of Parquet files, or a .profile")],
+    reference: Annotated[Path, typer.Argument(metavar="REFERENCE", help="a table, as for gyro profile, or a .profile")],
     current: Annotated[Path, typer.Argument(metavar="CURRENT", help="the rows to hold against it")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="write a self-contained HTML report")] = None,
     threshold: Annotated[

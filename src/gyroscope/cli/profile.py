@@ -18,7 +18,7 @@ PROFILE_SUFFIX = ".profile"
 
 
 def profile(
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="Parquet, CSV or Arrow file, Delta table, or folder of Parquet files")],
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Parquet, CSV or Arrow file, Delta table or folder")],
     output: Annotated[Path, typer.Option("--output", "-o", help="the .profile file to write")] = Path(
         "reference.profile"
     ),
