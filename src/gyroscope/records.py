@@ -108,12 +108,20 @@ class Version(msgspec.Struct, frozen=True):
     entry: str = ""
 
 
+RouteRole = Literal["champion", "canary", "shadow", "standby"]
+
+
 class Route(msgspec.Struct, frozen=True):
-    """The share (0 to 1) of a model's traffic that one version gets."""
+    """The share (0 to 1) of a model's traffic that one version gets, and as what.
+
+    The champion answers; a canary is offered its share first, and the champion answers what it fails; a shadow is sent
+    copies and answers nobody; a standby is ready to be champion again at once. The last two have no share.
+    """
 
     model: str
     version: str
     share: float = 1.0
+    role: RouteRole = "champion"
 
 
 class Size(msgspec.Struct, frozen=True):

@@ -38,7 +38,7 @@ def test_nothing_is_set_at_first(routes):
 def test_the_newest_change_holds_and_all_are_kept(routes, versions):
     a, b = versions
     assert routes.set_route(Route("flights", a), reason="first version", now=1) == 1
-    canary = [Route("flights", a, 0.9), Route("flights", b, 0.1)]
+    canary = [Route("flights", a, 0.9), Route("flights", b, 0.1, "canary")]
     assert routes.set_routes("flights", canary, reason="canary", now=2, expected=1) == 2
     routes.set_size(Size("flights", 2), reason="by hand", now=3)
     assert routes.routes("flights") == canary
@@ -82,7 +82,22 @@ def test_history_cannot_be_rewritten(routes, versions, tmp_path):
     [([0.5, 0.4], "add up to 0.9"), ([1.5, -0.5], "add up to 1"), ([], "no route")],
 )
 def test_shares_must_make_a_whole(routes, versions, shares, complaint):
-    wanted = [Route("flights", version, share) for version, share in zip(versions, shares, strict=False)]
+    roles = ("champion", "canary")
+    wanted = [Route("flights", *route) for route in zip(versions, shares, roles, strict=False)]
+    with pytest.raises(ModelError, match=complaint):
+        routes.set_routes("flights", wanted, reason="r", now=1)
+
+
+@pytest.mark.parametrize(
+    ("roles", "complaint"),
+    [
+        (("champion", "champion"), "2 routes as champion"),
+        (("canary", "shadow"), "0 routes as champion"),
+        (("shadow", "champion"), "answers nobody"),
+    ],
+)
+def test_there_is_one_champion_and_nobody_answers_who_must_not(routes, versions, roles, complaint):
+    wanted = [Route("flights", version, 0.5, role) for version, role in zip(versions, roles, strict=True)]
     with pytest.raises(ModelError, match=complaint):
         routes.set_routes("flights", wanted, reason="r", now=1)
 

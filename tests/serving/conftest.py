@@ -15,7 +15,7 @@ from gyroscope.predictions.segments.entries import entries_in
 from gyroscope.predictions.segments.log import LogPolicy, PredictionLog
 from gyroscope.predictions.segments.privacy import Privacy
 from gyroscope.predictions.segments.scan import scan
-from gyroscope.predictions.segments.wal import Layout, LogEntry, Variant
+from gyroscope.predictions.segments.wal import Layout, LogEntry
 from gyroscope.records import Feature, Signature, Version
 from gyroscope.serving.dialects.v2 import V2
 from gyroscope.serving.intake import Intake
@@ -53,7 +53,6 @@ class Bench:
         predict: Callable[[Rows], object],
         limits: Limits,
         signature: Signature,
-        variant: Variant,
         segments: Path | None = None,
         privacy: Privacy | None = None,
         **log: object,
@@ -68,7 +67,7 @@ class Bench:
         self.log = PredictionLog(self.folder, name, self.version, policy, privacy=privacy)
         self.quarantine = Quarantine(folder / "quarantine")
         limits = msgspec.structs.replace(limits, quarantine=self.quarantine)
-        self.plane = Plane(self.version, Checked(model, signature), self.log, self.pulse, limits, variant)
+        self.plane = Plane(self.version, Checked(model, signature), self.log, self.pulse, limits)
 
     def call(self, body: bytes, **headers: str) -> Call:
         return Call(self.dialect, machine_now(), EventTime(1_700_000_000_000_000), body, **headers)
@@ -91,10 +90,9 @@ def bench(tmp_path):
         predict=sums,
         limits: Limits | None = None,
         signature: Signature = NUMBERS,
-        variant: Variant = "live",
         **log: object,
     ) -> Bench:
-        made.append(Bench(tmp_path, predict, limits or Limits(), signature, variant, **log))
+        made.append(Bench(tmp_path, predict, limits or Limits(), signature, **log))
         return made[-1]
 
     yield make

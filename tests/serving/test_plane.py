@@ -200,10 +200,11 @@ def test_no_log_asked_for_is_no_loss(bench):
     assert (served.pulse.counters()["unlogged"], served.pulse.counters()["requests_2xx"]) == (0, 1)
 
 
-def test_the_variant_is_written_down(bench):
-    served = bench(variant="canary")
-    served.plane.handle(served.call(BODY))
-    assert served.written()[0].variant == "canary"
+def test_a_canary_answers_or_leaves_it_to_the_champion(bench):
+    served = bench()
+    assert served.plane.handle(served.call(BODY, variant="canary")).status == 200
+    assert served.plane.handle(served.call(b"{}", variant="canary")).status == 500, "the door repeats it elsewhere"
+    assert [(entry.variant, entry.status) for entry in served.written()] == [("canary", 200), ("canary", 422)]
 
 
 def test_with_full_the_answer_waits_for_its_entry(bench):

@@ -44,7 +44,7 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, puls
             pulse.end(time.monotonic_ns())
             told = f"HTTP/1.1 {status} X\r\nContent-Length: {len(answer)}\r\nX-Pid: {os.getpid()}\r\n"
             told += f"X-Seen-Id: {headers.get('x-request-id')}\r\nX-Seen-From: {headers.get('x-forwarded-for')}\r\n"
-            told += f"X-Seen-Time: {headers.get('x-door-time')}\r\n\r\n"
+            told += f"X-Seen-Time: {headers.get('x-door-time')}\r\nX-Seen-Canary: {headers.get('x-canary')}\r\n\r\n"
             writer.write(told.encode() + answer)
             await writer.drain()
     writer.close()

@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 import pytest
 
-from gyroscope.supervisor import DoorSpec, ProcessSpec, Wanted, start, status, stop, write_wanted
+from gyroscope.supervisor import DoorSpec, ProcessSpec, Split, Wanted, start, status, stop, write_wanted
 from gyroscope.supervisor.door import version_of
 
 REPLICA = str(Path(__file__).with_name("echo_replica.py"))
@@ -78,9 +78,10 @@ class Rig:
             log=str(self.logs / "door.log"),
         )
         self.specs = [self.replica(slot) for slot in range(size)]
+        self.split = Split()
 
-    def replica(self, slot: int) -> ProcessSpec:
-        name = f"echo-v-{slot}"
+    def replica(self, slot: int, version: str = "v") -> ProcessSpec:
+        name = f"echo-{version}-{slot}"
         sock, pulse = str(self.runtime / f"{name}.sock"), str(self.runtime / f"{name}.pulse")
         return ProcessSpec(
             name=name,
@@ -93,7 +94,7 @@ class Rig:
         )
 
     def write(self) -> None:
-        write_wanted(self.run / "wanted.json", Wanted(tuple(self.specs), self.door))
+        write_wanted(self.run / "wanted.json", Wanted(tuple(self.specs), self.door, splits={"echo": self.split}))
 
     def start(self) -> None:
         self.write()

@@ -13,12 +13,13 @@ from pathlib import Path
 import uvicorn
 
 from gyroscope.assembly.house import House
-from gyroscope.assembly.plan import control_port, wanted
+from gyroscope.assembly.plan import control_port
 from gyroscope.assembly.priority import stand_back
+from gyroscope.assembly.telling import tell
 from gyroscope.clock import machine_now, wall_now
 from gyroscope.monitoring.alert_look import Look, Lookout, as_signals
 from gyroscope.monitoring.traffic import Traffic
-from gyroscope.supervisor.wanted import WANTED_FILE, Wanted, read_wanted, write_wanted
+from gyroscope.supervisor.wanted import WANTED_FILE, Wanted, read_wanted
 from gyroscope.web.app import create_app
 
 LOG = logging.getLogger(__name__)
@@ -74,9 +75,7 @@ def _watch(house: House, lookout: Lookout) -> Callable[[], None]:
 
     def step() -> None:
         nonlocal kept
-        plan = wanted(house)
-        if plan != read_wanted(house.run_dir / WANTED_FILE):
-            write_wanted(house.run_dir / WANTED_FILE, plan)
+        plan = tell(house)
         house.signals.put(traffic.sample(_replicas(plan), machine_now(), wall_now()))
         newest = lookout.newest
         house.signals.put(as_signals(newest, kept, wall_now()))
@@ -86,7 +85,7 @@ def _watch(house: House, lookout: Lookout) -> Callable[[], None]:
 
 
 def _replicas(plan: Wanted) -> dict[str, str]:
-    return {spec.name: spec.model for spec in plan.processes if spec.kind == "replica"}
+    return {spec.name: spec.model for spec in plan.processes if spec.socket and spec.kind == "replica"}
 
 
 def _repeat(name: str, step: Callable[[], object], every_s: float, stop: threading.Event) -> None:

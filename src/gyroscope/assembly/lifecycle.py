@@ -11,9 +11,9 @@ from pathlib import Path
 import msgspec
 
 from gyroscope.assembly.house import House
-from gyroscope.assembly.plan import check_room, control_port, haproxy, wanted
+from gyroscope.assembly.plan import check_room, control_port, haproxy
+from gyroscope.assembly.telling import tell
 from gyroscope.supervisor import client
-from gyroscope.supervisor.wanted import WANTED_FILE, write_wanted
 from gyroscope.web.overview import Overview, overview
 
 
@@ -35,7 +35,7 @@ def up(settings_path: Path) -> UpReport:
     house.make_folders()
     check_room(house)
     code = house.keys.create_first().login_code
-    write_wanted(house.run_dir / WANTED_FILE, wanted(house))
+    tell(house)
     client.start(house.run_dir)
     return UpReport(
         address=address(house),

@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Sequence
 from functools import cache
 
 from gyroscope.assembly.house import House
 from gyroscope.errors import ModelError, ProcessError
+from gyroscope.records import Route
 from gyroscope.supervisor.door import find_binary
-from gyroscope.supervisor.wanted import DoorSpec, ProcessSpec, Wanted
+from gyroscope.supervisor.wanted import DoorSpec, ProcessSpec, Split, Wanted
 
 KIB = 1_024
 MIB = 1_048_576
 # A drained recorder needs one commit per table; ten seconds of backlog on a slow disk fit in this.
 RECORDER_GRACE_S = 30.0
 LONGEST_DEADLINE_S = 60.0
+SHADOW = "shadow"
+"""The slot of the one replica that a shadow has."""
 
 
 def wanted(house: House) -> Wanted:
@@ -27,7 +31,10 @@ def wanted(house: House) -> Wanted:
     replicas = _replicas(house, with_door=bool(binary))
     services = (_service(house, "control", with_door=bool(binary)), _service(house, "recorder", with_door=bool(binary)))
     return Wanted(
-        processes=services + replicas, door=_door(house, binary) if binary else None, warm=house.settings.serving.warm
+        processes=services + replicas,
+        door=_door(house, binary) if binary else None,
+        warm=house.settings.serving.warm,
+        splits={model: split for model in house.models.models() if (split := _split(house, model)) != Split()},
     )
 
 
@@ -37,7 +44,7 @@ def haproxy() -> str:
     return find_binary()
 
 
-def replica_name(model: str, version: str, slot: int) -> str:
+def replica_name(model: str, version: str, slot: int | str) -> str:
     """The name under which processes, pulses and segments know a replica.
 
     >>> replica_name("flights", "0a1b2c3d4e5f", 1)
@@ -65,10 +72,12 @@ def _service(house: House, name: str, *, with_door: bool) -> ProcessSpec:
 
 def _replicas(house: House, *, with_door: bool) -> tuple[ProcessSpec, ...]:
     specs = [
-        _replica(house, route.model, route.version, slot)
+        _replica(house, route, slot)
         for model in house.models.models()
         for route in house.routes.routes(model)
-        for slot in range(house.routes.replicas(model, house.settings))
+        # Who cannot send to one or the other has the champion alone.
+        if with_door or route.role == "champion"
+        for slot in _slots(house, route)
     ]
     if with_door or len(specs) < 2:
         return tuple(specs)
@@ -83,7 +92,23 @@ def _replicas(house: House, *, with_door: bool) -> tuple[ProcessSpec, ...]:
     return tuple(specs[:1])
 
 
-def _replica(house: House, model: str, version: str, slot: int) -> ProcessSpec:
+def _slots(house: House, route: Route) -> Sequence[int | str]:
+    """A canary and a standby have as many replicas as the champion, since they may have to take its place at once."""
+    return (SHADOW,) if route.role == "shadow" else range(house.routes.replicas(route.model, house.settings))
+
+
+def _split(house: House, model: str) -> Split:
+    names = {
+        route.role: tuple(replica_name(model, route.version, slot) for slot in _slots(house, route))
+        for route in house.routes.routes(model)
+    }
+    share = sum(route.share for route in house.routes.routes(model) if route.role == "canary")
+    aside = tuple(name for role, every in names.items() if role != "champion" for name in every)
+    return Split(aside, names.get("standby", ()), names.get("canary", ()), share)
+
+
+def _replica(house: House, route: Route, slot: int | str) -> ProcessSpec:
+    model, version = route.model, route.version
     name = replica_name(model, version, slot)
     return ProcessSpec(
         name=name,
@@ -103,7 +128,8 @@ def _replica(house: House, model: str, version: str, slot: int) -> ProcessSpec:
         warm=(sys.executable, "-m", "gyroscope.assembly", "warm", str(house.settings_path)),
         pulse=str(house.pulse(name)),
         quarantine=str(house.quarantine(model, version)),
-        socket=str(house.socket(name)),
+        # A shadow is no server of the door: copies come to it another way.
+        socket="" if slot == SHADOW else str(house.socket(name)),
         model=model,
         log=str(house.logs / f"{name}.log"),
     )

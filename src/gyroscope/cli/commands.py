@@ -11,7 +11,21 @@ from typing import Annotated
 import typer
 
 import gyroscope
-from gyroscope.cli import backup, compare, demo, doctor, down, init, link, predict, profile, restore, status, up
+from gyroscope.cli import (
+    backup,
+    compare,
+    demo,
+    doctor,
+    down,
+    init,
+    link,
+    predict,
+    profile,
+    restore,
+    rollback,
+    status,
+    up,
+)
 from gyroscope.cli.incidents import list as incidents_list
 from gyroscope.cli.incidents import move as incidents_move
 from gyroscope.cli.incidents import show as incidents_show
@@ -28,6 +42,8 @@ from gyroscope.cli.predictions import export as predictions_export
 from gyroscope.cli.predictions import query as predictions_query
 from gyroscope.cli.predictions import tail as predictions_tail
 from gyroscope.cli.predictions import verify as predictions_verify
+from gyroscope.cli.rollouts import canary as rollouts_canary
+from gyroscope.cli.rollouts import promote as rollouts_promote
 
 
 def gyro() -> typer.Typer:
@@ -45,6 +61,8 @@ def gyro() -> typer.Typer:
     shell.add_typer(_predictions(), name="predictions")
     shell.add_typer(_labels(), name="labels")
     shell.add_typer(_incidents(), name="incidents")
+    shell.add_typer(_rollouts(), name="rollouts")
+    shell.command("rollback")(rollback.rollback)
     shell.command("backup")(backup.backup)
     shell.command("restore")(restore.restore)
     shell.command("down")(down.down)
@@ -92,6 +110,13 @@ def _incidents() -> typer.Typer:
     noun.command("close")(incidents_move.close)
     noun.command("noise")(incidents_move.noise)
     noun.command("accept")(incidents_move.accept)
+    return noun
+
+
+def _rollouts() -> typer.Typer:
+    noun = _noun("The way of a challenger: shadow, canary, champion.")
+    noun.command("canary")(rollouts_canary.canary)
+    noun.command("promote")(rollouts_promote.promote)
     return noun
 
 

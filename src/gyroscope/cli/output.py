@@ -68,6 +68,14 @@ def plain(text: str) -> str:
     return "".join(char if char.isprintable() or char in "\n\t" else repr(char)[1:-1] for char in text)
 
 
+def say_routes(before: Iterable[Route], after: Iterable[Route], *, dry_run: bool) -> None:
+    """What a step changed, or would change."""
+    say(f"{'would serve' if dry_run else 'serving'} {routes_text(after)} (before: {routes_text(before) or 'none'})")
+
+
 def routes_text(routes: Iterable[Route]) -> str:
     """Which version gets which share, in one line; empty when none is served."""
-    return ", ".join(f"{route.version} {route.share:.0%}" for route in routes)
+    return ", ".join(
+        f"{route.version} {f'{route.share:.0%}' if route.role in ('champion', 'canary') else route.role}"
+        for route in routes
+    )

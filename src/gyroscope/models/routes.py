@@ -74,7 +74,7 @@ class Routes:
     def set_route(self, route: Route, *, reason: str, now: EventTime, expected: int | None = None) -> int:
         """Give one version all of its model's traffic; the new revision. Raises as `set_routes`."""
         return self.set_routes(
-            route.model, [msgspec.structs.replace(route, share=1.0)], reason=reason, now=now, expected=expected
+            route.model, [Route(route.model, route.version)], reason=reason, now=now, expected=expected
         )
 
     def set_routes(
@@ -82,12 +82,18 @@ class Routes:
     ) -> int:
         """Replace all routes of a model; the new revision.
 
-        Raises `ModelError` for an unknown version or shares that do not add up to 1, `StoreError` when `expected` is
+        Raises `ModelError` for an unknown version, shares that do not add up to 1, or anything but one champion,
+        `StoreError` when `expected` is
         not the present revision or the database cannot be written.
         """
         self._check_routes(model, routes)
         value = msgspec.json.encode(list(routes)).decode()
         return self._append(model, "routes", value, _Why(reason, now, expected))
+
+    def champion(self, model: str) -> Route | NotEnoughData:
+        """The version that answers, or that none does yet."""
+        found = [route for route in self.routes(model) if route.role == "champion"]
+        return found[0] if found else NotEnoughData(f"no version of {model} is served")
 
     def routes(self, model: str) -> list[Route]:
         """The routes of a model; empty when none was ever set."""
@@ -147,6 +153,7 @@ class Routes:
                 raise ModelError(f"version {route.version} has two routes", where=where, fix="add their shares up")
             seen.add(route.version)
             _check_servable(self._store.get(model, route.version))
+        _check_roles(model, routes)
         total = sum(route.share for route in routes)
         if abs(total - 1) > SHARE_TOLERANCE or any(not 0 <= route.share <= 1 for route in routes):
             raise ModelError(
@@ -212,6 +219,18 @@ def _check_servable(version: Version) -> None:
             where=version.entry or version.version,
             fix="gyro models add with its artifact, or gyro predictions add with what it answered",
         )
+
+
+def _check_roles(model: str, routes: Sequence[Route]) -> None:
+    roles: list[str] = [route.role for route in routes]
+    double = next((role for role in roles if roles.count(role) > 1), "" if "champion" in roles else "champion")
+    if double:
+        raise ModelError(
+            f"{model!r} cannot have {roles.count(double)} routes as {double}", where="routes", fix="one version a role"
+        )
+    idle = [route.version for route in routes if route.share and route.role in ("shadow", "standby")]
+    if idle:
+        raise ModelError(f"version {idle[0]} answers nobody and has a share", where="routes", fix="give it the share 0")
 
 
 def _decode(kind: Kind, value: str) -> tuple[Route, ...] | Size:

@@ -15,6 +15,7 @@ import msgspec
 
 from gyroscope.clock import SECOND_NS, SECOND_US, MachineTime, machine_now, wall_now
 from gyroscope.errors import GyroscopeError, InputError, did_you_mean
+from gyroscope.predictions.segments.wal import Variant
 from gyroscope.serving.body import refuse_size
 from gyroscope.serving.connection import Connection
 from gyroscope.serving.dialects import Dialect, Headers, Page, Service
@@ -51,6 +52,7 @@ class Route(msgspec.Struct, frozen=True):
     timeout_ms: str = ""
     entity_key: str = ""
     door_time: str = ""
+    variant: Variant = "live"
     is_ordinary: bool = False
 
 
@@ -71,6 +73,7 @@ class Http:
         self._pages = {path: page for service in services for path, page in service.pages.items()}
         self._services = services
         self._version = plane.version.version.encode()
+        self._canary = f"{plane.version.model}-{plane.version.version}".encode()
         self._connections: set[Connection] = set()
         self._is_draining = False
         self._is_empty = asyncio.Event()
@@ -119,7 +122,8 @@ class Http:
             if len(self.routes) >= _REMEMBERED:
                 self.routes.clear()
             around = route.event_time or route.timeout_ms or route.entity_key or route.door_time
-            is_ordinary = self._express is not None and route.dialect is self._express.dialect and not around
+            is_plain = not around and route.variant == "live"
+            is_ordinary = is_plain and self._express is not None and route.dialect is self._express.dialect
             self.routes[text] = msgspec.structs.replace(route, request_id="", is_ordinary=is_ordinary)
         return route
 
@@ -150,6 +154,7 @@ class Http:
             get(b"x-request-timeout-ms", b"").decode("latin-1"),
             get(b"x-entity-key", b"").decode("latin-1"),
             get(b"x-door-time", b"").decode("latin-1"),
+            "canary" if get(b"x-canary", b"") == self._canary else "live",
         )
 
     def admits(self, connection: Connection, route: Route, now: MachineTime) -> bool:
@@ -268,6 +273,7 @@ def _call(route: Route, dialect: Dialect, arrived: MachineTime, body: bytes = b"
         route.timeout_ms,
         route.entity_key,
         route.door_time,
+        route.variant,
     )
 
 

@@ -61,6 +61,7 @@ class Call(msgspec.Struct):
     timeout_ms: str = ""
     entity_key: str = ""
     door_time: str = ""
+    variant: Variant = "live"
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -109,7 +110,7 @@ class Work(msgspec.Struct):
 
 
 class Plane:
-    """One version of one model, with its log and its pulse. `variant` is what its log entries say of it."""
+    """One version of one model, with its log and its pulse."""
 
     def __init__(
         self,
@@ -118,7 +119,6 @@ class Plane:
         log: PredictionLog,
         pulse: Pulse,
         limits: Limits,
-        variant: Variant = "live",
     ) -> None:
         self.version = version
         self.limits = limits
@@ -126,7 +126,6 @@ class Plane:
         self._log = log
         self._pulse = pulse
         self._quarantine = limits.quarantine
-        self._variant: Variant = variant
         self._words = error_words(version.signature)
 
     def handle(self, call: Call) -> Reply | Pending:
@@ -304,7 +303,9 @@ class Plane:
             pulse.add("failed_ns", max(latency_ns, 0))
         pulse.observe_latency(latency_ns)
         retry_after_s = 1 if work.status == 503 else 0
-        return Reply(work.status, work.body, work.request_id, logged, retry_after_s, work.headers)
+        # A canary says no to nobody: the door repeats a 500 with the champion, whose word counts.
+        status = 500 if work.call.variant == "canary" and work.status != 200 else work.status
+        return Reply(status, work.body, work.request_id, logged, retry_after_s, work.headers)
 
     def _write_down(self, work: Work, latency_ns: int) -> Logged | Waiting:
         question = work.question
@@ -320,7 +321,7 @@ class Plane:
             client_id=question.client_id if question else "",
             entity_key=work.entity_key,
             error=work.error,
-            variant=self._variant,
+            variant=work.call.variant,
         )
         try:
             return self._log.submit(entry)

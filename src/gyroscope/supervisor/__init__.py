@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from gyroscope.supervisor.client import is_running, start, status, stop
 from gyroscope.supervisor.pulse import COUNTERS, LATENCY_BOUNDS_S, Pulse
-from gyroscope.supervisor.wanted import DoorSpec, ProcessSpec, Wanted, read_wanted, write_wanted
+from gyroscope.supervisor.wanted import DoorSpec, ProcessSpec, Split, Wanted, read_wanted, write_wanted
 
 __all__ = [
     "COUNTERS",
@@ -16,6 +16,7 @@ __all__ = [
     "DoorSpec",
     "ProcessSpec",
     "Pulse",
+    "Split",
     "Wanted",
     "is_running",
     "read_wanted",

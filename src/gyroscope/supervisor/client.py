@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def start(run_dir: Path | str, timeout_s: float = 90.0, *, foreground: bool = Fa
     if done.returncode:
         raise ProcessError("the supervisor did not start", where=str(run.log), fix=_tail(run.log))
     try:
-        return _wait_ready(run, {spec.name for spec in wanted.processes}, timeout_s)
+        return _wait_ready(run, {spec.name for spec in wanted.processes} - wanted.aside, wanted.aside, timeout_s)
     except BaseException:
         stop(run.path)
         raise
@@ -137,13 +138,14 @@ def _stay(argv: list[str]) -> None:
         process.wait()
 
 
-def _wait_ready(run: RunDir, names: set[str], timeout_s: float) -> dict[str, Any]:
-    """Until everything is ready; a process that falls before it was ever ready ends the wait."""
+def _wait_ready(run: RunDir, names: set[str], aside: Container[str], timeout_s: float) -> dict[str, Any]:
+    """Until everything but those aside is ready; a process that falls before it was ever ready ends the wait."""
     until = machine_now() + round(timeout_s * SECOND_NS)
     while machine_now() < until:
         seen = status(run.path)
-        rows = {row["name"]: row for row in seen["processes"]}
-        if seen["ready"] and names <= rows.keys():
+        rows = {row["name"]: row for row in seen["processes"] if row["name"] not in aside}
+        is_ready = seen["since"] and not seen["problem"] and all(row["state"] == "ready" for row in rows.values())
+        if is_ready and names <= rows.keys():
             return seen
         if seen["problem"] and not rows:
             raise ProcessError(seen["problem"], where=str(run.wanted))

@@ -15,13 +15,25 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from gyroscope.errors import ProcessError
 from gyroscope.supervisor import procfs
-from gyroscope.supervisor.door_config import Server, address, per_key_var, waiting_var
+from gyroscope.supervisor.door_config import (
+    Server,
+    address,
+    canary_var,
+    per_key_var,
+    share_var,
+    slots_var,
+    waiting_var,
+)
+from gyroscope.supervisor.wanted import Split
 
 OLDEST = (2, 6)
 _ANSWER_S = 0.1
+_NO_SPLIT = Split()
+_STATES = {"ready": "ready", "aside": "drain", "drain": "drain", "maint": "maint"}
 _MAINT_FLAGS, _DRAIN_FLAGS = 0x23, 0x18  # srv_admin_state in HAProxy's management guide
 
 
@@ -72,12 +84,16 @@ class _RefusedError(ProcessError):
     """The door answered, but not as it should."""
 
 
+Mode = Literal["ready", "aside", "drain", "maint"]
+"""ready: takes its turn; aside: answers only who is sent to it by name; drain: leaving; maint: nobody there."""
+
+
 @dataclass(frozen=True)
 class Seat:
-    """A server as it should be in the door: `mode` is ready, drain or maint."""
+    """A server as it should be in the door."""
 
     server: Server
-    mode: str
+    mode: Mode
 
 
 @dataclass(frozen=True)
@@ -96,6 +112,7 @@ class DoorLink:
         self._modes: dict[str, str] = {}
         self._limits: dict[str, int] = {}
         self._rooms: dict[str, Room] = {}
+        self._splits: dict[str, Split] = {}
         self.is_known = False
 
     def pid(self) -> int:
@@ -110,15 +127,21 @@ class DoorLink:
         """Another process is the door now."""
         self.is_known = False
 
-    def sync(self, seats: Mapping[str, Seat], rooms: Mapping[str, Room] | None = None) -> None:
-        """Bring the door's servers to `seats`, by key, and its bounds to `rooms`, by model.
+    def sync(
+        self,
+        seats: Mapping[str, Seat],
+        rooms: Mapping[str, Room] | None = None,
+        splits: Mapping[str, Split] | None = None,
+    ) -> None:
+        """Bring the door's servers to `seats`, by key, its bounds to `rooms` and its canaries to `splits`, by model.
 
         Raises `ProcessError` when the door does not answer, or, after all others were seated, refuses one.
         """
         if not self.is_known:
             self._look()
         refused = []
-        for key, seat in seats.items():
+        # First who takes turns: when a standby becomes champion there is never nobody.
+        for key, seat in sorted(seats.items(), key=lambda entry: entry[1].mode != "ready"):
             try:
                 self._seat(key, seat)
             except _RefusedError as error:
@@ -127,6 +150,8 @@ class DoorLink:
             self._remove(key)
         for model, room in (rooms or {}).items():
             self._bound(model, room)
+        for model, split in (splits or {}).items():
+            self._split(model, split)
         if refused:
             self.is_known = False
             raise refused[0]
@@ -164,7 +189,7 @@ class DoorLink:
 
     def _look(self) -> None:
         """Read which servers the door has. Limits are not told, so they are all set anew."""
-        self._modes, self._limits, self._rooms = {}, {}, {}
+        self._modes, self._limits, self._rooms, self._splits = {}, {}, {}, {}
         for line in self.command("show servers state").splitlines():
             fields = line.split()
             if len(fields) > 6 and fields[1].startswith(("model.", "grpc.")):
@@ -173,18 +198,43 @@ class DoorLink:
 
     def _seat(self, key: str, seat: Seat) -> None:
         if key not in self._modes:
-            if seat.mode != "ready":
+            if seat.mode not in ("ready", "aside"):
                 return
-            self._must(f"add server {key} {address(seat.server)}", "New server registered.")
-            self._must(f"enable health {key}")
-            self._modes[key] = "maint"
-            self._limits[key] = seat.server.maxconn
-        if self._modes[key] != seat.mode:
-            self._must(f"set server {key} state {seat.mode}")
-            self._modes[key] = seat.mode
+            self._add(key, seat)
+        mode = _STATES[seat.mode]
+        if self._modes[key] != mode:
+            self._must(f"set server {key} state {mode}")
+            self._modes[key] = mode
         if self._limits.get(key) != seat.server.maxconn:
             self._must(f"set maxconn server {key} {seat.server.maxconn}")
             self._limits[key] = seat.server.maxconn
+
+    def _add(self, key: str, seat: Seat) -> None:
+        """HAProxy lets a new server take turns, whatever its state, until it was ready once and then not any more; in
+        one line, so that nobody is sent to it in between. What a canary cannot take at once goes on to the others.
+        """
+        is_aside = seat.mode == "aside"
+        self._must(
+            f"add server {key} {address(seat.server)}{' maxqueue 1' if is_aside else ''}", "New server registered."
+        )
+        self._must(f"enable health {key}")
+        if is_aside:
+            self._must(f"set server {key} state ready; set server {key} state drain")
+        self._modes[key] = "drain" if is_aside else "maint"
+        self._limits[key] = seat.server.maxconn
+
+    def _split(self, model: str, split: Split) -> None:
+        """The share in ten thousandths. The name goes first: a share of nobody would only cost time."""
+        if self._splits.get(model, _NO_SPLIT) == split:
+            return
+        name, _, _ = split.canaries[0].rpartition("-") if split.canaries else ("none", "", "")
+        for variable, value in (
+            (canary_var(model), f"str({name})"),
+            (slots_var(model), f"int({max(1, len(split.canaries))})"),
+            (share_var(model), f"int({round(split.share * 10_000) if split.canaries else 0})"),
+        ):
+            self.command(f"experimental-mode on; set var {variable} {value}")
+        self._splits[model] = split
 
     def _bound(self, model: str, room: Room) -> None:
         """HAProxy calls setting variables an experiment, since 2.4; the oldest and the newest that we run take it."""

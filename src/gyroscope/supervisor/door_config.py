@@ -86,6 +86,30 @@ def per_key_var(model: str) -> str:
     return f"proc.per_key.{model.replace('-', '.')}"
 
 
+def share_var(model: str) -> str:
+    """The one for the share of the requests that is offered to a canary, in ten thousandths."""
+    return f"proc.share.{model.replace('-', '.')}"
+
+
+def slots_var(model: str) -> str:
+    """The one for how many canaries there are."""
+    return f"proc.slots.{model.replace('-', '.')}"
+
+
+def canary_var(model: str) -> str:
+    """The one for what the canaries are called, without their slots."""
+    return f"proc.canary.{model.replace('-', '.')}"
+
+
+_FIRST = {
+    waiting_var: f"int({_FIRST_ROOM})",
+    per_key_var: f"int({_FIRST_ROOM})",
+    share_var: "int(0)",
+    slots_var: "int(1)",
+    canary_var: "str(none)",
+}
+
+
 def structure_of(door: DoorSpec) -> str:
     """A digest of all that cannot be changed in a running door; the limits of its servers can.
 
@@ -94,7 +118,7 @@ def structure_of(door: DoorSpec) -> str:
     True
     """
     text = json.dumps(asdict(replace(door, backends=dict.fromkeys(sorted(door.backends), 0))))
-    templates = "".join(_template(f"haproxy{part}.cfg") for part in ("", "_model", "_large", "_grpc"))
+    templates = "".join(_template(f"haproxy{part}.cfg") for part in ("", "_model", "_canary", "_large", "_grpc"))
     return hashlib.sha256((text + templates).encode()).hexdigest()[:16]
 
 
@@ -118,9 +142,9 @@ def render(door: DoorSpec, servers: Iterable[Server]) -> str:
         admin_socket=quoted(door.admin_socket),
         bind=_bind(door, door.port),
         rooms="\n".join(
-            f"    set-var {var(_name(model))} int({_FIRST_ROOM})"
+            f"    set-var {var(_name(model))} {first}"
             for model in sorted(door.backends)
-            for var in (waiting_var, per_key_var)
+            for var, first in _FIRST.items()
         ),
         known="\n".join(f"    acl routed {condition}" for condition, _ in routes),
         way_round=_WAY_ROUND.format(repeat_bytes=door.repeat_bytes) if has_repeater(door) else "",
@@ -211,12 +235,19 @@ def _backend(model: str, servers: list[Server], *, is_grpc: bool = False) -> str
         brief="\n    http-request set-timeout server 2s if { path_beg /grpc. }" if is_grpc else "",
         waiting=waiting_var(model),
         per_key=per_key_var(model),
+        canary="" if is_grpc else _canary(model),
         # Over HTTP/2 HAProxy 2.6 and 2.8 break off the answer to one in some hundred calls that they repeat after a
         # death, of refused connections too (RST_STREAM); the UNAVAILABLE of the others a retry policy mends.
         retries="retries 0" if is_grpc else "retries 3\n    retry-on conn-failure empty-response 500",
     )
     lines = [f"    server {_name(server.name)} {address(server)}" for server in servers if server.model == model]
     return text + "\n".join(lines)
+
+
+def _canary(model: str) -> str:
+    return Template(_template("haproxy_canary.cfg")).substitute(
+        share=share_var(model), slots=slots_var(model), canary=canary_var(model)
+    )
 
 
 def _bind(door: DoorSpec, port: int) -> str:

@@ -16,14 +16,15 @@ from pathlib import Path
 from gyroscope.clock import SECOND_NS
 from gyroscope.errors import ProcessError
 from gyroscope.supervisor import repeater
-from gyroscope.supervisor.door import DoorLink, Room, Seat, check_port, find_binary
+from gyroscope.supervisor.door import DoorLink, Mode, Room, Seat, check_port, find_binary
 from gyroscope.supervisor.door_config import Server, hard_stop_s, has_repeater, render, structure_of
 from gyroscope.supervisor.processes import Child
 from gyroscope.supervisor.state import RunDir
-from gyroscope.supervisor.wanted import DoorSpec, ProcessSpec, replace_file
+from gyroscope.supervisor.wanted import DoorSpec, ProcessSpec, Split, replace_file
 from gyroscope.supervisor.watch import Watch
 
 NAME = "door"
+NOBODY = Split()
 
 
 class Gate:
@@ -32,16 +33,17 @@ class Gate:
     def __init__(self, run: RunDir) -> None:
         self._run = run
         self._door: DoorSpec | None = None
+        self._splits: dict[str, Split] = {}
         self._link = DoorLink("")
         self._retired: list[tuple[Child, int]] = []
         self.problem = ""
 
-    def want(self, door: DoorSpec | None) -> list[ProcessSpec]:
+    def want(self, door: DoorSpec | None, splits: Mapping[str, Split] | None = None) -> list[ProcessSpec]:
         """The processes for a wanted door. Raises `ProcessError` when there is no HAProxy to run."""
         specs = self._processes(door) if door else []
         if door and (not self._door or door.admin_socket != self._door.admin_socket):
             self._link = DoorLink(door.admin_socket)
-        self._door = door
+        self._door, self._splits = door, dict(splits or {})
         return specs
 
     def prepare(self, spec: ProcessSpec, watches: Mapping[str, Watch]) -> None:
@@ -117,7 +119,8 @@ class Gate:
         if not self._is_open(watches):
             return
         try:
-            self._link.sync(self._seats(watches), self._rooms(watches))
+            splits = {model: self._splits.get(model, NOBODY) for model in (self._door.backends if self._door else ())}
+            self._link.sync(self._seats(watches), self._rooms(watches), splits)
             self.problem = ""
         except ProcessError as error:
             self.problem = str(error)
@@ -129,14 +132,17 @@ class Gate:
 
     def _seats(self, watches: Mapping[str, Watch]) -> dict[str, Seat]:
         limits = self._door.backends if self._door else {}
+        covered = {watch.spec.model for watch in watches.values() if self._mode(watch) == "ready"}
         seats = {}
         for name, watch in watches.items():
             model = watch.spec.model
             if watch.spec.kind == "replica" and model in limits and watch.spec.socket:
                 server = Server(name, model, watch.spec.socket, watch.admits()[0] or limits[model])
-                seats[server.key] = Seat(server, _mode(watch))
+                is_needed = model not in covered and name in self._splits.get(model, NOBODY).standby
+                mode: Mode = "ready" if is_needed and self._mode(watch) == "aside" else self._mode(watch)
+                seats[server.key] = Seat(server, mode)
                 if self._door and self._door.grpc_port:
-                    seats[server.over_grpc().key] = Seat(server.over_grpc(), _mode(watch))
+                    seats[server.over_grpc().key] = Seat(server.over_grpc(), mode)
         return seats
 
     def _rooms(self, watches: Mapping[str, Watch]) -> dict[str, Room]:
@@ -147,9 +153,13 @@ class Gate:
         """
         told: dict[str, list[tuple[int, int]]] = {}
         for watch in watches.values():
-            if watch.spec.kind == "replica" and _mode(watch) == "ready":
+            if watch.spec.kind == "replica" and self._mode(watch) == "ready":
                 told.setdefault(watch.spec.model, []).append(watch.admits())
-        posts = Counter(watch.spec.model for watch in watches.values() if watch.spec.kind == "replica")
+        posts = Counter(
+            watch.spec.model
+            for watch in watches.values()
+            if watch.spec.kind == "replica" and not self._is_aside(watch.spec)
+        )
         share = self._door.key_share if self._door else 1.0
         rooms = {}
         for model, every in told.items():
@@ -159,6 +169,14 @@ class Gate:
                 at_once = round(scale * sum(limit for limit, _ in every))
                 rooms[model] = Room(waiting, math.ceil(share * (waiting + at_once)))
         return rooms
+
+    def _mode(self, watch: Watch) -> Mode:
+        if watch.state == "ready" and watch.child:
+            return "aside" if self._is_aside(watch.spec) else "ready"
+        return "drain" if watch.state == "draining" else "maint"
+
+    def _is_aside(self, spec: ProcessSpec) -> bool:
+        return spec.name in self._splits.get(spec.model, NOBODY).aside
 
     def _door_pids(self, watches: Mapping[str, Watch]) -> set[int]:
         door = watches.get(NAME)
@@ -182,9 +200,3 @@ class Gate:
             stop_grace_s=hard_stop_s(door) + 1,
         )
         return [spec, repeater.process(door, binary, self._run.repeater_config)] if has_repeater(door) else [spec]
-
-
-def _mode(watch: Watch) -> str:
-    if watch.state == "ready" and watch.child:
-        return "ready"
-    return "drain" if watch.state == "draining" else "maint"

@@ -42,6 +42,7 @@ class Supervisor:
         self._warm = 0
         self._wanted: dict[str, ProcessSpec] = {}
         self._wanted_stamp = (0, 0)
+        self._aside: frozenset[str] = frozenset()
         self._watches: dict[str, Watch] = {}
         self._problem = ""
         self._last_tick_ns = 0
@@ -98,7 +99,7 @@ class Supervisor:
             self._acts[action.verb](action, now)
         self._gate.sync(self._watches)
         self._write_down()
-        if all(watch.state == "ready" for watch in self._watches.values()):
+        if all(watch.state == "ready" for name, watch in self._watches.items() if name not in self._aside):
             # Not while others start: they need the processor more.
             self._pool.tend(self._wanted.values(), 0 if self._is_leaving else self._warm, now)
         return actions
@@ -153,8 +154,9 @@ class Supervisor:
             self._problem = str(error)
 
     def _want(self, wanted: Wanted) -> None:
-        self._warm = wanted.warm
-        self._wanted = {spec.name: spec for spec in (*wanted.processes, *self._gate.want(wanted.door))}
+        self._warm, self._aside = wanted.warm, wanted.aside
+        doors = self._gate.want(wanted.door, wanted.splits)
+        self._wanted = {spec.name: spec for spec in (*wanted.processes, *doors)}
 
     def _bury(self, now: MachineTime) -> None:
         """Notice deaths. A dead server leaves the door at once, before anything slower happens."""
@@ -176,7 +178,7 @@ class Supervisor:
         posts = {
             name: watch.look(now, self._calm_ns, in_flight.get(name, 0), door) for name, watch in self._watches.items()
         }
-        actions = decide(self._wanted, posts, now)
+        actions = decide(self._wanted, posts, now, self._aside)
         return [action for action in actions if not (self._is_leaving and action.verb == "start")]
 
     def _start(self, action: Action, now: MachineTime) -> None:

@@ -5,7 +5,7 @@ The loop builds one `Post` per name and carries out the actions; nothing here to
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -49,8 +49,10 @@ class Action:
     reason: str
 
 
-def decide(wanted: Mapping[str, ProcessSpec], posts: Mapping[str, Post], now_ns: int) -> list[Action]:
-    """The next step of every post that needs one.
+def decide(
+    wanted: Mapping[str, ProcessSpec], posts: Mapping[str, Post], now_ns: int, aside: Container[str] = ()
+) -> list[Action]:
+    """The next step of every post that needs one. Nobody waits for those `aside`.
 
     >>> spec = ProcessSpec("control", ("true",))
     >>> decide({"control": spec}, {}, now_ns=0)
@@ -64,7 +66,7 @@ def decide(wanted: Mapping[str, ProcessSpec], posts: Mapping[str, Post], now_ns:
         if post.state == "waiting":
             action = _waiting(post, wanted.get(name), now_ns)
         else:
-            action = _busy(post, now_ns) or _idle(post, wanted, posts, changing)
+            action = _busy(post, now_ns) or _idle(post, wanted, posts, changing, aside)
         if action:
             actions.append(action)
     return actions
@@ -108,13 +110,17 @@ def _busy(post: Post, now_ns: int) -> Action | None:
 
 
 def _idle(
-    post: Post, wanted: Mapping[str, ProcessSpec], posts: Mapping[str, Post], changing: set[str]
+    post: Post,
+    wanted: Mapping[str, ProcessSpec],
+    posts: Mapping[str, Post],
+    changing: set[str],
+    aside: Container[str],
 ) -> Action | None:
     """A process that may stay, or must go for another. `changing` holds the models of which one leaves in this turn."""
     name, model = post.spec.name, post.spec.model
     if post.state not in ("starting", "ready"):
         return None
-    if wanted.get(name) != post.spec and _can_leave(post, wanted, posts):
+    if wanted.get(name) != post.spec and _can_leave(post, wanted, posts, aside):
         if name not in wanted:
             return Action("drain", name, "no longer wanted")
         if model not in changing or post.spec.kind != "replica":
@@ -125,9 +131,13 @@ def _idle(
     return None
 
 
-def _can_leave(post: Post, wanted: Mapping[str, ProcessSpec], posts: Mapping[str, Post]) -> bool:
+def _can_leave(post: Post, wanted: Mapping[str, ProcessSpec], posts: Mapping[str, Post], aside: Container[str]) -> bool:
     """A serving replica stays until all others that its model should have are ready: first the new, then the old."""
-    if post.spec.kind != "replica" or post.state != "ready":
+    if post.spec.kind != "replica" or post.state != "ready" or post.spec.name in aside:
         return True
-    others = [name for name, spec in wanted.items() if spec.kind == "replica" and spec.model == post.spec.model]
+    others = [
+        name
+        for name, spec in wanted.items()
+        if spec.kind == "replica" and spec.model == post.spec.model and name not in aside
+    ]
     return all(name in posts and posts[name].state == "ready" for name in others if name != post.spec.name)

@@ -74,12 +74,32 @@ class DoorSpec:
 
 
 @dataclass(frozen=True)
+class Split:
+    """Who of a model's replicas takes no turn at the door, and which of these are offered a share of the requests.
+
+    The `canaries`, called alike but for their slot, are asked first for that share, by a hash of the request; what they
+    fail, those who take turns answer. Those of `aside` who are `standby` take turns while nobody else is ready to.
+    """
+
+    aside: tuple[str, ...] = ()
+    standby: tuple[str, ...] = ()
+    canaries: tuple[str, ...] = ()
+    share: float = 0.0
+
+
+@dataclass(frozen=True)
 class Wanted:
     """Everything that should run; `door` is None where there is no HAProxy and the one replica listens itself."""
 
     processes: tuple[ProcessSpec, ...] = ()
     door: DoorSpec | None = None
     warm: int = 0  # how many processes wait to become a replica
+    splits: Mapping[str, Split] = field(default_factory=dict)  # by model
+
+    @property
+    def aside(self) -> frozenset[str]:
+        """Processes that nobody waits for: clients are served without them."""
+        return frozenset(name for split in self.splits.values() for name in split.aside)
 
 
 def read_wanted(path: Path | str) -> Wanted:
@@ -89,7 +109,8 @@ def read_wanted(path: Path | str) -> Wanted:
         plain = json.loads(path.read_text(encoding="utf-8"))
         processes = tuple(_process(entry) for entry in plain["processes"])
         door = DoorSpec(**_known(DoorSpec, plain["door"])) if plain["door"] else None
-        wanted = Wanted(processes, door, int(plain.get("warm", 0)))
+        splits = {model: _split(entry) for model, entry in plain.get("splits", {}).items()}
+        wanted = Wanted(processes, door, int(plain.get("warm", 0)), splits)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ProcessError(
             f"what should run cannot be read: {error}", where=str(path), fix="run 'gyro up' to write it again"
@@ -119,6 +140,12 @@ def replace_file(path: Path, text: str) -> None:
 def _process(entry: dict[str, Any]) -> ProcessSpec:
     known = _known(ProcessSpec, entry)
     return ProcessSpec(**{**known, "argv": tuple(known["argv"]), "warm": tuple(known.get("warm", ()))})
+
+
+def _split(entry: dict[str, Any]) -> Split:
+    known = _known(Split, entry)
+    lists = {name: tuple(known[name]) for name in ("aside", "standby", "canaries")}
+    return Split(**lists, share=float(known["share"]))
 
 
 def _known(kind: type, entry: dict[str, Any]) -> dict[str, Any]:

@@ -48,8 +48,10 @@ class ModelSeen(msgspec.Struct, frozen=True):
 
     @property
     def routes_text(self) -> str:
-        """Its versions with their shares, in words."""
-        shares = ", ".join(f"{route.version} ({route.share:.0%})" for route in self.routes)
+        """Its versions with their shares, or what else they are, in words."""
+        shares = ", ".join(
+            f"{route.version} ({f'{route.share:.0%}' if route.share else route.role})" for route in self.routes
+        )
         return shares or ("served elsewhere" if self.elsewhere else "no route yet")
 
     @property
@@ -113,8 +115,9 @@ def last_events(parts: Parts, most: int = 12) -> list[Event]:
 
 
 def _model(parts: Parts, name: str, processes: tuple[ProcessSeen, ...]) -> ModelSeen:
-    ready = sum(one.kind == "replica" and one.model == name and one.state == "ready" for one in processes)
     routes = tuple(parts.routes.routes(name))
+    answering = tuple(f"{name}-{route.version}-" for route in routes if route.role == "champion")
+    ready = sum(one.kind == "replica" and one.state == "ready" and one.name.startswith(answering) for one in processes)
     wanted = parts.routes.replicas(name, parts.settings) if routes else 0
     versions = () if routes else parts.models.versions(name)
     elsewhere = bool(versions) and all(version.runner == "external" for version in versions)
