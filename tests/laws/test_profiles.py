@@ -45,6 +45,16 @@ def test_merging_is_associative_and_commutative(layout: Layout, a: Rows, b: Rows
 
 
 @LAW
+@given(layouts(), st.lists(ROWS, min_size=1, max_size=5))
+def test_merging_all_at_once_is_merging_one_by_one(layout: Layout, windows: list[Rows]) -> None:
+    parts = [profile(columns(rows), layout) for rows in windows]
+    merged = parts[0]
+    for part in parts[1:]:
+        merged = merged.merge(part)
+    assert Profile.merge_all(parts) == merged
+
+
+@LAW
 @given(layouts(), ROWS)
 def test_empty_is_neutral(layout: Layout, rows: Rows) -> None:
     some, empty = profile(columns(rows), layout), Profile.empty(layout)

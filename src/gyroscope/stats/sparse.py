@@ -5,10 +5,14 @@ Profiles count value buckets with it, outcomes count (score bin, label) cells. M
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 import numpy as np
 
 from gyroscope.stats.arrays import Ints, pack_ints, unpack_ints
+
+_TOGETHER = 64  # parts of some hundred keys: what they are copied to stays in a core's own memory
 
 
 class SparseCounts(msgspec.Struct, frozen=True, eq=False):
@@ -66,6 +70,22 @@ class SparseCounts(msgspec.Struct, frozen=True, eq=False):
         keys, counts = keys[order], np.concatenate((self.counts, other.counts))[order]
         starts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
         return SparseCounts(keys[starts], np.add.reduceat(counts, starts))
+
+    @staticmethod
+    def merge_all(parts: Sequence[SparseCounts]) -> SparseCounts:
+        """The counts of all, in one pass: keys must lie within some million of each other."""
+        some = [part for part in parts if part.keys.size]
+        if not some:
+            return SparseCounts.empty()
+        least = min(int(part.keys[0]) for part in some)
+        table = np.zeros(max(int(part.keys[-1]) for part in some) - least + 1, np.int64)
+        for start in range(0, len(some), _TOGETHER):
+            group = some[start : start + _TOGETHER]
+            keys = np.concatenate([part.keys for part in group])
+            keys -= least
+            np.add.at(table, keys, np.concatenate([part.counts for part in group]))
+        used = np.flatnonzero(table)
+        return SparseCounts(used + least, table[used])
 
     def scaled(self, weight: int) -> SparseCounts:
         """Every key as if it had occurred `weight` times as often; `weight` is at least 1."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 import msgspec
 import numpy as np
 import pytest
@@ -10,12 +12,19 @@ from gyroscope.errors import StoreError
 from gyroscope.stats.performance import Outcomes, tally
 from gyroscope.stats.profiles import Profile, fit_layout, profile
 
-FROZEN = (
+FIRST = (
     "94b16779726f73636f70652e70726f66696c650106929ba17882a474797065a76e756d65726963a5656467657394cb3ff000"
     "0000000000cb4000000000000000cb4010000000000000cb4010000000000000c4060101010101000101c412048000ffff04"
     "40ff01004000000040000000c4050101010101cbbfe0000000000000cb4010000000000000c40386001ac404860085009ba1"
     "7383a474797065a863617465676f7279aa63617465676f7269657392a161a162a47261726590c40501030100010100c40201"
     "01c40101cb7ff0000000000000cbfff0000000000000c403000000c403000000"
+)
+
+SECOND = (
+    "94b16779726f73636f70652e70726f66696c650206c49c785e9b336961c5c2e2494d4b4a2a0b5297e795e6a61665262f4d"
+    "4d494f2d9e72dafe0303189c7680d04086001aa319ac71457262496a7a7e51e52a282333b578d2c2c485494b8a128b5227"
+    "1ce1626402ea63646366643a02c40c2082114870b01fe165fedfd0d0f0ef1f509a9981e1082b58e5a4d3fb1f402daa87ba"
+    "6112c2eeff30a123cc6d0c524780da18261d61696368059a0b640300e8953d12"
 )
 
 
@@ -27,9 +36,22 @@ def example() -> Profile:
     return profile(columns, fit_layout({name: values[:4] for name, values in columns.items()}))
 
 
-def test_version_one_never_changes() -> None:
-    assert example().to_bytes().hex() == FROZEN
-    assert Profile.from_bytes(bytes.fromhex(FROZEN)) == example()
+@pytest.mark.parametrize("frozen", [FIRST, SECOND])
+def test_what_was_written_once_is_read_for_ever(frozen: str) -> None:
+    assert Profile.from_bytes(bytes.fromhex(frozen)) == example()
+
+
+def test_a_profile_of_fifty_columns_is_small() -> None:
+    rng = np.random.default_rng(0)
+    columns = {f"x{place}": rng.normal(size=50_000) for place in range(50)}
+    assert len(profile(columns, fit_layout(columns)).to_bytes()) < 100_000
+
+
+def test_a_cut_body_is_refused() -> None:
+    head = msgspec.msgpack.decode(example().to_bytes())
+    for end in range(0, len(head[3]), 7):
+        with pytest.raises(StoreError):
+            Profile.from_bytes(msgspec.msgpack.encode([*head[:3], head[3][:end]]))
 
 
 @pytest.mark.parametrize("read", [Profile.from_bytes, Outcomes.from_bytes])
@@ -49,13 +71,18 @@ def test_other_bytes_are_refused_with_a_way_out(read: object) -> None:
 
 def test_a_later_version_is_named() -> None:
     wire = msgspec.msgpack.decode(example().to_bytes())
-    wire[1] = 2
-    with pytest.raises(StoreError, match="number 2"):
+    wire[1] = 3
+    with pytest.raises(StoreError, match="number 3"):
         Profile.from_bytes(msgspec.msgpack.encode(wire))
 
 
 def test_counts_that_do_not_fit_the_bins_are_refused() -> None:
-    wire = msgspec.msgpack.decode(example().to_bytes())
+    wire = msgspec.msgpack.decode(bytes.fromhex(FIRST))
     wire[3][0][2] = b"\x01\x05"
     with pytest.raises(StoreError, match="1 counts for 5 bins"):
         Profile.from_bytes(msgspec.msgpack.encode(wire))
+    head = msgspec.msgpack.decode(bytes.fromhex(SECOND))
+    body = msgspec.msgpack.decode(zlib.decompress(head[3]))
+    body[2] = b"\x01\x05"
+    with pytest.raises(StoreError, match="1 counts for 9 bins"):
+        Profile.from_bytes(msgspec.msgpack.encode([*head[:3], zlib.compress(msgspec.msgpack.encode(body))]))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
@@ -64,7 +65,7 @@ class ColumnCounts(msgspec.Struct, frozen=True, eq=False):
     @staticmethod
     def empty(bins: Bins) -> ColumnCounts:
         """A column of no rows: merging it changes nothing."""
-        return ColumnCounts(bins, np.zeros(len(bins.labels), np.int64), 0)
+        return ColumnCounts(bins, np.zeros(bins.size, np.int64), 0)
 
     @property
     def n(self) -> int:
@@ -123,12 +124,7 @@ class ColumnCounts(msgspec.Struct, frozen=True, eq=False):
 
     def merge(self, other: ColumnCounts) -> ColumnCounts:
         """The counts of both windows, exactly those of their rows together."""
-        if self.bins != other.bins:
-            raise GyroscopeError(
-                "these columns were counted on different bins",
-                where=f"{type(self.bins).__name__} and {type(other.bins).__name__}",
-                fix="profile both windows with the layout of one reference",
-            )
+        self._check_bins(other)
         return ColumnCounts(
             bins=self.bins,
             counts=self.counts + other.counts,
@@ -140,6 +136,31 @@ class ColumnCounts(msgspec.Struct, frozen=True, eq=False):
             total=self.total + other.total,
             squares=self.squares + other.squares,
         )
+
+    @staticmethod
+    def merge_all(columns: Sequence[ColumnCounts]) -> ColumnCounts:
+        """The counts of all windows, at least one, exactly as merging them one by one."""
+        for other in columns:
+            columns[0]._check_bins(other)
+        return ColumnCounts(
+            bins=columns[0].bins,
+            counts=np.sum([column.counts for column in columns], axis=0, dtype=np.int64),
+            missing=sum(column.missing for column in columns),
+            nan_or_inf=sum(column.nan_or_inf for column in columns),
+            buckets=SparseCounts.merge_all([column.buckets for column in columns]),
+            least=min(column.least for column in columns),
+            greatest=max(column.greatest for column in columns),
+            total=sum(column.total for column in columns),
+            squares=sum(column.squares for column in columns),
+        )
+
+    def _check_bins(self, other: ColumnCounts) -> None:
+        if self.bins is not other.bins and self.bins != other.bins:
+            raise GyroscopeError(
+                "these columns were counted on different bins",
+                where=f"{type(self.bins).__name__} and {type(other.bins).__name__}",
+                fix="profile both windows with the layout of one reference",
+            )
 
     def scaled(self, weight: int) -> ColumnCounts:
         """The counts as if every row had been there `weight` times; `weight` is at least 1."""

@@ -24,6 +24,11 @@ class NumericBins(msgspec.Struct, frozen=True, tag="numeric"):
     edges: tuple[float, ...] = ()
 
     @property
+    def size(self) -> int:
+        """How many entries `ColumnCounts.counts` has."""
+        return max(len(self.edges) + 1, 1)
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """One name per entry of `ColumnCounts.counts`, for people."""
         if not self.edges:
@@ -48,6 +53,11 @@ class CategoryBins(msgspec.Struct, frozen=True, tag="category"):
 
     categories: tuple[str, ...] = ()
     rare: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """How many entries `ColumnCounts.counts` has."""
+        return len(self.categories) + 2
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -6,12 +6,13 @@ It never holds a row; nothing in it depends on the order or grouping of the rows
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
 
 from gyroscope.errors import GyroscopeError
+from gyroscope.records import NotEnoughData
 from gyroscope.stats.profiles import codec
 from gyroscope.stats.profiles.column import ColumnCounts
 from gyroscope.stats.profiles.counting import count_numbers, count_strings
@@ -51,6 +52,23 @@ class Profile(msgspec.Struct, frozen=True):
         """The profile of no rows: merging it changes nothing."""
         return Profile(0, {name: ColumnCounts.empty(bins) for name, bins in layout.columns.items()})
 
+    @staticmethod
+    def merge_all(profiles: Sequence[Profile]) -> Profile | NotEnoughData:
+        """The profile of the rows of all, as merging them one by one gives: ten thousand in seconds.
+
+        Raises
+        ------
+        GyroscopeError
+            When they were counted on different layouts.
+        """
+        if not profiles:
+            return NotEnoughData("no profiles")
+        names = profiles[0].columns.keys()
+        for other in profiles:
+            profiles[0]._check_columns(other)
+        columns = {name: ColumnCounts.merge_all([one.columns[name] for one in profiles]) for name in names}
+        return Profile(sum(one.n for one in profiles), columns)
+
     @property
     def layout(self) -> Layout:
         """The bins these columns were counted on."""
@@ -64,14 +82,17 @@ class Profile(msgspec.Struct, frozen=True):
         GyroscopeError
             When the two were counted on different layouts.
         """
+        self._check_columns(other)
+        columns = {name: column.merge(other.columns[name]) for name, column in self.columns.items()}
+        return Profile(self.n + other.n, columns)
+
+    def _check_columns(self, other: Profile) -> None:
         if self.columns.keys() != other.columns.keys():
             raise GyroscopeError(
                 "these profiles do not have the same columns",
                 where=", ".join(sorted(self.columns.keys() ^ other.columns.keys())),
                 fix="profile both windows with the layout of one reference",
             )
-        columns = {name: column.merge(other.columns[name]) for name, column in self.columns.items()}
-        return Profile(self.n + other.n, columns)
 
     def scaled(self, weight: int) -> Profile:
         """The profile as if every row had been there `weight` times, exactly; `weight` is at least 1.
@@ -82,7 +103,7 @@ class Profile(msgspec.Struct, frozen=True):
         return Profile(self.n * weight, columns)
 
     def to_bytes(self) -> bytes:
-        """The frozen form, version 1: equal profiles have equal bytes."""
+        """The frozen form, number 2: equal profiles have equal bytes."""
         return codec.encode(self.n, self.columns)
 
     @staticmethod
