@@ -49,6 +49,7 @@ TARGETS = {
     },
     "bench-statistics": {
         "S1": "benchmarks.statistics.s01_spikes",
+        "G1": "benchmarks.statistics.g01_gates",
     },
 }
 FULL_LIMIT_S, QUICK_LIMIT_S = 3 * 3600.0, 600.0
