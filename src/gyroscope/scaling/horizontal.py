@@ -1,0 +1,218 @@
+"""How many replicas a model should have: one pure function, with a reason for whatever it says.
+
+The loop in control, `gyro scale`, `gyro explain` and the simulation all call `decide`. It knows no clock, process or
+store; what it has to remember goes in and comes out as `Memory`. All times are seconds of the machine's clock.
+"""
+
+from __future__ import annotations
+
+import math
+from enum import StrEnum
+
+import msgspec
+
+from gyroscope.records import NotEnoughData
+from gyroscope.scaling.capacity import Capacity
+from gyroscope.scaling.load import STRETCHES_S, TINY_S, Load, Stretch
+from gyroscope.stats.queueing import Promise, Service, servers_needed
+
+DRAIN = 2.0
+"""A line that would take longer than so many times the promised time to clear, with the capacity left over, asks for
+more."""
+
+PLANNED = 0.1
+"""Of what the promise allows; the rest is for the minutes in which demand moves and replicas start."""
+
+BURST_SIGMAS = 4.0
+"""A burst is believed when chance alone would show it in one of 30,000 looks: three a day."""
+
+LEAST_MARGIN = 0.1
+"""Demand may rise by so much, or by as much as chance moves it, before the smaller size would be too small again: a
+size that is left is not needed again a minute later."""
+
+
+class Reason(StrEnum):
+    """Why a size is as it is."""
+
+    FIXED = "fixed_size"
+    METRICS_MISSING = "metrics_missing_hold"
+    CAPACITY_UNKNOWN = "capacity_unknown_hold"
+    BURST = "burst"
+    ABOVE = "demand_above_capacity"
+    BELOW = "demand_below_capacity"
+    STABILISING = "stabilising"
+    STEADY = "steady"
+    AT_MAX = "at_max"
+    MACHINE_FULL = "machine_full"
+    OUT_OF_BOUNDS = "out_of_bounds"
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """What the user asks for. `most_batch` requests may share one call; `cores` 0: nobody knows how many there are.
+
+    A new replica works after `start_s`. A size is left only after `down_after_s` in which the smaller one was always
+    enough.
+    """
+
+    least: int
+    most: int
+    promise: Promise
+    most_batch: int = 1
+    cores: int = 0
+    start_s: float = 1.0
+    down_after_s: float = 120.0
+
+
+class Memory(msgspec.Struct, frozen=True):
+    """What one decision leaves to the next: sizes that were enough, newest last and each larger than those after it.
+
+    `since_s` is when this memory began: nothing shrinks before a whole stretch was watched.
+    """
+
+    since_s: float
+    enough: tuple[tuple[float, int], ...] = ()
+
+
+class Inputs(msgspec.Struct, frozen=True):
+    """Everything a decision depends on: journaled with it, so that it can be made again."""
+
+    now_s: float
+    size: int
+    policy: Policy
+    load: Load | NotEnoughData
+    capacity: Capacity | NotEnoughData
+    memory: Memory
+
+
+class Sizing(msgspec.Struct, frozen=True):
+    """The size to have, why, and the figures behind it: `needed` for the present demand, `enough` with the margin."""
+
+    replicas: int
+    reason: Reason
+    memory: Memory
+    needed: int = 0
+    enough: int = 0
+    per_s: float = 0.0
+    request_s: float = 0.0
+
+
+def decide(inputs: Inputs) -> Sizing:
+    """The size a model should have now.
+
+    Parameters
+    ----------
+    inputs : Inputs
+        `size` is the size wanted until now, replicas that are still starting included.
+
+    Returns
+    -------
+    Sizing
+        Within the policy's bounds; never smaller than `inputs.size` when load or capacity are not known. Its
+        `memory` belongs into the next inputs.
+
+    Examples
+    --------
+    Fifty requests a second of 0.1 s each, promised within 0.4 s, ask for seven replicas:
+
+    >>> policy = Policy(least=1, most=20, promise=Promise(within_s=0.4))
+    >>> load, capacity = Load((Stretch(50.0, 30.0),)), Capacity(0.0, 0.1, cv2=0.25)
+    >>> sizing = decide(Inputs(100.0, 2, policy, load, capacity, Memory(0.0)))
+    >>> sizing.replicas, sizing.reason.value
+    (7, 'demand_above_capacity')
+    >>> sizing = decide(Inputs(101.0, 7, policy, NotEnoughData("control was away"), capacity, sizing.memory))
+    >>> sizing.replicas, sizing.reason.value
+    (7, 'metrics_missing_hold')
+    """
+    policy, size = inputs.policy, inputs.size
+    bounded = min(max(size, policy.least), policy.most)
+    blank = Memory(inputs.now_s)  # what was not watched cannot have been enough
+    if policy.least == policy.most:
+        return Sizing(bounded, Reason.FIXED, blank)
+    if isinstance(inputs.load, NotEnoughData):
+        return Sizing(bounded, Reason.METRICS_MISSING, blank)
+    if isinstance(inputs.capacity, NotEnoughData):
+        return Sizing(bounded, Reason.CAPACITY_UNKNOWN, blank)
+    service = inputs.capacity.service(policy.promise.within_s, policy.most_batch)
+    needed, is_burst = _needed(inputs.load, service, policy, size)
+    enough = max(needed, _size_for(_with_margin(inputs.load), inputs.load.waiting, service, policy))
+    memory = _remember(inputs, enough)
+    found = Sizing(bounded, Reason.STEADY, memory, needed, enough, inputs.load.longest.per_s, service.mean_s)
+    return _settle(found, inputs, is_burst=is_burst)
+
+
+def _settle(found: Sizing, inputs: Inputs, *, is_burst: bool) -> Sizing:
+    """Up at once, down after a whole stretch, else as it is."""
+    policy, size = inputs.policy, found.replicas
+    if size != inputs.size:
+        return msgspec.structs.replace(found, reason=Reason.OUT_OF_BOUNDS)
+    if found.needed > size:
+        useful = max(size, min(found.needed, policy.most, _most_useful(inputs)))
+        full = Reason.AT_MAX if size == policy.most else Reason.MACHINE_FULL
+        more = Reason.BURST if is_burst else Reason.ABOVE
+        return msgspec.structs.replace(found, replicas=useful, reason=more if useful > size else full)
+    most_of_late = max(each for _, each in found.memory.enough)
+    if most_of_late < size and inputs.now_s - found.memory.since_s >= policy.down_after_s:
+        return msgspec.structs.replace(found, replicas=max(most_of_late, policy.least), reason=Reason.BELOW)
+    return msgspec.structs.replace(found, reason=Reason.STABILISING if found.enough < size else Reason.STEADY)
+
+
+def _needed(load: Load, service: Service, policy: Policy, size: int) -> tuple[int, bool]:
+    """The size for the demand of now, and whether a burst is behind it."""
+    longest = load.longest
+    # A mean over a stretch that is not over yet would take chance for demand.
+    per_s = longest.per_s if longest.seconds >= STRETCHES_S[-1] - TINY_S else _between(longest)[0]
+    needed = _size_for(per_s, load.waiting, service, policy)
+    for stretch in load.stretches[:-1]:
+        surely_per_s, perhaps_per_s = _between(stretch)
+        if surely_per_s > per_s and _size_for(surely_per_s, load.waiting, service, policy) > max(size, needed):
+            # What is there is too small even for the least the burst can be. It is met at the most, where it will be
+            # when new replicas work, but at most at its double.
+            ahead_per_s = min(_rise(load) * policy.start_s, stretch.per_s)
+            return _size_for(perhaps_per_s + ahead_per_s, load.waiting, service, policy), True
+    return needed, False
+
+
+def _rise(load: Load) -> float:
+    """Requests per second that come on top each second, from the two shortest stretches; 0 when it falls."""
+    short, longer = load.stretches[:2]
+    between_s = (longer.seconds - short.seconds) / 2
+    return max(0.0, short.per_s - longer.per_s) / between_s if between_s > TINY_S else 0.0
+
+
+def _between(stretch: Stretch) -> tuple[float, float]:
+    """What is asked at the least and at the most, whatever chance did to the count."""
+    count = stretch.per_s * stretch.seconds
+    chance = BURST_SIGMAS * math.sqrt(count)
+    return max(0.0, count - chance) / stretch.seconds, (count + chance) / stretch.seconds
+
+
+def _size_for(per_s: float, waiting: int, service: Service, policy: Policy) -> int:
+    """Enough for the promise and, beyond that, to clear what waits in time."""
+    promise = policy.promise
+    planned = msgspec.structs.replace(promise, late=PLANNED * promise.late, lost=PLANNED * promise.lost)
+    clears = math.ceil((per_s + waiting / (DRAIN * promise.within_s)) * service.mean_s)
+    # One beyond the bound, so that it can be said when the bound is too low.
+    found = max(servers_needed(per_s, service, planned, policy.most + 1), clears)
+    return min(max(found, policy.least), policy.most + 1)
+
+
+def _with_margin(load: Load) -> float:
+    return max(_between(load.longest)[1], load.longest.per_s * (1 + LEAST_MARGIN))
+
+
+def _remember(inputs: Inputs, enough: int) -> Memory:
+    """Only sizes that no later one exceeds can still be the largest of the stretch."""
+    load, memory, now_s = inputs.load, inputs.memory, inputs.now_s
+    if isinstance(load, NotEnoughData) or load.is_partial:
+        enough = max(enough, inputs.size)
+    kept = [(at_s, size) for at_s, size in memory.enough if at_s > now_s - inputs.policy.down_after_s and size > enough]
+    return Memory(memory.since_s, (*kept, (now_s, enough)))
+
+
+def _most_useful(inputs: Inputs) -> int:
+    """More replicas than the machine has processors for would only share them out."""
+    policy, capacity = inputs.policy, inputs.capacity
+    if not policy.cores or isinstance(capacity, NotEnoughData) or not capacity.cpu_s:
+        return policy.most
+    service = capacity.service(policy.promise.within_s, policy.most_batch)
+    return max(1, math.ceil(policy.cores * service.mean_s / capacity.cpu_s))
