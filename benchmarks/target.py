@@ -48,6 +48,10 @@ TARGETS = {
         "S19": "benchmarks.serving.s19_warm",
     },
     "bench-statistics": {
+        "N1": "benchmarks.statistics.n01_budget",
+        "N2": "benchmarks.statistics.n02_flights",
+        "N3": "benchmarks.statistics.n03_sabotage",
+        "P1": "benchmarks.statistics.p01_power",
         "S1": "benchmarks.statistics.s01_spikes",
         "G1": "benchmarks.statistics.g01_gates",
     },

@@ -43,16 +43,6 @@ def test_a_change_is_one_alarm_that_names_its_streams_and_its_window():
     assert sum(member.share for member in first.members) > 0.5
 
 
-def test_when_no_stream_convinces_alone_the_strongest_are_named():
-    rng = np.random.default_rng(14)
-    family = Family("input", fit_baselines(_many(_month(rng, windows=60, streams=40))))
-    # A budget of 20 is reached before any single stream is clear of the other 39.
-    current = _many(_month(rng, shifted=range(40), by=0.5, streams=40))
-    alarm = replay(family, current, np.ones(30), false_alarms=20.0).alarms[0]
-    assert len(alarm.members) > 5
-    assert sum(member.share for member in alarm.members) >= 0.9
-
-
 def test_the_interval_of_an_effect_holds_it():
     rng = np.random.default_rng(15)
     held = []
@@ -107,11 +97,11 @@ def test_one_window_at_a_time_gives_the_same_bits_as_all_at_once():
 def test_only_candidates_that_opened_after_a_verdict_are_moved_by_it():
     rng = np.random.default_rng(11)
     family = Family("input", fit_baselines(_many(_month(rng))))
-    current = _many(_month(rng))
+    current = _many(_month(rng, shifted=(0,), by=2.0, since=20))
     plain = replay(family, current, np.ones(30))
     told = replay(family, current, np.ones(30), feedback=[Feedback(19, ("s0",), is_useful=True)])
     assert told.mass[:20].tolist() == plain.mass[:20].tolist()
-    assert told.mass[20] != plain.mass[20]
+    assert told.mass[20:].tolist() != plain.mass[20:].tolist()
 
 
 def test_the_preview_of_a_least_harm_can_only_come_before_the_alarm():

@@ -13,8 +13,12 @@ from gyroscope.stats.evidence.baselines import Baselines
 from gyroscope.stats.evidence.streams import Streams
 from gyroscope.stats.intervals import Z_95
 
-CALM_WINDOWS, CALM_SCORE = 3, 2.0
-"""An alarm closes after three windows in which no member scores 2 or more."""
+CALM_WINDOWS, CALM_SCORE, LOUD_SHARE = 3, 2.0, 0.1
+"""An alarm closes after three windows in which no member scores 2 or more, of ten members or more a tenth may: of 40
+normal streams two are beyond 2 in any window, and such an alarm would never close."""
+
+
+_MOST = 0.9
 
 
 class Member(msgspec.Struct, frozen=True):
@@ -127,7 +131,7 @@ class Course(msgspec.Struct, frozen=True, eq=False):
 
 
 def is_calm(z: Floats) -> bool:
-    """Whether the last three windows with a value were normal in every stream.
+    """Whether the last three windows with a value were normal in every stream, or in nine of ten.
 
     Parameters
     ----------
@@ -140,7 +144,39 @@ def is_calm(z: Floats) -> bool:
     (True, False)
     """
     seen = z[:, ~np.isnan(z).all(axis=0)][:, -CALM_WINDOWS:]
-    return seen.shape[1] == CALM_WINDOWS and not bool((seen >= CALM_SCORE).any())
+    loud = (seen >= CALM_SCORE).sum(axis=0)
+    return seen.shape[1] == CALM_WINDOWS and bool((loud <= int(LOUD_SHARE * len(z))).all())
+
+
+def telling(shares: Floats, alone: Floats) -> list[int]:
+    """Which streams an alarm is about, the strongest first.
+
+    Parameters
+    ----------
+    shares : float array, shape (S,)
+        Of the family's evidence.
+    alone : float array, shape (S,)
+        Each one's e-value for the change, times its weight among all.
+
+    Returns
+    -------
+    list of int
+        Those that convince alone, even as one among all. Where these do not make half of the evidence: the strongest
+        until they make 90 % of it. More members than needed are no harm to the budget, as they only rest.
+
+    Examples
+    --------
+    >>> telling(np.array([0.05, 0.6, 0.35]), np.array([0.1, 9.0, 3.0]))
+    [1, 2]
+    >>> telling(np.array([0.3, 0.3, 0.32, 0.08]), np.array([0.4, 0.4, 0.5, 0.1]))
+    [2, 0, 1]
+    """
+    order = np.argsort(-shares, kind="stable")
+    convincing = order[(alone >= 1)[order] & (shares > 0)[order]]
+    if shares[convincing].sum() >= 0.5:
+        return [int(row) for row in convincing]
+    count = int(np.searchsorted(np.cumsum(shares[order]), _MOST)) + 1
+    return [int(row) for row in order[:count]]
 
 
 def describe(rows: list[int], shares: Floats, z: Floats, current: Streams, baselines: Baselines) -> tuple[Member, ...]:

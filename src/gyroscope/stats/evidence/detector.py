@@ -13,7 +13,7 @@ import numpy as np
 
 from gyroscope.records import NotEnoughData
 from gyroscope.stats.arrays import Floats, Ints
-from gyroscope.stats.evidence.alarms import Alarm, Course, State, describe, is_calm
+from gyroscope.stats.evidence.alarms import Alarm, Course, State, describe, is_calm, telling
 from gyroscope.stats.evidence.eprocess import Sums, e_values
 from gyroscope.stats.evidence.families import Family, Feedback, masses
 from gyroscope.stats.evidence.scoring import scores
@@ -22,7 +22,10 @@ from gyroscope.stats.evidence.streams import Streams
 STARTS = 64
 """Candidate starts that are kept, the latest ones; dropping evidence can only make alarms rarer."""
 
-_MEMBERS_SHARE = 0.9
+LEAST_EVIDENCE = 4.0
+"""An e-value below 4 says next to nothing and counts for nothing. Hundreds of streams would else sum up to half of an
+alarm with no evidence in any of them. Counting less than an e-value is always allowed."""
+
 _NEVER = np.iinfo(np.int64).max
 
 
@@ -153,7 +156,7 @@ class _Walk:
             self._family.baselines.sides,
             self._family.baselines.tolerances,
         )
-        parts = spent * e
+        parts = spent * np.where(e >= LEAST_EVIDENCE, e, 0.0)
         self.evidence[:, window] = parts.sum(axis=1)
         self.mass[window] = self.evidence[:, window].sum()
         alarms = tuple(self._closed(alarm, window) for alarm in self.state.alarms)
@@ -186,21 +189,9 @@ class _Walk:
         stretch = msgspec.structs.replace(
             self._current, y=self._current.y[:, windows], within=self._current.within[:, windows]
         )
-        rows = self._members(shares, e * self._spent[:, since] / self._spent[:, since].sum())
+        rows = telling(shares, e * self._spent[:, since] / self._spent[:, since].sum())
         members = describe(rows, shares, self._z[:, windows], stretch, self._family.baselines)
         return Alarm(self._family.name, window, since, float(self.mass[window]), members)
-
-    def _members(self, shares: Floats, alone: Floats) -> list[int]:
-        """Streams that convince alone, even as one among all; where they do not make half of it, the strongest ones.
-
-        More members than needed are no harm to the budget: they only rest.
-        """
-        order = np.argsort(-shares, kind="stable")
-        convincing = order[(alone >= 1)[order] & (shares > 0)[order]]
-        if shares[convincing].sum() >= 0.5:
-            return [int(row) for row in convincing]
-        count = int(np.searchsorted(np.cumsum(shares[order]), _MEMBERS_SHARE)) + 1
-        return [int(row) for row in order[:count]]
 
     def _closed(self, alarm: Alarm, window: int) -> Alarm:
         if alarm.closed is not None:

@@ -74,20 +74,34 @@ class CategoricalScale(msgspec.Struct, frozen=True, eq=False):
 
         Order: omnibus, the frequent ones, other, new, missing. A window of the reference is compared with the others.
         """
-        others = self.total[:, np.newaxis, :] - (cells.counts if is_reference else 0.0)
-        counts = self._with_unseen(cells.counts, others)
-        n = cells.values
-        omnibus = _omnibus(counts, self._with_unseen(np.broadcast_to(others, counts.shape), others), self.icc)
+        others = np.broadcast_to(self.total[:, np.newaxis, :], cells.counts.shape)
+        is_known = others[:, :, :-2] > 0
+        if is_reference:
+            others = others - cells.counts
+            is_known = others[:, :, :-2] > self._border(cells.counts.shape[1])
+        counts, n = self._with_unknown(cells.counts, is_known), cells.values
+        omnibus = _omnibus(counts, self._with_unknown(others, is_known), self.icc)
         shares = [self._frequent(cells, place) for place in range(FREQUENT)]
         shares += [arcsine(counts[:, :, -2], n), arcsine(counts[:, :, -1], n), arcsine(cells.missing, cells.rows)]
         y, within = (np.stack([part[side] for part in (omnibus, *shares)], axis=1) for side in (0, 1))
         return y, within
 
-    def _with_unseen(self, counts: Floats, others: Floats) -> Floats:
-        """Counts with the categories that the (other) reference windows do not have among the new ones."""
+    def _border(self, windows: int) -> Floats:
+        """How many rows in the other windows a category needs to be one of the frequent ones there, (C, 1, 1).
+
+        Those that owe their place to the window itself would be among the others without it: where thousands of
+        categories compete, every later window would look as if it had more of the others.
+        """
+        seen = np.where(self.total[:, :-2] > 0, self.total[:, :-2], np.inf).min(axis=1, initial=np.inf)
+        border = np.where(self.has_rare & np.isfinite(seen), seen * (1 - 1 / max(windows, 1)), 0.0)
+        # A total just at the border stays in.
+        return np.maximum(np.nextafter(border, -1.0), 0.0)[:, np.newaxis, np.newaxis]
+
+    def _with_unknown(self, counts: Floats, is_known: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Floats:
+        """Counts with the categories that the (other) reference windows do not know among the new ones or the rest."""
         moved = counts.copy()
-        moved[:, :, :-2] = np.where(others[:, :, :-2] > 0, counts[:, :, :-2], 0.0)
-        moved[:, :, -1] += np.where(others[:, :, :-2] > 0, 0.0, counts[:, :, :-2]).sum(axis=2)
+        moved[:, :, :-2] = np.where(is_known, counts[:, :, :-2], 0.0)
+        moved[:, :, -1] += np.where(is_known, 0.0, counts[:, :, :-2]).sum(axis=2)
         moved[self.has_rare, :, -2] += moved[self.has_rare, :, -1]
         moved[self.has_rare, :, -1] = 0.0
         return moved
