@@ -1,4 +1,0 @@
-"""`gyro monitor ...`: what monitors see and would have done, on a model's own history.
-
-One file per verb. Neither changes anything.
-"""

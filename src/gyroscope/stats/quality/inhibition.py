@@ -1,0 +1,158 @@
+"""Which finding is the cause of which: one broken column and the forty that were computed from it are one incident.
+
+Monitoring orders findings by this before they become causes, and keeps drift that broken data explains from paging. It
+also says when broken data must not be trained on. It opens no incident.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+import numpy as np
+
+from gyroscope.stats.arrays import Floats
+from gyroscope.stats.quality.finding import Finding
+
+Lineage = Mapping[str, Sequence[str]]
+"""Column -> the columns that are computed from it."""
+
+LEAST_CORRELATION = 0.8
+NEAR = 1
+
+
+class Change(msgspec.Struct, frozen=True, eq=False):
+    """Something that changed: a column or series, since which window, and its scores over all windows.
+
+    Attributes
+    ----------
+    name : str
+    since : int
+        Place of the first changed window.
+    scores : float64 array, shape (T,)
+        Of the engine, reference windows and later ones alike; NaN where there is none.
+
+    Examples
+    --------
+    >>> Change("age", 3, np.zeros(5)).since
+    3
+    """
+
+    name: str
+    since: int
+    scores: Floats
+
+
+def roots_first(findings: Sequence[Finding], lineage: Lineage) -> list[Finding]:
+    """Findings of one window, causes before what they cause.
+
+    Parameters
+    ----------
+    findings : sequence of Finding
+    lineage : mapping of str to sequence of str
+        Empty when nobody said what is computed from what.
+
+    Returns
+    -------
+    list of Finding
+        Those that come from no other column found first, those with most columns below them before the rest; then the
+        gravest kind; then the greatest share of rows; then as they came.
+
+    Examples
+    --------
+    >>> from gyroscope.stats.quality.finding import FindingKind
+    >>> found = [Finding(FindingKind.ALL_MISSING, name, "") for name in ("age_squared", "age")]
+    >>> [one.column for one in roots_first(found, {"age": ["age_squared"]})]
+    ['age', 'age_squared']
+    """
+    columns = {one.column for one in findings}
+    below = {name: derived_from(name, lineage) for name in columns}
+    above = {name: sum(name in below[other] for other in columns) for name in columns}
+
+    def order(one: Finding) -> tuple[float, ...]:
+        share = one.figures.get("share", one.figures.get("elsewhere_before", 1.0))
+        return (above[one.column], -len(below[one.column] & columns), one.kind.rank, -share)
+
+    return sorted(findings, key=order)
+
+
+def derived_from(column: str, lineage: Lineage) -> set[str]:
+    """Every column that is computed from one, directly or not; a circle ends where it began.
+
+    Examples
+    --------
+    >>> sorted(derived_from("a", {"a": ["b"], "b": ["c", "a"]}))
+    ['b', 'c']
+    """
+    found: set[str] = set()
+    ahead = list(lineage.get(column, ()))
+    while ahead:
+        name = ahead.pop()
+        if name not in found and name != column:
+            found.add(name)
+            ahead += lineage.get(name, ())
+    return found
+
+
+def inhibits(cause: Change, effect: Change, lineage: Lineage) -> str:
+    """Why a broken column explains another change; empty when it does not.
+
+    Parameters
+    ----------
+    cause, effect : Change
+        The broken column, and a drift or an estimate.
+    lineage : mapping of str to sequence of str
+
+    Returns
+    -------
+    str
+        It does when the effect is the same column or computed from it, and did not begin before it; or when both began
+        in the same window and their scores correlate beyond 0.8.
+
+    Examples
+    --------
+    >>> scores = np.array([0.1, -0.3, 0.2, 4.0, 4.0])
+    >>> inhibits(Change("age", 3, scores), Change("age_squared", 3, scores * 0.9), {})
+    'it changed in the same window and its scores follow those of age (correlation 1.00)'
+    >>> inhibits(Change("age", 3, scores), Change("city", 1, scores), {})
+    ''
+    """
+    if effect.since >= cause.since - NEAR:
+        if effect.name == cause.name:
+            return f"it is {cause.name}"
+        if effect.name in derived_from(cause.name, lineage):
+            return f"it is computed from {cause.name}"
+    if abs(effect.since - cause.since) > NEAR:
+        return ""
+    alike = abs(_correlation(cause.scores, effect.scores))
+    if alike <= LEAST_CORRELATION:
+        return ""
+    return f"it changed in the same window and its scores follow those of {cause.name} (correlation {alike:.2f})"
+
+
+def vetoes_retraining(broken: Iterable[tuple[int, int]], first: int, last: int) -> bool:
+    """Whether windows in which data was broken lie in a range that is to be trained on.
+
+    Parameters
+    ----------
+    broken : iterable of (start, end)
+        Half-open stretches in which a rule fired.
+    first, last : int
+        The range of training, half-open, in the same unit.
+
+    Examples
+    --------
+    >>> vetoes_retraining([(10, 20)], 15, 30), vetoes_retraining([(10, 20)], 20, 30)
+    (True, False)
+    """
+    return any(start < last and first < end for start, end in broken)
+
+
+def _correlation(one: Floats, other: Floats) -> float:
+    """0 where there are fewer than three windows with both, or one of them never moves."""
+    both = np.isfinite(one) & np.isfinite(other)
+    if both.sum() < 3:
+        return 0.0
+    a, b = one[both] - one[both].mean(), other[both] - other[both].mean()
+    power = float(np.sqrt((a @ a) * (b @ b)))
+    return float(a @ b) / power if power > 0 else 0.0

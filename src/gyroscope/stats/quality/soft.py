@@ -1,0 +1,93 @@
+"""What creeps in: missing values, new categories, values out of range, as streams for the engine, and limits to draw.
+
+Monitoring makes the family "quality" of these. A share has to rise by half a percentage point and by half of itself
+before anybody is told; the engine then says whether it is chance.
+"""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+from scipy.stats import betabinom, binom
+
+from gyroscope.stats.arrays import Floats
+from gyroscope.stats.evidence import Baselines, Streams, fit_baselines
+
+KINDS = ("missing", "new", "below", "above")
+LEAST_RISE, LEAST_TIMES = 0.005, 1.5
+_PREDICTED = 0.999
+
+
+def soft_baselines(reference: Streams) -> Baselines:
+    """Baselines of the shares that data quality watches.
+
+    Parameters
+    ----------
+    reference : Streams
+        Of the columns over the reference windows, see `stats.streams`; those called "...:missing", "...:new",
+        "...:below" and "...:above" are taken, upwards only, in arcsine units.
+
+    Returns
+    -------
+    Baselines
+        With a tolerance each: the rise to the greater of m + 0.5 points and 1.5 m, in standard deviations of a normal
+        window. Hand it to a `Family`; later windows of the same streams are matched by name.
+
+    Examples
+    --------
+    >>> from gyroscope.stats.evidence import stream
+    >>> shares = 2 * np.arcsin(np.sqrt(np.array([0.01, 0.02] * 10)))
+    >>> found = soft_baselines(stream("x:missing", shares, [0.001] * 20).join(stream("x:location", shares, [0.1] * 20)))
+    >>> found.names, found.sides.tolist(), round(float(found.tolerances[0]), 2)
+    (('x:missing',), [1], 1.28)
+    """
+    watched = tuple(name for name in reference.names if name.rpartition(":")[2] in KINDS)
+    chosen = reference.select(watched)
+    upwards = np.ones(len(watched), np.int64)
+    fitted = fit_baselines(msgspec.structs.replace(chosen, sides=upwards))
+    share = np.sin(np.clip(fitted.mean, 0, np.pi) / 2) ** 2
+    risen = np.minimum(np.maximum(share + LEAST_RISE, LEAST_TIMES * share), 1.0)
+    rise = 2 * np.arcsin(np.sqrt(risen)) - 2 * np.arcsin(np.sqrt(share))
+    return msgspec.structs.replace(fitted, tolerances=rise / np.sqrt(np.maximum(fitted.typical, 1e-300)))
+
+
+def share_limits(share: float, icc: float, n: Floats) -> tuple[Floats, Floats]:
+    """Between which shares a window of n rows lies with 99.9 %, when nothing has changed.
+
+    Parameters
+    ----------
+    share : float
+        Of the reference, 0 to 1.
+    icc : float
+        Intraclass correlation of the rows of one window, 0 up to but below 1.
+    n : array, shape (T,)
+        Rows of each window.
+
+    Returns
+    -------
+    (low, high) : float64 arrays, shape (T,)
+        0 and 1 for windows without rows. For charts; the engine has its own, sequential limits.
+
+    Notes
+    -----
+    Beta-binomial with that mean and intraclass correlation (Williams 1975, Biometrics 31, 949): as wide as days differ.
+
+    Examples
+    --------
+    >>> low, high = share_limits(0.1, 0.01, np.array([100, 10_000]))
+    >>> low.round(3).tolist(), high.round(3).tolist()
+    ([0.0, 0.028], [0.28, 0.224])
+    """
+    rows = np.maximum(np.asarray(n, np.int64), 0)
+    if not 0 < share < 1:
+        edge = np.full(rows.shape, float(np.clip(share, 0, 1)))
+        return np.where(rows > 0, edge, 0.0), np.where(rows > 0, edge, 1.0)
+    asked = np.maximum(rows, 1)
+    tail = (1 - _PREDICTED) / 2
+    if icc > 1e-9:
+        spread = (1 - icc) / icc
+        law = betabinom(asked, share * spread, (1 - share) * spread)
+    else:
+        law = binom(asked, share)
+    low, high = law.ppf(tail) / asked, law.ppf(1 - tail) / asked
+    return np.where(rows > 0, low, 0.0), np.where(rows > 0, high, 1.0)
