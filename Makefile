@@ -28,7 +28,7 @@ journeys:
 # Figures: with QUICK=1 three minutes' worth, SEED=n another seed, ONLY=L1,L3 some rows. chaos-log needs root.
 FIGURES = $(if $(QUICK),--quick) --seed $(or $(SEED),0) $(if $(ONLY),--only $(ONLY))
 
-.PHONY: bench-log chaos-log bench-serving bench-statistics
+.PHONY: bench-log chaos-log bench-serving bench-profile bench-statistics
 
 bench-log:
 	@scripts/prepare test
@@ -46,3 +46,8 @@ bench-serving:
 bench-statistics:
 	@scripts/prepare test
 	.venv/bin/python -m benchmarks.target bench-statistics $(FIGURES)
+
+# Installs the peers it needs into .peers the first time.
+bench-profile:
+	@scripts/prepare test
+	.venv/bin/python -m benchmarks.target bench-profile $(FIGURES)

@@ -47,6 +47,10 @@ TARGETS = {
         "S18": "benchmarks.serving.s18_fuzz",
         "S19": "benchmarks.serving.s19_warm",
     },
+    "bench-profile": {
+        **dict.fromkeys(("V1", "V2", "V3", "V4", "V5"), "benchmarks.profile.v01_whole"),
+        **dict.fromkeys(("V6", "V7", "V8"), "benchmarks.profile.v06_stored"),
+    },
     "bench-statistics": {
         "N1": "benchmarks.statistics.n01_budget",
         "N2": "benchmarks.statistics.n02_flights",

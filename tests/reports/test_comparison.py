@@ -7,7 +7,8 @@ import pytest
 
 from gyroscope.errors import GyroscopeError
 from gyroscope.records import NotEnoughData
-from gyroscope.reports.comparison import compare_profiles, comparison_html
+from gyroscope.reports.comparison import compare_profiles
+from gyroscope.reports.comparison_page import comparison_html
 from gyroscope.stats.profiles import Profile, fit_layout, profile
 
 RNG = np.random.default_rng(7)

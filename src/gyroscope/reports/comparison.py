@@ -1,6 +1,7 @@
 """Two profiles side by side: the drift of every column with its interval, what is missing, means and quantiles.
 
-The notebook and `gyro compare` call `compare_profiles`. Pure but for `to_html`, which writes the report.
+The notebook and `gyro compare` call `compare_profiles`. Pure but for `to_html`, which writes the report; what draws is
+imported when something is to be drawn.
 """
 
 from __future__ import annotations
@@ -13,13 +14,10 @@ import msgspec
 
 from gyroscope.errors import GyroscopeError, did_you_mean
 from gyroscope.records import NotEnoughData
-from gyroscope.reports.figures.distribution import distribution
-from gyroscope.reports.html import Section, Table, self_contained_html, write_html
 from gyroscope.stats.drift import DriftEffect, drift
 from gyroscope.stats.profiles import ColumnCounts, NumericBins, Profile
 
 HEADER = ("column", "effect w", "95 % interval", "missing before", "missing now", "mean before", "mean now")
-MOST_FIGURES = 40
 Known = float | NotEnoughData
 
 
@@ -66,20 +64,25 @@ class Comparison(msgspec.Struct, frozen=True):
 
     def figure(self, name: str) -> object:
         """The distributions of one column, as a Plotly figure."""
+        from gyroscope.reports.figures.distribution import distribution
+
         self[name]
         return distribution(name, self.reference.columns[name], self.current.columns[name])
 
     def to_html(self, path: Path | str) -> Path:
         """Write the whole comparison as one file that opens anywhere."""
+        from gyroscope.reports.comparison_page import comparison_html
+        from gyroscope.reports.html import write_html
+
         target = Path(path)
         write_html(target, comparison_html(self))
         return target
 
     def __repr__(self) -> str:
-        rows = [HEADER[:3], *(_row(column)[:3] for column in self.columns)]
+        rows = [HEADER[:3], *(cells_of(column)[:3] for column in self.columns)]
         widths = [max(len(row[place]) for row in rows) for place in range(3)]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-        return "\n".join([_counts(self), *lines])
+        return "\n".join([headline(self), *lines])
 
     def _repr_html_(self) -> str:
         """For notebooks: no script, so that it is shown in untrusted ones too."""
@@ -141,35 +144,9 @@ def compare_profiles(
 def summary(counts: ColumnCounts) -> Summary:
     """The numbers people ask for first."""
     missing: Known = counts.missing / counts.n if counts.n else NotEnoughData("no rows")
-    p05, median, p95 = (counts.quantile(q) for q in (0.05, 0.5, 0.95))
+    found = counts.quantiles((0.05, 0.5, 0.95))
+    p05, median, p95 = (found,) * 3 if isinstance(found, NotEnoughData) else found
     return Summary(counts.n, missing, counts.mean, p05, median, p95)
-
-
-def comparison_html(comparison: Comparison) -> str:
-    """The self-contained report: the table of all columns, then the most drifted ones as pictures."""
-    rows = tuple(_row(column) for column in comparison.columns)
-    new = f" Not compared, only in the current data: {', '.join(comparison.added)}." if comparison.added else ""
-    head = Section(
-        "All columns",
-        "Effect w: 0 is no drift, 0.1 small, 0.3 medium, 0.5 large; an interval that starts at 0 is compatible with no "
-        f"drift at all.{new}",
-        table=Table(HEADER, rows),
-    )
-    drawn = [_picture(comparison, column) for column in comparison.columns[:MOST_FIGURES]]
-    return self_contained_html("Current data against its reference", [head, *drawn], _counts(comparison))
-
-
-def _picture(comparison: Comparison, column: ColumnComparison) -> Section:
-    name = column.name
-    figure = distribution(name, comparison.reference.columns[name], comparison.current.columns[name])
-    before, now = column.reference, column.current
-    text = f"Effect {_effect(column.effect)} ({_interval(column.effect)})."
-    if not isinstance(before.median, NotEnoughData) and not isinstance(now.median, NotEnoughData):
-        text += (
-            f" Median {before.median:.4g}, now {now.median:.4g}; "
-            f"5 to 95 % {_number(before.p05)} to {_number(before.p95)}, now {_number(now.p05)} to {_number(now.p95)}."
-        )
-    return Section(name, text, figure, f"Shares of rows per bin of {name}, reference and current")
 
 
 def _kind(counts: ColumnCounts) -> str:
@@ -181,28 +158,32 @@ def _order(column: ColumnComparison) -> tuple[float, str]:
     return (1.0 if isinstance(effect, NotEnoughData) else -effect.effect, column.name)
 
 
-def _counts(comparison: Comparison) -> str:
+def headline(comparison: Comparison) -> str:
+    """How many rows stand against how many."""
     return f"{comparison.current.n:,} rows against {comparison.reference.n:,} of the reference"
 
 
-def _row(column: ColumnComparison) -> tuple[str, ...]:
+def cells_of(column: ColumnComparison) -> tuple[str, ...]:
+    """The cells of a column's line, as `HEADER` names them."""
     before, now = column.reference, column.current
     shares = (_share(before.missing_share), _share(now.missing_share))
     return (
         column.name,
-        _effect(column.effect),
-        _interval(column.effect),
+        effect_text(column.effect),
+        interval_text(column.effect),
         *shares,
-        _number(before.mean),
-        _number(now.mean),
+        number_text(before.mean),
+        number_text(now.mean),
     )
 
 
-def _effect(effect: DriftEffect | NotEnoughData) -> str:
+def effect_text(effect: DriftEffect | NotEnoughData) -> str:
+    """The effect in three digits."""
     return "not enough data" if isinstance(effect, NotEnoughData) else f"{effect.effect:.3f}"
 
 
-def _interval(effect: DriftEffect | NotEnoughData) -> str:
+def interval_text(effect: DriftEffect | NotEnoughData) -> str:
+    """The interval, or why there is none."""
     return effect.reason if isinstance(effect, NotEnoughData) else f"{effect.low:.3f} to {effect.high:.3f}"
 
 
@@ -210,7 +191,8 @@ def _share(value: Known) -> str:
     return "–" if isinstance(value, NotEnoughData) else f"{value:.2%}"
 
 
-def _number(value: Known) -> str:
+def number_text(value: Known) -> str:
+    """A number in four digits."""
     return "–" if isinstance(value, NotEnoughData) else f"{value:.4g}"
 
 
@@ -218,13 +200,13 @@ def _html_table(comparison: Comparison) -> str:
     head = "".join(f'<th style="text-align:left">{html.escape(name)}</th>' for name in HEADER)
     rows = []
     for column in comparison.columns:
-        name, effect, *rest = (html.escape(cell) for cell in _row(column))
+        name, effect, *rest = (html.escape(cell) for cell in cells_of(column))
         # A bar of 100 px at w = 1; w has no upper end, the picture does.
         wide = 0 if isinstance(column.effect, NotEnoughData) else round(100 * min(column.effect.effect, 1.0))
         bar = f'<span style="display:inline-block;height:.7em;width:{wide}px;background:#0072B2"></span>'
         cells = "".join(f'<td style="text-align:left">{cell}</td>' for cell in (name, f"{effect} {bar}", *rest))
         rows.append(f"<tr>{cells}</tr>")
     return (
-        f"<div><p>{html.escape(_counts(comparison))}</p><table><thead><tr>{head}</tr></thead>"
+        f"<div><p>{html.escape(headline(comparison))}</p><table><thead><tr>{head}</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )

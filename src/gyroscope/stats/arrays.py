@@ -113,9 +113,10 @@ def unpack_steps(packed: bytes) -> Ints:
     width = packed[0] if packed else 0
     if not 1 <= width <= 8 or (len(packed) - 1) % width:
         raise ValueError("packed steps start with their width, 1 to 8, and have as many bytes for each")
-    planes = np.zeros(((len(packed) - 1) // width, 8), np.uint8)
-    planes[:, :width] = np.frombuffer(packed, np.uint8, offset=1).reshape(width, -1).T
-    folded = planes.view("<i8").ravel().astype(np.int64)
+    planes = np.frombuffer(packed, np.uint8, offset=1).reshape(width, -1)
+    folded = planes[0].astype(np.int64)
+    for place in range(1, width):
+        folded |= planes[place].astype(np.int64) << 8 * place
     return np.cumsum((folded >> 1) ^ -(folded & 1))
 
 

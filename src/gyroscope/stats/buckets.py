@@ -7,6 +7,7 @@ logarithm is taken, so every machine puts a value into the same bucket. Profiles
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -135,6 +136,29 @@ def bucket_quantile(buckets: SparseCounts, q: float) -> float:
     >>> round(bucket_quantile(SparseCounts.of(bucket_keys(np.array([1.0, 5.0, 100.0]))), 0.5), 2)
     5.03
     """
-    rank = max(math.ceil(q * buckets.total), 1)
-    place = int(np.searchsorted(np.cumsum(buckets.counts), rank))
-    return bucket_middle(int(buckets.keys[place]))
+    return bucket_quantiles(buckets, (q,))[0]
+
+
+def bucket_quantiles(buckets: SparseCounts, shares: Sequence[float]) -> list[float]:
+    """As `bucket_quantile`, at several shares at once.
+
+    Parameters
+    ----------
+    buckets : SparseCounts
+        At least one value.
+    shares : floats
+        0 to 1 each.
+
+    Returns
+    -------
+    list of float
+
+    Examples
+    --------
+    >>> [round(value, 2) for value in bucket_quantiles(SparseCounts.of(bucket_keys(np.array([1.0, 5.0]))), (0.5, 1.0))]
+    [1.01, 5.03]
+    """
+    up_to = np.cumsum(buckets.counts)
+    ranks = [max(math.ceil(q * int(up_to[-1])), 1) for q in shares]
+    middles = bucket_middles(buckets.keys[np.searchsorted(up_to, ranks)])
+    return [float(middle) for middle in middles]

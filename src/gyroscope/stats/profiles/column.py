@@ -14,7 +14,7 @@ import numpy as np
 from gyroscope.errors import GyroscopeError
 from gyroscope.records import NotEnoughData
 from gyroscope.stats.arrays import Floats, Ints
-from gyroscope.stats.buckets import bucket_quantile
+from gyroscope.stats.buckets import bucket_quantiles
 from gyroscope.stats.profiles.layout import Bins, NumericBins
 from gyroscope.stats.sparse import SparseCounts
 from gyroscope.stats.sums import as_float
@@ -118,9 +118,15 @@ class ColumnCounts(msgspec.Struct, frozen=True, eq=False):
 
         The error of the bucket is 1 / 129 = 0.78 %; `min` and `max` are exact.
         """
+        found = self.quantiles((q,))
+        return found if isinstance(found, NotEnoughData) else found[0]
+
+    def quantiles(self, shares: Sequence[float]) -> list[float] | NotEnoughData:
+        """As `quantile`, at several shares at once."""
         if not self.buckets.keys.size:
             return _NO_VALUE
-        return min(max(bucket_quantile(self.buckets, q), self.least), self.greatest)
+        found = bucket_quantiles(self.buckets, shares)
+        return [min(max(value, self.least), self.greatest) for value in found]
 
     def merge(self, other: ColumnCounts) -> ColumnCounts:
         """The counts of both windows, exactly those of their rows together."""
