@@ -21,7 +21,8 @@ class ModelMonitor(Section, frozen=True):
         tuple[str, ...], Meta(description="metrics whose fall may page; empty: the one that fits its task")
     ] = ()
     tolerance: Annotated[
-        float, Meta(ge=0, le=5, description="worse by so many standard deviations between windows is no change")
+        float,
+        Meta(ge=0, le=5, description="worse by so many standard deviations of normal windows is no incident"),
     ] = 0.25
     minimum_effect: Annotated[
         float, Meta(ge=0, le=10, description="drift effect size w below which a change is a reading, no incident")

@@ -42,3 +42,8 @@ def test_two_versions_that_see_the_same_are_one():
 def test_the_order_of_causes_does_not_matter():
     found = [cause("quality", 10, "age"), cause("input", 10, "age"), cause("seasonal", 50, "predictions")]
     assert group(found, NEAR) == group(found[::-1], NEAR)
+
+
+def test_what_pages_is_explained_by_nothing_that_only_informs():
+    found = [cause("estimate", 10, "brier", pages=False), cause("output", 10, "p")]
+    assert kinds(group(found, NEAR)) == [("output", ["estimate"])]

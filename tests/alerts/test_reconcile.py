@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from tests.alerts.causes import cause, judged
 
-from gyroscope.alerts.reconcile import GONE, reconcile
+from gyroscope.alerts.reconcile import BACK, GONE, reconcile
 from gyroscope.clock import DAY_US, EventTime
 
 
@@ -86,3 +86,10 @@ def test_the_harm_of_a_consequence_is_the_harm_of_its_cause():
     found = [cause("quality", 10, "age"), cause("performance", 10, "brier", harm_per_day=45.0)]
     (incident,), _ = judge([], *found)
     assert incident.harm_per_day == 45.0
+
+
+def test_what_is_back_soon_after_it_was_over_opens_the_same_incident_again():
+    incidents, _ = judge([], cause("performance", 10, "brier", ended=day(20)))
+    incidents, transitions = judge(incidents, cause("performance", 10, "brier"))
+    assert [one.state for one in incidents] == ["open"]
+    assert transitions == [("open", BACK)]

@@ -40,7 +40,7 @@ def group(causes: Sequence[Cause], near_us: int) -> list[Group]:
     >>> [(one.root.kind, [child.kind for child in one.children]) for one in group([drift, broken], 2)]
     [('quality', ['input'])]
     """
-    left = sorted(causes, key=lambda cause: (_ORDER[cause.kind], cause.seen, cause.version, cause.subjects))
+    left = sorted(causes, key=_rootward)
     groups: list[Group] = []
     while left:
         root, rest = left[0], left[1:]
@@ -48,6 +48,11 @@ def group(causes: Sequence[Cause], near_us: int) -> list[Group]:
         groups.append(Group(root, tuple(explained)))
         left = [cause for cause in rest if cause not in explained]
     return sorted(groups, key=lambda one: (one.root.since, one.root.seen))
+
+
+def _rootward(cause: Cause) -> tuple[bool, int, EventTime, str, tuple[str, ...]]:
+    """What pages is no consequence of what only informs."""
+    return (not cause.pages, _ORDER[cause.kind], cause.seen, cause.version, cause.subjects)
 
 
 def overlap(one: Cause, other: Cause) -> bool:

@@ -24,7 +24,7 @@ MOVES: dict[State, tuple[State, ...]] = {
     "noise": (*STANDING, "closed"),
     "accepted": STANDING,
 }
-"""State -> the states from which it may be reached; nothing is ever opened again."""
+"""State -> the states from which people may move it there; only monitors open one, and again when it is soon back."""
 
 
 class Child(msgspec.Struct, frozen=True):

@@ -17,6 +17,7 @@ from gyroscope.clock import EventTime
 from gyroscope.records import Cause, Judged, NotEnoughData
 
 GONE = "would not be found on today's rows and labels"
+BACK = "it is back, too soon after it was over to be another cause"
 MONITORS = "monitors"
 NOTHING = EventTime(-(1 << 62))
 
@@ -87,6 +88,9 @@ def _update(mine: Incident, one: Group, found: Judged, changes: Changes) -> None
     now = _told(msgspec.structs.replace(now, ended=root.ended, harm_per_day=root.harm_per_day), one)
     if root.note:
         now = _noted(now, found.at, root.note)
+    if mine.state == "closed" and mine.ended is not None and root.ended is None:
+        now = msgspec.structs.replace(now, state="open")
+        changes.transitions.append(Transition(found.at, now.id, "open", MONITORS, BACK))
     if now != mine:
         changes.put(now)
     _close_if_over(now, found, changes)

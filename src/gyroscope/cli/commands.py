@@ -35,6 +35,8 @@ from gyroscope.cli.labels import pull as labels_pull
 from gyroscope.cli.labels import refused as labels_refused
 from gyroscope.cli.models import add, convert, serve, show
 from gyroscope.cli.models import list as listing
+from gyroscope.cli.monitor import rehearse as monitor_rehearse
+from gyroscope.cli.monitor import show as monitor_show
 from gyroscope.cli.open import open_page
 from gyroscope.cli.predictions import add as predictions_add
 from gyroscope.cli.predictions import erase as predictions_erase
@@ -63,6 +65,7 @@ def gyro() -> typer.Typer:
     shell.add_typer(_incidents(), name="incidents")
     shell.add_typer(_rollouts(), name="rollouts")
     shell.command("rollback")(rollback.rollback)
+    shell.add_typer(_monitor(), name="monitor")
     shell.command("backup")(backup.backup)
     shell.command("restore")(restore.restore)
     shell.command("down")(down.down)
@@ -117,6 +120,13 @@ def _rollouts() -> typer.Typer:
     noun = _noun("The way of a challenger: shadow, canary, champion.")
     noun.command("canary")(rollouts_canary.canary)
     noun.command("promote")(rollouts_promote.promote)
+    return noun
+
+
+def _monitor() -> typer.Typer:
+    noun = _noun("What monitors see, and what they would have done.")
+    noun.command("show")(monitor_show.show)
+    noun.command("rehearse")(monitor_rehearse.rehearse)
     return noun
 
 

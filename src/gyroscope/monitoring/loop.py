@@ -29,6 +29,7 @@ from gyroscope.monitoring.judging.basis import Basis
 from gyroscope.monitoring.judging.completeness import Moment, moment_of_data
 from gyroscope.monitoring.judging.entered import Entered
 from gyroscope.monitoring.judging.judge import Judge
+from gyroscope.monitoring.judging.watched import Watched
 from gyroscope.monitoring.measure import Facts, measure_labels, measure_rows
 from gyroscope.monitoring.reader import ROWS_A_ROUND, Reader
 from gyroscope.monitoring.references import References, Standard
@@ -36,9 +37,9 @@ from gyroscope.monitoring.tally import empty_tally
 from gyroscope.monitoring.windows import cell_length, window_of
 from gyroscope.predictions.labels.labels import Labels
 from gyroscope.predictions.tables.table import Table
-from gyroscope.records import NotEnoughData, Signal, Window
+from gyroscope.records import Cause, NotEnoughData, Signal, Window
 from gyroscope.settings import Monitoring
-from gyroscope.settings_models import ModelPolicy
+from gyroscope.settings_models import ModelMonitor, ModelPolicy
 from gyroscope.signals.store import Signals
 from gyroscope.stats.performance import MATURE_COVERAGE, Estimate, Outcomes, metrics
 from gyroscope.stats.profiles import Profile
@@ -177,6 +178,19 @@ class Monitor:
             return NotEnoughData("nothing is judged here")
         return self._judge.basis(model, version, standard, self._moment(model, now))
 
+    def rehearse(self, model: str, now: EventTime, false_alarms: float) -> list[Cause]:
+        """What would have been found at some budget on all that is known of a model now; it changes nothing."""
+        if self._judge is None:
+            return []
+        known = (self._references.of(model), self._policy(model), self._moment(model, now))
+        return self._judge.rehearse(model, *known, false_alarms)
+
+    def watched(self, model: str, now: EventTime) -> list[Watched]:
+        """What each family of monitors of a model follows, and how small a change it can see."""
+        if self._judge is None:
+            return []
+        return self._judge.watched(model, self._references.of(model), self._policy(model), self._moment(model, now))
+
     def months(self, model: str, version: str) -> list[Month]:
         """Every calendar month of the monitoring time zone that has predictions, oldest first."""
         by_month: dict[str, list[tuple[Cell, int]]] = {}
@@ -224,10 +238,12 @@ class Monitor:
         if self._judge is None or not (is_changed or is_rested):
             return
         self._judged_at[model] = moment
-        policy = self._policies.get(model, ModelPolicy()).monitor
-        entered, evidence = self._judge.judge(model, standards, policy, self._moment(model, now))
+        entered, evidence = self._judge.judge(model, standards, self._policy(model), self._moment(model, now))
         done.entered += entered
         self._signals.put(evidence)
+
+    def _policy(self, model: str) -> ModelMonitor:
+        return self._policies.get(model, ModelPolicy()).monitor
 
     def _moment(self, model: str, now: EventTime) -> Moment:
         moment = machine_now()

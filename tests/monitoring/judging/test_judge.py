@@ -122,3 +122,90 @@ def test_the_last_window_is_not_judged_before_it_is_complete(learned, make_rows)
     live(learned, day(make_rows, 31))
     learned.measure()
     assert [kind for kind, _, _ in kinds(learned)] == ["quality"]
+
+
+def test_what_is_estimated_without_labels_is_drawn_and_suspected_before_labels_come(learned, make_rows):
+    for number in range(30, 45):
+        rows = day(make_rows, number)
+        if number >= 35:
+            rows.outputs = 0.25 + rows.outputs / 2  # nearer to a half: right less often
+        live(learned, rows, labelled=False)
+    learned.measure()
+    drawn = learned.points("performance_estimated", metric="brier")
+    assert len(drawn) == 14
+    assert all(one.low < one.value < one.high for one in drawn)
+    kinds = {one.kind for one in learned.incidents.all("flights")}
+    assert kinds <= {"output", "estimate"}
+    assert kinds
+
+
+def test_a_rehearsal_says_what_another_budget_would_have_found_and_changes_nothing(learned, make_rows):
+    rng = np.random.default_rng(1)
+    for number in range(30, 45):
+        rows = day(make_rows, number)
+        if number >= 35:
+            rows.labels = (rng.random(ROWS) < 0.75).astype(float)
+        live(learned, rows)
+    learned.measure()
+    before = learned.incidents.all("flights")
+    now = parse_event_time("2030-01-01")
+    found = {budget: learned.monitor.rehearse("flights", now, budget) for budget in (1e-40, 1.0)}
+    assert [cause.kind for cause in found[1e-40] if cause.pages] == []
+    assert [cause.kind for cause in found[1.0] if cause.pages] == ["performance"]
+    assert learned.incidents.all("flights") == before
+
+
+def test_each_family_says_how_its_rows_depend_and_how_small_a_change_it_sees(learned, make_rows):
+    for number in range(30, 34):
+        live(learned, day(make_rows, number))
+    learned.measure()
+    found = {one.kind: one for one in learned.monitor.watched("flights", parse_event_time("2030-01-01"))}
+    assert {"performance", "estimate", "output", "input"} <= found.keys()
+    performance = found["performance"]
+    (card,) = performance.cards
+    assert (performance.windows, card.windows, card.rows) == (3, REFERENCE_DAYS, ROWS)
+    assert 1 < card.effective <= ROWS
+    days = [sight.days for sight in performance.sights]
+    assert days == sorted(days, reverse=True)
+    assert all(sight.shift > 0 for sight in performance.sights)
+
+
+def test_a_day_of_the_calendar_judges_nothing(make_house, make_rows):
+    house = make_house(calendar={"closed": "2013-02-02 to 2013-02-03"})
+    house.refer_to(joined([day(make_rows, number) for number in range(REFERENCE_DAYS)]))
+    for number in range(30, 37):
+        rows = day(make_rows, number)
+        if number in (32, 33):
+            rows.distance[:] = np.nan
+        live(house, rows)
+    house.measure()
+    assert house.incidents.all("flights") == []
+
+
+def test_an_accepted_change_is_the_new_normal_once_there_are_fourteen_windows_of_it(learned, make_rows):
+    for number in range(30, 38):
+        live(learned, day(make_rows, number, shift=400.0 if number >= 32 else 0.0))
+    learned.measure()
+    (incident,) = learned.incidents.all("flights")
+    learned.incidents.move(incident.id, "accepted", by="ada", reason="longer flights", at=FIRST)
+    for number in range(38, 56):
+        live(learned, day(make_rows, number, shift=400.0))
+    learned.measure()
+    assert [one.state for one in learned.incidents.all("flights")] == ["accepted"]
+    basis = learned.monitor.basis("flights", learned.version.version, parse_event_time("2030-01-01"))
+    assert (basis.windows, basis.uses_reference) == (14, False)
+
+
+def test_a_short_reference_is_filled_up_with_the_first_days_and_says_how_many_are_there(house, make_rows):
+    house.refer_to(joined([day(make_rows, number) for number in range(7)]))
+    for number in range(7, 11):
+        live(house, day(make_rows, number))
+    house.measure()
+    now = parse_event_time("2030-01-01")
+    basis = house.monitor.basis("flights", house.version.version, now)
+    assert "10 of 14 windows" in basis.reason
+    for number in range(11, 18):
+        live(house, day(make_rows, number))
+    house.measure()
+    assert house.monitor.basis("flights", house.version.version, now).windows == 14
+    assert len(house.values("evidence", family="input")) == 3

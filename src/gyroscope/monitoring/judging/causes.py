@@ -6,27 +6,30 @@ at again with each later window while it lasts. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 import numpy as np
 
 from gyroscope.clock import DAY_US
 from gyroscope.monitoring.judging.entered import Entry
-from gyroscope.monitoring.judging.normal import Normal
-from gyroscope.monitoring.judging.practical import Moved, drifted, worse
+from gyroscope.monitoring.judging.practical import Moved, worse
 from gyroscope.monitoring.judging.tracks import Track
-from gyroscope.records import Cause, CauseKind, NotEnoughData, Signal, Window
+from gyroscope.records import Cause, CauseKind, NotEnoughData, Signal
 from gyroscope.stats.evidence import Alarm
 from gyroscope.stats.evidence.alarms import CALM_WINDOWS
 from gyroscope.stats.performance import PerformanceStream
-from gyroscope.stats.profiles import Profile
 from gyroscope.stats.quality import Finding
 
 MOST_SUBJECTS = 12
 
-Merged = Callable[[Window], Profile | NotEnoughData]
-"""The profile of a version's rows over a stretch of windows."""
+SOON_US = 7 * DAY_US
+
+INFORMING: tuple[CauseKind, ...] = ("input", "relation")
+"""What explains and wakes nobody: harm shows in performance, estimated or realised."""
+
+Look = Callable[[Alarm, int], list[Moved]]
+"""What of an alarm has moved enough to matter, as of the window at a place."""
 
 
 class About(msgspec.Struct, frozen=True):
@@ -49,30 +52,40 @@ def broken(about: About, entries: Sequence[Entry]) -> list[Cause]:
                 runs.append((found, place, place))
             else:
                 runs[at] = (runs[at][0], runs[at][1], place)
-    return [_broken(about, entries, *run) for run in runs]
+    return continued([_broken(about, entries, *run) for run in runs])
 
 
-def drifts(about: About, track: Track, normal: Normal, merged: Merged) -> Iterator[Cause]:
+def drifts(about: About, track: Track, look: Look) -> Iterator[Cause]:
     """Alarms of a family of column streams, each as soon as its effect matters."""
+    for alarm in track.course.alarms:
+        yield from _when_it_matters(about, track, alarm, look)
+
+
+def falls(about: About, track: Track, streams: Mapping[str, PerformanceStream], tolerance: float) -> Iterator[Cause]:
+    """Alarms of performance, realised or estimated, each as soon as it has surely changed enough to matter."""
 
     def look(alarm: Alarm, last: int) -> list[Moved]:
-        stretch = Window(track.entries[alarm.since].window.start, track.entries[last].window.end)
-        found = merged(stretch)
-        return [] if isinstance(found, NotEnoughData) else drifted(alarm, normal, found, last - alarm.since + 1)
+        return worse(alarm, last, track, streams, tolerance)
 
     for alarm in track.course.alarms:
         yield from _when_it_matters(about, track, alarm, look)
 
 
-def falls(about: About, track: Track, streams: dict[str, PerformanceStream]) -> Iterator[Cause]:
-    """Alarms of performance, each as soon as it has surely fallen by more than normal windows differ."""
-    for alarm in track.course.alarms:
-        yield from _when_it_matters(about, track, alarm, lambda one, last: worse(one, last, track, streams))
+def continued(causes: Sequence[Cause]) -> list[Cause]:
+    """What is back within a week of its end is no new cause: the first of them goes on."""
+    found: list[Cause] = []
+    for cause in causes:
+        before = next((one for one in reversed(found) if set(one.subjects) & set(cause.subjects)), None)
+        if before is not None and before.ended is not None and cause.since - before.ended <= SOON_US:
+            found[found.index(before)] = msgspec.structs.replace(
+                before, ended=cause.ended, pages=before.pages or cause.pages
+            )
+        else:
+            found.append(cause)
+    return found
 
 
-def _when_it_matters(
-    about: About, track: Track, alarm: Alarm, look: Callable[[Alarm, int], list[Moved]]
-) -> Iterator[Cause]:
+def _when_it_matters(about: About, track: Track, alarm: Alarm, look: Look) -> Iterator[Cause]:
     end = len(track.entries) if alarm.closed is None else alarm.closed + 1
     for last in range(alarm.at, end):
         found = look(alarm, last)
@@ -83,8 +96,7 @@ def _when_it_matters(
 
 def _cause(about: About, track: Track, alarm: Alarm, last: int, found: list[Moved]) -> Cause:
     since, seen = track.entries[alarm.since].window.start, track.entries[last].window.start
-    mass = float(track.course.mass[last])
-    evidence = Signal("evidence", seen, mass, (("family", track.kind),))
+    evidence = Signal("evidence", seen, alarm.mass, (("family", track.kind),))
     gaps = [one.gap for one in found if not isinstance(one.gap, NotEnoughData)]
     rows = _rows_a_day(track.entries[alarm.since : last + 1])
     return Cause(
@@ -97,7 +109,7 @@ def _cause(about: About, track: Track, alarm: Alarm, last: int, found: list[Move
         ended=None if alarm.closed is None else track.entries[alarm.closed].window.end,
         reason=_sentence(found),
         harm_per_day=max(gaps) * rows if gaps else NotEnoughData("labels or an estimate would tell"),
-        pages=track.kind != "input",
+        pages=track.kind not in INFORMING,
         bundle=(evidence, *(signal for one in found[:MOST_SUBJECTS] for signal in one.signals(seen))),
     )
 

@@ -19,6 +19,7 @@ from gyroscope.records import Window
 from gyroscope.stats.quality import Finding
 
 Source = Literal["rows", "labels"]
+SOURCES: tuple[Source, ...] = ("rows", "labels")
 """What the window was complete in: its rows soon after its end, its labels when they are mature."""
 
 _SCHEMA = """
@@ -33,7 +34,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     """What one complete window said.
 
     `rows` are its scored rows. `streams` holds y and its variance within by name, `findings` what was broken,
-    `outcomes` the packed outcomes of a window of labels.
+    `outcomes` the packed outcomes of a window of labels, `estimates` value and interval of metrics without labels.
     """
 
     window: Window
@@ -41,6 +42,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     streams: dict[str, tuple[float, float]] = {}
     findings: tuple[Finding, ...] = ()
     outcomes: bytes = b""
+    estimates: dict[str, tuple[float, float, float]] = {}
 
 
 class Entered:

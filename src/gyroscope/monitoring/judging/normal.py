@@ -9,16 +9,16 @@ from collections.abc import Sequence
 from functools import reduce
 
 import msgspec
-import numpy as np
 
 from gyroscope.monitoring.judging.basis import Basis
 from gyroscope.monitoring.judging.entered import Entry
+from gyroscope.monitoring.judging.estimates import Estimates, estimates_of
 from gyroscope.records import CauseKind, NotEnoughData, Signature, Window
 from gyroscope.settings_models import ModelMonitor
 from gyroscope.stats.evidence import Baselines, Streams, fit_baselines
-from gyroscope.stats.performance import PRIMARY, Outcomes, PerformanceStream, performance_streams
-from gyroscope.stats.profiles import Profile
-from gyroscope.stats.quality import ColumnLimits, hard_rules, learn_limits
+from gyroscope.stats.performance import PRIMARY, Outcomes, PerformanceStream, as_streams, performance_streams
+from gyroscope.stats.profiles import NumericBins, Profile
+from gyroscope.stats.quality import ColumnLimits, Finding, FindingKind, hard_rules, learn_limits
 from gyroscope.stats.streams import ColumnScale, fit_columns
 
 
@@ -48,6 +48,7 @@ class Normal(msgspec.Struct, frozen=True, eq=False):
     total: Profile
     limits: dict[str, ColumnLimits]
     drift: dict[CauseKind, Drift]
+    estimates: Estimates | NotEnoughData
     icc: dict[str, float]
 
     def enter(self, windows: Sequence[Rows]) -> list[Entry]:
@@ -56,20 +57,43 @@ class Normal(msgspec.Struct, frozen=True, eq=False):
             return []
         profiles = [one.profile for one in windows]
         tables = [_by_window(part.scale.streams(profiles)) for part in self.drift.values()]
+        guessed = (
+            [({}, {})] * len(windows) if isinstance(self.estimates, NotEnoughData) else self.estimates.of(profiles)
+        )
         entries = []
         for place, one in enumerate(windows):
-            here = {name: value for table in tables for name, value in table[place].items()}
+            streams, estimates = guessed[place]
+            here = streams | {name: value for table in tables for name, value in table[place].items()}
             found = hard_rules(self.limits, one.profile)
-            broken = () if isinstance(found, NotEnoughData) else tuple(found)
-            entries.append(Entry(one.window, one.scored, here, broken))
+            rules = [] if isinstance(found, NotEnoughData) else found
+            broken = tuple(rule for rule in rules if self._is_broken(rule, one.profile))
+            entries.append(Entry(one.window, one.scored, here, broken, estimates=estimates))
         return entries
 
-    def performance(self, entries: Sequence[Entry]) -> tuple[Baselines, Streams, dict[str, PerformanceStream]]:
+    def _is_broken(self, rule: Finding, profile: Profile) -> bool:
+        """A warm spring is out of the winter's range and not broken; a sentinel or another unit lies far beyond it.
+
+        What lies within a whole range of the reference's is left to the streams `below` and `above` of drift.
+        """
+        before, now = self.total.columns.get(rule.column), profile.columns.get(rule.column)
+        if rule.kind is not FindingKind.UNUSUAL or before is None or now is None or now.nan_or_inf > now.n // 10:
+            return True
+        ends = (before.min, before.max, now.quantile(0.15), now.quantile(0.85))
+        if not isinstance(before.bins, NumericBins) or any(isinstance(end, NotEnoughData) for end in ends):
+            return True
+        least, greatest, low, high = (float(end) for end in ends if not isinstance(end, NotEnoughData))
+        margin = greatest - least
+        return low < least - margin or high > greatest + margin
+
+    def performance(
+        self, later: Sequence[Outcomes]
+    ) -> tuple[Baselines, Streams, dict[str, PerformanceStream]] | NotEnoughData:
         """The streams of the metrics that may page, over windows whose labels are there."""
         metrics = self.policy.metrics or (PRIMARY[self.signature.task],)
-        later = [Outcomes.from_bytes(entry.outcomes) for entry in entries]
         streams = performance_streams(self.outcomes, later, metrics)
-        before, after = _tables(streams, self.policy.tolerance)
+        if not streams:
+            return NotEnoughData("no window has labels")
+        before, after = as_streams(streams, tolerance=0.0)
         return fit_baselines(before), after, streams
 
 
@@ -85,15 +109,17 @@ def learn(
     watched = [name for name in total.columns if name not in policy.ignore]
     inputs = [name for name in watched if name in signature.as_logged.names]
     outputs = [name for name in watched if name not in signature.as_logged.names]
+    known = tuple(found for found in outcomes if isinstance(found, Outcomes))
     return Normal(
         basis=basis,
         signature=signature,
         policy=policy,
         profiles=profiles,
-        outcomes=tuple(found for found in outcomes if isinstance(found, Outcomes)),
+        outcomes=known,
         total=total,
         limits=learn_limits(profiles),
         drift={"output": _drift(profiles, outputs), "input": _drift(profiles, inputs)},
+        estimates=estimates_of(signature, known),
         icc=basis.icc,
     )
 
@@ -126,16 +152,3 @@ def _by_window(streams: Streams) -> list[dict[str, tuple[float, float]]]:
         }
         for t in range(streams.windows)
     ]
-
-
-def _tables(streams: dict[str, PerformanceStream], tolerance: float) -> tuple[Streams, Streams]:
-    """Reference and current of several metrics as tables of the engine."""
-    found = list(streams.values())
-    sides = np.array([one.side for one in found], np.int64)
-    one = np.ones(len(found))
-    tables = []
-    for series in ([one.reference for one in found], [one.current for one in found]):
-        y = np.array([part.y for part in series], np.float64).reshape(len(found), -1)
-        within = np.array([part.within for part in series], np.float64).reshape(len(found), -1)
-        tables.append(Streams(tuple(streams), y, within, sides, one, tolerance * one))
-    return tables[0], tables[1]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import msgspec
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from gyroscope.clock import EventTime
 from gyroscope.monitoring.judging.normal import Normal, column_of
 from gyroscope.monitoring.judging.tracks import Track
-from gyroscope.records import NotEnoughData, Signal
+from gyroscope.records import CauseKind, NotEnoughData, Signal
 from gyroscope.stats.drift import DriftEffect, drift
 from gyroscope.stats.evidence import Alarm, Member
 from gyroscope.stats.evidence.alarms import describe
@@ -23,10 +24,8 @@ from gyroscope.stats.profiles import CategoryBins, ColumnCounts, NumericBins, Pr
 RISE, RISE_TIMES = 0.005, 1.5
 """A share of missing, new or out-of-range values must have risen by half a percentage point and by half."""
 
-SURE_SD = 0.25
-"""Performance must have fallen by more than a quarter of the standard deviation between normal windows."""
-
 SHARES = ("missing", "new", "other", "below", "above")
+WORDS: dict[CauseKind, str] = {"estimate": "estimated ", "relation": "what labels say less what was estimated, "}
 RELATIVE = frozenset({"mae", "rmse", "log_loss"})
 
 
@@ -71,29 +70,35 @@ def drifted(alarm: Alarm, normal: Normal, current: Profile, windows: int) -> lis
     return list(found.values())
 
 
-def worse(alarm: Alarm, last: int, track: Track, streams: dict[str, PerformanceStream]) -> list[Moved]:
-    """The metrics of an alarm that have surely fallen since the change, as of a window."""
+def worse(
+    alarm: Alarm, last: int, track: Track, streams: Mapping[str, PerformanceStream], tolerance: float
+) -> list[Moved]:
+    """The metrics of an alarm that have surely changed since, as of a window, by more than normal windows differ.
+
+    `tolerance` is that in standard deviations between normal windows.
+    """
     names, baselines = track.baselines.names, track.baselines
     rows = [names.index(name) for name in alarm.names]
     z = track.course.z[:, alarm.since : last + 1]
     shares = np.array([1.0] * len(names))
     found = []
     for row, member in zip(rows, describe(rows, shares, z, track.pooled(alarm.since, last), baselines), strict=True):
-        stream = streams[member.name]
-        sure = member.low if stream.side > 0 else -member.high
-        if sure > SURE_SD * math.sqrt(float(baselines.typical[row])):
-            found.append(_worse(member, float(baselines.mean[row]), stream, track.entries[last].rows))
+        stream = streams[member.name.partition(":")[2]]
+        sure = {1: member.low, -1: -member.high, 0: max(member.low, -member.high)}[stream.side]
+        if sure > tolerance * math.sqrt(float(baselines.typical[row])):
+            found.append(_worse(member, float(baselines.mean[row]), stream, track))
     return found
 
 
-def _worse(member: Member, mean: float, stream: PerformanceStream, rows: int) -> Moved:
+def _worse(member: Member, mean: float, stream: PerformanceStream, track: Track) -> Moved:
     points = (mean, mean + member.effect, mean + member.low, mean + member.high)
     before, now, low, high = (float(value) for value in stream.natural(np.array(points)))
     low, high = sorted((low - before, high - before))
-    change = Estimate(now - before, low, high, rows)
+    change = Estimate(now - before, low, high, sum(entry.rows for entry in track.entries[-1:]))
     metric = stream.metric
     gap = abs(now - before) / (abs(before) or 1.0) if metric in RELATIVE else abs(now - before)
-    text = f"{metric.replace('_', ' ')} {before:.3g} -> {now:.3g} ({change.low:+.3g} to {change.high:+.3g})"
+    words = WORDS.get(track.kind, "") + metric.replace("_", " ")
+    text = f"{words} {before:.3g} -> {now:.3g} ({change.low:+.3g} to {change.high:+.3g})"
     return Moved(metric, text, change, "change", gap, before, now)
 
 

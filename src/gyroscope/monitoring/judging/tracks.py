@@ -14,7 +14,7 @@ from gyroscope.clock import DAY_US, EventTime
 from gyroscope.monitoring.judging.entered import Entry
 from gyroscope.records import CauseKind
 from gyroscope.stats.arrays import Floats
-from gyroscope.stats.evidence import SHARES, Baselines, Course, Family, Streams, replay
+from gyroscope.stats.evidence import SHARES, Baselines, Course, Family, State, Streams, replay
 
 SHARE: dict[CauseKind, float] = {
     "performance": SHARES["performance"],
@@ -56,13 +56,20 @@ class Track(msgspec.Struct, frozen=True, eq=False):
         return msgspec.structs.replace(here, y=here.y[:, windows], within=here.within[:, windows])
 
 
-def follow(kind: CauseKind, baselines: Baselines, entries: Sequence[Entry], current: Streams, budget: Budget) -> Track:
-    """Replay one family; `current` are the streams of exactly these entries."""
+def follow(
+    kind: CauseKind,
+    baselines: Baselines,
+    entries: Sequence[Entry],
+    current: Streams,
+    budget: Budget,
+    state: State,
+) -> Track:
+    """Replay one family from a state on; `current` are the streams of exactly these entries."""
     known = current.select(baselines.names)
     is_out = np.array([entry.window.start in budget.excluded for entry in entries], bool)
     known = msgspec.structs.replace(known, y=np.where(is_out, np.nan, known.y))
     family = Family(kind, baselines, SHARE[kind])
-    course = replay(family, known, _days(entries, budget), false_alarms=budget.false_alarms)
+    course = replay(family, known, _days(entries, budget), false_alarms=budget.false_alarms, state=state)
     return Track(kind, tuple(entries), baselines, known, course)
 
 

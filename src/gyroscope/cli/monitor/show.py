@@ -1,0 +1,70 @@
+"""`gyro monitor show`: each family of monitors of a model: what it follows, how its rows depend, what it can see.
+
+Reads what was measured; nothing needs to run.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gyroscope.cli.options import JsonOption, ModelArgument, SettingsOption, settings_path
+from gyroscope.cli.output import print_json, print_table, say
+from gyroscope.clock import wall_now
+
+if TYPE_CHECKING:
+    from gyroscope.assembly import House
+    from gyroscope.monitoring.judging.watched import Card, Watched
+
+
+def show(model: ModelArgument, settings: SettingsOption = None, as_json: JsonOption = False) -> None:
+    """Show the monitors of a model: budget, noise, dependence of its rows, and the least change each would find."""
+    from gyroscope.assembly import House
+
+    house = House(settings_path(settings))
+    house.signature_of(model)
+    found = house.monitor.watched(model, wall_now())
+    if as_json:
+        print_json(found)
+        return
+    _tell_budget(house, model)
+    for one in found:
+        _tell(one)
+    for version in house.models.versions(model):
+        reason = getattr(house.monitor.basis(model, version.version, wall_now()), "reason", "")
+        if reason:
+            say(f"{version.version}: not judged yet: {reason}")
+
+
+def _tell_budget(house: House, model: str) -> None:
+    policy = house.settings.models.get(model)
+    own = policy.monitor.false_alarms if policy else ""
+    newest = max((one.opened for one in house.incidents.all(model)), default=wall_now())
+    say(f"affordable: {own or house.settings.monitoring.false_alarms} false pages")
+    say(f"called noise in the 30 days up to the newest incident: {house.incidents.noise(model, newest)}")
+
+
+def _tell(one: Watched) -> None:
+    say("")
+    say(f"{one.kind} of {one.version}: {one.windows} windows judged, {one.series} series, evidence {one.evidence:.2g}")
+    print_table(
+        ("series", "normal windows", "rows a window", "count as", "memory", "advice"),
+        [
+            (
+                card.series,
+                card.windows,
+                f"{card.rows:,.0f}",
+                f"{card.effective:,.0f}",
+                f"{card.memory:.2f}",
+                card.advice,
+            )
+            for card in one.cards
+        ],
+    )
+    for sight in one.sights:
+        say(f"  sees {sight.series} move by {sight.shift:.3g} within {sight.days:.0f} days")
+    for name, why in list(one.left_out.items())[:3]:
+        say(f"  not followed: {name}: {why.reason}")
+
+
+def _numbers(card: Card) -> tuple[str, ...]:
+    return (f"{card.rows:,.0f}", f"{card.effective:,.0f}", f"{card.memory:.2f}", card.advice)

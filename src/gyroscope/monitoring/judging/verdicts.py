@@ -1,0 +1,183 @@
+"""All history of a model replayed: every cause it shows at a budget, and the course of the evidence.
+
+`Judge` asks after windows were entered, rehearsals with other budgets. What it remembers only saves work: a replay goes
+on where the last one stopped, to the same bits, and no stretch of windows is looked at twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
+import numpy as np
+
+from gyroscope.clock import EventTime
+from gyroscope.monitoring.judging.causes import About, Look, broken, continued, drifts, falls
+from gyroscope.monitoring.judging.days import excluded
+from gyroscope.monitoring.judging.entered import Entry
+from gyroscope.monitoring.judging.estimates import METRIC
+from gyroscope.monitoring.judging.normal import Normal
+from gyroscope.monitoring.judging.practical import Moved, drifted
+from gyroscope.monitoring.judging.tracks import Budget, Track, follow, streams_of
+from gyroscope.records import Cause, CauseKind, NotEnoughData, Signal, Window
+from gyroscope.settings import Monitoring
+from gyroscope.stats.estimation import Verdict
+from gyroscope.stats.evidence import Alarm, Baselines, State, Streams
+from gyroscope.stats.performance import Outcomes
+from gyroscope.stats.profiles import Profile
+
+OF_LABELS: tuple[CauseKind, ...] = ("performance", "relation")
+OF_ROWS: tuple[CauseKind, ...] = ("quality", "output", "input", "estimate")
+
+Merged = Callable[[About, Window], Profile | NotEnoughData]
+"""The profile of a version's rows over a stretch of windows."""
+
+
+class Case(msgspec.Struct, frozen=True, eq=False):
+    """Everything about one version that is judged."""
+
+    about: About
+    normal: Normal
+    rows: tuple[Entry, ...]
+    labels: tuple[Entry, ...]
+
+
+class Verdicts:
+    """Replays the cases of one home; `merged` reads profiles of stretches from the cache."""
+
+    def __init__(self, settings: Monitoring, merged: Merged) -> None:
+        self._settings = settings
+        self._merged = merged
+        self._states: dict[tuple[object, ...], tuple[tuple[EventTime, ...], State]] = {}
+        self._looked: dict[tuple[object, ...], list[Moved]] = {}
+        self._inside: dict[tuple[object, ...], bool] = {}
+
+    def of(self, cases: Sequence[Case], false_alarms: float) -> tuple[list[Cause], list[Signal]]:
+        """All causes of a model over its history at some budget, and the course of the evidence."""
+        causes: list[Cause] = []
+        signals: list[Signal] = []
+        traffic = traffic_of(cases)
+        for case in cases:
+            budget = self.budget(case, traffic, false_alarms)
+            causes += broken(case.about, [one for one in case.rows if one.window.start not in budget.excluded])
+            signals += _estimates(case)
+            for track, found in self.tracks(case, budget):
+                causes += continued(found)
+                signals += _evidence(case.about, track)
+        return causes, signals
+
+    def budget(self, case: Case, traffic: dict[str, dict[EventTime, float]], false_alarms: float) -> Budget:
+        starts = [entry.window.start for entry in (*case.rows, *case.labels)]
+        out = excluded(self._settings.calendar, starts, self._settings.timezone)
+        return Budget(false_alarms, traffic[case.about.version], out)
+
+    def tracks(self, case: Case, budget: Budget) -> Iterator[tuple[Track, list[Cause]]]:
+        for kind, drift in case.normal.drift.items():
+            if drift.baselines.names and case.rows:
+                current = streams_of(case.rows, drift.baselines.names)
+                track = self._follow(case, kind, drift.baselines, current, budget)
+                yield track, list(drifts(case.about, track, self._look_of(case)))
+        yield from self._estimated(case, budget)
+        yield from self._labelled(case, budget)
+
+    def _estimated(self, case: Case, budget: Budget) -> Iterator[tuple[Track, list[Cause]]]:
+        estimates, tolerance = case.normal.estimates, case.normal.policy.tolerance
+        if not isinstance(estimates, NotEnoughData) and estimates.baselines.names and case.rows:
+            current = streams_of(case.rows, estimates.baselines.names)
+            track = self._follow(case, "estimate", estimates.baselines, current, budget)
+            causes = falls(case.about, track, {METRIC: estimates.stream()}, tolerance)
+            yield track, [self._believed(case, cause) for cause in causes]
+
+    def _labelled(self, case: Case, budget: Budget) -> Iterator[tuple[Track, list[Cause]]]:
+        normal = case.normal
+        later = [Outcomes.from_bytes(entry.outcomes) for entry in case.labels]
+        found = normal.performance(later) if later else NotEnoughData("no window has its labels yet")
+        if not isinstance(found, NotEnoughData) and found[0].names:
+            baselines, current, streams = found
+            track = self._follow(case, "performance", baselines, current, budget)
+            yield track, list(falls(case.about, track, streams, normal.policy.tolerance))
+        if later and not isinstance(normal.estimates, NotEnoughData):
+            baselines, current, stream = normal.estimates.relation(later)
+            track = self._follow(case, "relation", baselines, current, budget)
+            causes = falls(case.about, track, {METRIC: stream}, normal.policy.tolerance)
+            yield track, [cause for cause in causes if self._is_inside(case, cause)]
+
+    def _believed(self, case: Case, cause: Cause) -> Cause:
+        """An estimate about rows unlike any the estimator has learned from informs and pages nobody."""
+        if self._is_inside(case, cause):
+            return cause
+        return msgspec.structs.replace(cause, reason=f"{cause.reason}; {Verdict.OUTSIDE.value}", pages=False)
+
+    def _is_inside(self, case: Case, cause: Cause) -> bool:
+        """Whether the estimator may be believed about the rows since a change: else nothing has changed its meaning."""
+        length = case.rows[-1].window.end - case.rows[-1].window.start
+        stretch = Window(cause.since, EventTime(cause.seen + length))
+        key = (case.about, case.normal.basis.id, stretch)
+        if key not in self._inside:
+            found, estimates = self._merged(case.about, stretch), case.normal.estimates
+            self._inside[key] = (
+                not isinstance(found, NotEnoughData)
+                and not isinstance(estimates, NotEnoughData)
+                and estimates.is_inside(case.normal.total, found)
+            )
+        return self._inside[key]
+
+    def _follow(self, case: Case, kind: CauseKind, baselines: Baselines, current: Streams, budget: Budget) -> Track:
+        """Replay, going on from the windows that were replayed before if those are still the first ones."""
+        entries = case.labels if kind in OF_LABELS else case.rows
+        key = (case.about, case.normal.basis.id, kind, budget.false_alarms)
+        starts = tuple(entry.window.start for entry in entries)
+        known, state = self._states.get(key, ((), State()))
+        track = follow(kind, baselines, entries, current, budget, state if starts[: len(known)] == known else State())
+        self._states[key] = (starts, track.course.state)
+        return track
+
+    def _look_of(self, case: Case) -> Look:
+        """How far the columns of an alarm have moved, as of one of its windows; looked up once."""
+
+        def look(alarm: Alarm, last: int) -> list[Moved]:
+            stretch = Window(case.rows[alarm.since].window.start, case.rows[last].window.end)
+            key = (case.about, case.normal.basis.id, stretch, alarm.names)
+            if key not in self._looked:
+                found = self._merged(case.about, stretch)
+                windows = last - alarm.since + 1
+                self._looked[key] = (
+                    [] if isinstance(found, NotEnoughData) else drifted(alarm, case.normal, found, windows)
+                )
+            return self._looked[key]
+
+        return look
+
+
+def traffic_of(cases: Sequence[Case]) -> dict[str, dict[EventTime, float]]:
+    """By version and window, its share of the model's scored rows."""
+    whole: dict[EventTime, int] = {}
+    for case in cases:
+        for entry in case.rows:
+            whole[entry.window.start] = whole.get(entry.window.start, 0) + entry.rows
+    return {
+        case.about.version: {
+            entry.window.start: entry.rows / whole[entry.window.start] for entry in case.rows if entry.rows
+        }
+        for case in cases
+    }
+
+
+def _estimates(case: Case) -> list[Signal]:
+    """What performance was estimated to be, to be drawn beside what it turned out to be."""
+    labels = (("model", case.about.model), ("version", case.about.version))
+    return [
+        Signal("performance_estimated", entry.window.start, value, (("metric", name), *labels), low, high, entry.rows)
+        for entry in case.rows
+        for name, (value, low, high) in entry.estimates.items()
+    ]
+
+
+def _evidence(about: About, track: Track) -> list[Signal]:
+    """How near each family was to its budget, window by window: it reaches 1 with an alarm."""
+    labels = (("family", track.kind), ("model", about.model), ("version", about.version))
+    return [
+        Signal("evidence", entry.window.start, min(float(mass), 1e6), labels, n=entry.rows)
+        for entry, mass in zip(track.entries, track.course.mass, strict=True)
+        if np.isfinite(mass)
+    ]

@@ -1,0 +1,46 @@
+"""The commands about monitors on a home without predictions; what they say of a history is tested beside the judge."""
+
+from __future__ import annotations
+
+import pytest
+
+CODE = """\
+class Churn:
+    def predict(self, matrix, columns):
+        return matrix[:, 0] * 0
+"""
+
+
+@pytest.fixture
+def shop(gyro, here):
+    assert gyro("init").code == 0
+    (here / "signature.yaml").write_text("task: binary\nfeatures:\n  - {name: age, dtype: float64}\n")
+    (here / "churn.py").write_text(CODE)
+    assert gyro("models", "add", "churn", "churn.py:Churn", "--signature", "signature.yaml").code == 0
+    return here
+
+
+def test_a_model_without_a_reference_says_what_it_waits_for(gyro, shop):
+    told = gyro("monitor", "show", "churn").out
+    assert "affordable: 1 per 30d false pages" in told
+    assert "not judged yet: " in told
+    assert gyro("monitor", "show", "churn", "--json").json == []
+
+
+def test_a_rehearsal_of_nothing_pages_nothing(gyro, shop):
+    ended = gyro("monitor", "rehearse", "churn", "--false-alarms", "2 per 7d")
+    assert (ended.code, ended.out) == (0, "2 per 7d: 0 pages in 0 judged days\n")
+    assert gyro("monitor", "rehearse", "churn").out.count("pages in 0 judged days") == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("monitor", "rehearse", "churn", "--false-alarms", "seldom"), "'seldom' is no rate"),
+        (("monitor", "show", "chrun"), "churn"),
+    ],
+)
+def test_what_is_wrong_is_named(gyro, shop, words, said):
+    ended = gyro(*words)
+    assert ended.code == 2
+    assert said in ended.err
