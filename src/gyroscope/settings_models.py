@@ -57,6 +57,9 @@ class ModelPolicy(Section, frozen=True):
     replicas: Annotated[
         MostReplicas | Replicas, Meta(description="processes that answer for it: a number, or {min: 1, max: 8} by load")
     ] = 1
+    shrink_after_s: Annotated[
+        float, Meta(ge=1, le=86_400, description="seconds in which fewer replicas were always enough, before some go")
+    ] = 120.0
     slo: Slo = Slo()
     keep_one_in: Annotated[
         int, Meta(ge=0, le=1_000_000, description="as serving.keep_one_in, for this model; 0: as there")

@@ -32,6 +32,7 @@ from gyroscope.predictions.labels.labels import Labels
 from gyroscope.predictions.tables.table import Table, table_path
 from gyroscope.records import Cause, CauseKind, Feature, Judged, NotEnoughData, Route, Signal, Signature, Size
 from gyroscope.settings import Monitoring, Settings
+from gyroscope.signals.journal import Journal
 from gyroscope.signals.store import Signals
 from gyroscope.supervisor.pulse import Pulse
 from gyroscope.supervisor.state import RunDir, append_event
@@ -158,7 +159,19 @@ def make_parts(home: Path) -> Parts:
     incidents.take(MODEL, made_up_incidents(version.version))
     stores = Stores(models, lambda model: Table(table_path(home, model)), labels, signals, home / "monitoring.db")
     monitor = Monitor(settings.monitoring, stores, incidents)
-    return Parts(settings, models, routes, labels, signals, incidents, monitor, Keys(home), run, home / "runtime")
+    return Parts(
+        settings,
+        models,
+        routes,
+        labels,
+        signals,
+        incidents,
+        monitor,
+        Keys(home),
+        run,
+        home / "runtime",
+        Journal(home / "state.db"),
+    )
 
 
 def made_up_incidents(version: str) -> Judged:

@@ -13,13 +13,14 @@ from pathlib import Path
 import uvicorn
 
 from gyroscope.assembly.house import House
-from gyroscope.assembly.plan import control_port
+from gyroscope.assembly.plan import control_port, served_replicas
 from gyroscope.assembly.priority import stand_back
+from gyroscope.assembly.scaling import scaler
 from gyroscope.assembly.telling import tell
 from gyroscope.clock import machine_now, wall_now
 from gyroscope.monitoring.alert_look import Look, Lookout, as_signals
 from gyroscope.monitoring.traffic import Traffic
-from gyroscope.supervisor.wanted import WANTED_FILE, Wanted, read_wanted
+from gyroscope.supervisor.wanted import WANTED_FILE, read_wanted
 from gyroscope.web.app import create_app
 
 LOG = logging.getLogger(__name__)
@@ -33,11 +34,13 @@ def run_control(settings_path: Path) -> None:
     house = House(settings_path)
     stop = threading.Event()
     lookout = Lookout(house.home, house.runtime, is_logging=house.settings.serving.log != "off")
+    scaling = scaler(house)
     loops = [
         threading.Thread(target=_repeat, args=(name, step, every_s, stop), daemon=True, name=name)
         for name, step, every_s in (
             ("monitor", lambda: house.monitor.run_once(wall_now()), house.settings.monitoring.every_s),
             ("label sources", lambda: house.label_sources.run_once(wall_now(), machine_now()), SAMPLE_S),
+            ("scaling", lambda: scaling.run_once(machine_now(), wall_now()), SAMPLE_S),
             ("watch", _watch(house, lookout), SAMPLE_S),
             # By itself: on a frozen disk the others wait, and this is what must tell.
             ("lookout", lambda: lookout.look(machine_now(), wall_now()), SAMPLE_S),
@@ -76,16 +79,12 @@ def _watch(house: House, lookout: Lookout) -> Callable[[], None]:
     def step() -> None:
         nonlocal kept
         plan = tell(house)
-        house.signals.put(traffic.sample(_replicas(plan), machine_now(), wall_now()))
+        house.signals.put(traffic.sample(served_replicas(plan), machine_now(), wall_now()))
         newest = lookout.newest
         house.signals.put(as_signals(newest, kept, wall_now()))
         kept = newest
 
     return step
-
-
-def _replicas(plan: Wanted) -> dict[str, str]:
-    return {spec.name: spec.model for spec in plan.processes if spec.socket and spec.kind == "replica"}
 
 
 def _repeat(name: str, step: Callable[[], object], every_s: float, stop: threading.Event) -> None:

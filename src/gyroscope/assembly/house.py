@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gyroscope.predictions.labels.labels import Labels
     from gyroscope.predictions.labels.sources import LabelSources
     from gyroscope.predictions.tables.table import Table
+    from gyroscope.signals.journal import Journal
     from gyroscope.signals.store import Signals
     from gyroscope.web.keys import Keys
     from gyroscope.web.parts import Parts
@@ -147,6 +148,12 @@ class House:
         return self.settings.monitoring.timezone
 
     @cached_property
+    def journal(self) -> Journal:
+        from gyroscope.signals.journal import Journal
+
+        return Journal(self.home / "state.db")
+
+    @cached_property
     def parts(self) -> Parts:
         """What the pages and the API are made of."""
         from gyroscope.web.parts import Parts
@@ -162,6 +169,7 @@ class House:
             keys=self.keys,
             run_dir=self.run_dir,
             runtime=self.runtime,
+            journal=self.journal,
         )
 
     @cached_property

@@ -38,6 +38,11 @@ def wanted(house: House) -> Wanted:
     )
 
 
+def served_replicas(plan: Wanted) -> dict[str, str]:
+    """The replicas of a plan that the door knows: name -> model."""
+    return {spec.name: spec.model for spec in plan.processes if spec.socket and spec.kind == "replica"}
+
+
 @cache
 def haproxy() -> str:
     """The HAProxy of this machine, "" without one; looked for once a process, since it means running it."""

@@ -46,6 +46,9 @@ from gyroscope.cli.predictions import tail as predictions_tail
 from gyroscope.cli.predictions import verify as predictions_verify
 from gyroscope.cli.rollouts import canary as rollouts_canary
 from gyroscope.cli.rollouts import promote as rollouts_promote
+from gyroscope.cli.scale import explain as scale_explain
+from gyroscope.cli.scale import once as scale_once
+from gyroscope.cli.scale import show as scale_show
 
 
 def gyro() -> typer.Typer:
@@ -64,6 +67,7 @@ def gyro() -> typer.Typer:
     shell.add_typer(_labels(), name="labels")
     shell.add_typer(_incidents(), name="incidents")
     shell.add_typer(_rollouts(), name="rollouts")
+    shell.add_typer(_scale(), name="scale")
     shell.command("rollback")(rollback.rollback)
     shell.add_typer(_monitor(), name="monitor")
     shell.command("backup")(backup.backup)
@@ -127,6 +131,14 @@ def _monitor() -> typer.Typer:
     noun = _noun("What monitors see, and what they would have done.")
     noun.command("show")(monitor_show.show)
     noun.command("rehearse")(monitor_rehearse.rehearse)
+    return noun
+
+
+def _scale() -> typer.Typer:
+    noun = _noun("How many replicas each model has, and why.")
+    noun.command("show")(scale_show.show)
+    noun.command("explain")(scale_explain.explain)
+    noun.command("once")(scale_once.once)
     return noun
 
 

@@ -2,3 +2,7 @@
 
 Control runs the loop, `gyro scale` shows it. It writes the wanted size and starts nothing: the supervisor does.
 """
+
+from gyroscope.scaling.loop import recompute
+
+__all__ = ["recompute"]

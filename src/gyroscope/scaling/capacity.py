@@ -48,8 +48,8 @@ class Capacity(msgspec.Struct, frozen=True, tag=True):
     batch: float = 1.0
     cpu_s: float = 0.0
 
-    def service(self, within_s: float, most_batch: int = 1) -> Service:
-        """How a replica serves under load, when one call may answer `most_batch` requests.
+    def service(self, within_s: float, most_batch: int = 1, threads: int = 1) -> Service:
+        """How a replica with so many threads serves under load, when one call may answer `most_batch` requests.
 
         >>> round(Capacity(0.010, 0.001, 0.1, batch=4.0).service(within_s=0.1, most_batch=64).mean_s, 6)
         0.00225
@@ -57,7 +57,8 @@ class Capacity(msgspec.Struct, frozen=True, tag=True):
         fits = (SLO_SHARE * within_s - self.fixed_s) / self.request_s if self.request_s else float(most_batch)
         batch = max(1.0, min(most_batch, REACH * self.batch if self.batch > 1 else 1.0, fits))
         call_s = self.fixed_s + batch * self.request_s
-        return Service(max(call_s / batch, self.cpu_s), self.cv2, max(call_s, self.cpu_s))
+        at_least_s = self.cpu_s / threads
+        return Service(max(call_s / batch, at_least_s), self.cv2, max(call_s, at_least_s))
 
 
 class Learner:

@@ -48,7 +48,8 @@ class Reason(StrEnum):
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """What the user asks for. `most_batch` requests may share one call; `cores` 0: nobody knows how many there are.
+    """What the user asks for. `most_batch` requests may share one call, which may use so many `threads`; `cores` 0:
+    nobody knows how many there are.
 
     A new replica works after `start_s`. A size is left only after `down_after_s` in which the smaller one was always
     enough.
@@ -58,6 +59,7 @@ class Policy(msgspec.Struct, frozen=True):
     most: int
     promise: Promise
     most_batch: int = 1
+    threads: int = 1
     cores: int = 0
     start_s: float = 1.0
     down_after_s: float = 120.0
@@ -131,8 +133,11 @@ def decide(inputs: Inputs) -> Sizing:
     if isinstance(inputs.load, NotEnoughData):
         return Sizing(bounded, Reason.METRICS_MISSING, blank)
     if isinstance(inputs.capacity, NotEnoughData):
-        return Sizing(bounded, Reason.CAPACITY_UNKNOWN, blank)
-    service = inputs.capacity.service(policy.promise.within_s, policy.most_batch)
+        if not inputs.load.is_idle:
+            return Sizing(bounded, Reason.CAPACITY_UNKNOWN, blank)
+        memory = _remember(inputs, policy.least)
+        return _settle(Sizing(bounded, Reason.STEADY, memory, policy.least, policy.least), inputs, is_burst=False)
+    service = inputs.capacity.service(policy.promise.within_s, policy.most_batch, policy.threads)
     needed, is_burst = _needed(inputs.load, service, policy, size)
     enough = max(needed, _size_for(_with_margin(inputs.load), inputs.load.waiting, service, policy))
     memory = _remember(inputs, enough)
@@ -214,5 +219,5 @@ def _most_useful(inputs: Inputs) -> int:
     policy, capacity = inputs.policy, inputs.capacity
     if not policy.cores or isinstance(capacity, NotEnoughData) or not capacity.cpu_s:
         return policy.most
-    service = capacity.service(policy.promise.within_s, policy.most_batch)
+    service = capacity.service(policy.promise.within_s, policy.most_batch, policy.threads)
     return max(1, math.ceil(policy.cores * service.mean_s / capacity.cpu_s))

@@ -34,6 +34,11 @@ class Load(msgspec.Struct, frozen=True, tag=True):
     is_partial: bool = False
 
     @property
+    def is_idle(self) -> bool:
+        """Whether nobody asked for as long as is looked at."""
+        return not self.waiting and not any(stretch.per_s for stretch in self.stretches)
+
+    @property
     def longest(self) -> Stretch:
         return self.stretches[-1]
 

@@ -19,7 +19,9 @@ from gyroscope.database import Database, transaction
 from gyroscope.errors import StoreError
 from gyroscope.records import NotEnoughData, Signal
 
-MACHINE_TIME_NAMES = frozenset({"requests_per_s", "latency_p50_s", "latency_p99_s", "errors_per_s", "alert"})
+MACHINE_TIME_NAMES = frozenset(
+    {"requests_per_s", "latency_p50_s", "latency_p99_s", "errors_per_s", "alert", "desired_replicas"}
+)
 """One point a second and model, kept for `MACHINE_TIME_KEPT_US`. Series of event time are kept for good."""
 
 # Two days of four series a second are about 700,000 points, 30 MB; a month would be 450 MB beside 1 MB of results.

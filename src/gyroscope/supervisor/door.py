@@ -160,6 +160,19 @@ class DoorLink:
         """Requests each server holds now, by key. Raises `ProcessError` when the door does not answer."""
         return self._held("show stat -1 4 -1")
 
+    def asked(self) -> dict[str, tuple[int, int]]:
+        """Model -> requests ever sent to it through this door, refused ones too, and those that wait there now.
+
+        Raises `ProcessError` when the door does not answer.
+        """
+        asked: dict[str, tuple[int, int]] = {}
+        for row in self._rows("show stat -1 2 -1"):
+            kind, _, model = row["pxname"].partition(".")
+            if kind in ("model", "grpc"):
+                ever, waiting = asked.get(model, (0, 0))
+                asked[model] = ever + int(row["stot"] or 0), waiting + int(row["qcur"] or 0)
+        return asked
+
     def is_idle(self) -> bool:
         """Whether no request is in the door. One that does not answer is not known to be."""
         try:
@@ -182,10 +195,14 @@ class DoorLink:
         return b"".join(parts).decode().strip()
 
     def _held(self, question: str) -> dict[str, int]:
+        return {f"{row['pxname']}/{row['svname']}": int(row["scur"] or 0) for row in self._rows(question)}
+
+    def _rows(self, question: str) -> list[dict[str, str]]:
         lines = self.command(question).lstrip("# ").splitlines()
+        if not lines:
+            raise ProcessError("the door says nothing about its requests", where=self._admin_socket)
         names = lines[0].split(",")
-        rows = [dict(zip(names, line.split(","), strict=False)) for line in lines[1:] if line]
-        return {f"{row['pxname']}/{row['svname']}": int(row["scur"] or 0) for row in rows}
+        return [dict(zip(names, line.split(","), strict=False)) for line in lines[1:] if line]
 
     def _look(self) -> None:
         """Read which servers the door has. Limits are not told, so they are all set anew."""

@@ -7,6 +7,7 @@ Everything answers "" or 0 for a process that is gone: between two reads any pro
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +31,12 @@ def ran_ns(pid: int) -> int:
     """How long the process's first thread, which beats, has had a processor."""
     fields = _text(PROC / str(pid) / "schedstat").split()
     return int(fields[0]) if fields else 0
+
+
+def cpu_s(pid: int) -> float:
+    """Processor seconds that the process has used, all its threads together; 0 when it is gone."""
+    fields = _stat(pid)
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") if fields else 0.0
 
 
 def session_of(pid: int) -> int:

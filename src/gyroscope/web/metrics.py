@@ -42,6 +42,7 @@ RENAMED = {
     "label_count": ("labelled_rows", {}),
 }
 HELPS = {
+    "desired_replicas": "Replicas that the loop of scaling wants, acting or not.",
     "model_quality": "Newest value of a metric of the model, by windows of event time.",
     "labelled_rows": "Labels joined to rows of the newest window.",
     "drift_score": "Newest effect size w of a feature against the reference.",
@@ -49,6 +50,7 @@ HELPS = {
 MACHINE_OR_EVENT = (
     "performance", "drift", "label_coverage", "label_count", "predictions", "output_mean", "positive_share",
     "labels_mature", "error_share", "missing_share", "requests_per_s", "errors_per_s", "latency_p50_s", "latency_p99_s",
+    "desired_replicas",
 )  # fmt: skip
 
 

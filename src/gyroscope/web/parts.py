@@ -14,6 +14,7 @@ from gyroscope.errors import InputError, did_you_mean
 from gyroscope.models.routes import Routes
 from gyroscope.models.store import ModelStore
 from gyroscope.settings import Settings
+from gyroscope.signals.journal import Journal
 from gyroscope.signals.store import Signals
 from gyroscope.web.keys import Keys
 
@@ -36,6 +37,7 @@ class Parts(msgspec.Struct, frozen=True):
     keys: Keys
     run_dir: Path
     runtime: Path
+    journal: Journal
 
 
 def cookie_name(parts: Parts) -> str:
