@@ -1,0 +1,112 @@
+"""The nouns of the command line and their verbs.
+
+`commands.py` hangs them into the whole; every verb is a file of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import typer
+
+from gyroscope.cli.incidents import list as incidents_list
+from gyroscope.cli.incidents import move as incidents_move
+from gyroscope.cli.incidents import show as incidents_show
+from gyroscope.cli.labels import add as labels_add
+from gyroscope.cli.labels import counts as labels_counts
+from gyroscope.cli.labels import pull as labels_pull
+from gyroscope.cli.labels import refused as labels_refused
+from gyroscope.cli.models import add, convert, serve, show
+from gyroscope.cli.models import list as listing
+from gyroscope.cli.monitor import rehearse as monitor_rehearse
+from gyroscope.cli.monitor import show as monitor_show
+from gyroscope.cli.predictions import add as predictions_add
+from gyroscope.cli.predictions import erase as predictions_erase
+from gyroscope.cli.predictions import export as predictions_export
+from gyroscope.cli.predictions import query as predictions_query
+from gyroscope.cli.predictions import tail as predictions_tail
+from gyroscope.cli.predictions import verify as predictions_verify
+from gyroscope.cli.rollouts import canary as rollouts_canary
+from gyroscope.cli.rollouts import promote as rollouts_promote
+from gyroscope.cli.scale import explain as scale_explain
+from gyroscope.cli.scale import once as scale_once
+from gyroscope.cli.scale import show as scale_show
+
+
+def models() -> typer.Typer:
+    return noun(
+        "The models of this home and their versions.",
+        add=add.add,
+        list=listing.list_models,
+        show=show.show,
+        serve=serve.serve,
+        convert=convert.convert,
+    )
+
+
+def predictions() -> typer.Typer:
+    return noun(
+        "What was asked and answered, and what models served elsewhere answered.",
+        tail=predictions_tail.tail,
+        query=predictions_query.query,
+        export=predictions_export.export,
+        verify=predictions_verify.verify,
+        erase=predictions_erase.erase,
+        add=predictions_add.add,
+    )
+
+
+def labels() -> typer.Typer:
+    return noun(
+        "The outcomes that arrive after the predictions.",
+        add=labels_add.add,
+        pull=labels_pull.pull,
+        counts=labels_counts.counts,
+        refused=labels_refused.refused,
+    )
+
+
+def incidents() -> typer.Typer:
+    return noun(
+        "What monitors are sure of: one incident per cause.",
+        list=incidents_list.list_incidents,
+        show=incidents_show.show,
+        acknowledge=incidents_move.acknowledge,
+        close=incidents_move.close,
+        noise=incidents_move.noise,
+        accept=incidents_move.accept,
+    )
+
+
+def rollouts() -> typer.Typer:
+    return noun(
+        "The way of a challenger: shadow, canary, champion.",
+        canary=rollouts_canary.canary,
+        promote=rollouts_promote.promote,
+    )
+
+
+def monitor() -> typer.Typer:
+    return noun(
+        "What monitors see, and what they would have done.",
+        show=monitor_show.show,
+        rehearse=monitor_rehearse.rehearse,
+    )
+
+
+def scale() -> typer.Typer:
+    return noun(
+        "How many replicas each model has, and why.",
+        show=scale_show.show,
+        explain=scale_explain.explain,
+        once=scale_once.once,
+    )
+
+
+def noun(about: str, **verbs: Callable[..., None]) -> typer.Typer:
+    """A part of the command line; the verbs in this order."""
+    # No tracebacks with local variables: they could show a key.
+    made = typer.Typer(help=about, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+    for name, verb in verbs.items():
+        made.command(name)(verb)
+    return made
