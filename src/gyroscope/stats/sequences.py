@@ -30,7 +30,9 @@ class Sequence(NamedTuple):
     high: Floats
 
 
-def mean_sequence(y: Floats, v: Floats, typical_v: float, alpha: float = 0.05) -> Sequence:
+def mean_sequence(
+    y: Floats, v: Floats, typical_v: float, alpha: float = 0.05, *, learned_from: float = math.inf
+) -> Sequence:
     """The mean of all windows so far, with an interval that holds after every window at once.
 
     Parameters
@@ -43,6 +45,8 @@ def mean_sequence(y: Floats, v: Floats, typical_v: float, alpha: float = 0.05) -
         Its mean over the reference's windows, above 0; fixes where the sequence is narrowest.
     alpha : float
         Chance, over all looks together, that an interval misses.
+    learned_from : float
+        How many windows the variances were learned from, at least 2; with few they are taken 1 / (windows - 1) larger.
 
     Returns
     -------
@@ -54,7 +58,8 @@ def mean_sequence(y: Floats, v: Floats, typical_v: float, alpha: float = 0.05) -
     It covers the running mean of the windows' expected values, not "the value now". With V the sum of v and r = 10
     typical_v: mean +- sqrt((V + r) log((V + r) / (r alpha^2))) / k, Robbins' normal mixture in intrinsic time (Howard
     et al. 2021, Ann. Stat. 49, 1055; asymptotic form Waudby-Smith et al. 2024, arXiv:2103.06476). Windows of equal size
-    give sd sqrt((k/10 + 1) / (k^2/10) log((k/10 + 1) / alpha^2)).
+    give sd sqrt((k/10 + 1) / (k^2/10) log((k/10 + 1) / alpha^2)). With 14 reference windows the joint coverage over 60
+    windows was 94 to 96 % as it stands and is 95 to 96.5 % with the larger variance (row C1).
 
     Examples
     --------
@@ -62,7 +67,8 @@ def mean_sequence(y: Floats, v: Floats, typical_v: float, alpha: float = 0.05) -
     >>> known.mean.tolist(), (known.high - known.mean).round(2).tolist()
     ([1.0, 1.0, 2.0], [8.18, 8.18, 4.3])
     """
-    y, v = np.asarray(y, np.float64), np.asarray(v, np.float64)
+    larger = 1 + 1 / (learned_from - 1)
+    y, v, typical_v = np.asarray(y, np.float64), larger * np.asarray(v, np.float64), larger * typical_v
     known = np.isfinite(y) & np.isfinite(v)
     k = np.cumsum(known)
     at_least_one = np.maximum(k, 1)

@@ -14,6 +14,7 @@ from gyroscope.stats.performance import (
     normal_band,
     performance_streams,
     tally,
+    tally_ranking,
 )
 from gyroscope.stats.performance.scales import SCALES
 
@@ -26,6 +27,10 @@ def window(n: int, rng: np.random.Generator, task: str = "binary") -> Outcomes:
         labels = rng.integers(0, 3, n)
         scores = rng.random((n, 3)) + 0.8 * np.eye(3)[labels]
         return tally("multiclass", scores / scores.sum(axis=1, keepdims=True), labels)
+    if task == "ranking":
+        scores = rng.normal(size=(n, 8))
+        relevant = rng.random((n, 8)) < 1 / (1 + np.exp(1 - scores))
+        return tally_ranking(scores.ravel(), relevant.ravel().astype(float), np.repeat(np.arange(n), 8), k=3)
     labels = rng.normal(size=n)
     return tally("regression", labels + rng.standard_t(6, n), labels)
 

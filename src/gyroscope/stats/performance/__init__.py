@@ -18,11 +18,15 @@ from gyroscope.stats.performance.early import (
     is_mature,
     loss_bounds,
 )
+from gyroscope.stats.performance.gaps import segment_gaps
+from gyroscope.stats.performance.gate import matters_at
 from gyroscope.stats.performance.metrics import METRICS, metrics
 from gyroscope.stats.performance.multiclass import confusion
 from gyroscope.stats.performance.outcomes import Outcomes
-from gyroscope.stats.performance.scales import SCALES
+from gyroscope.stats.performance.ranking import tally_ranking
+from gyroscope.stats.performance.scales import SCALES, arcsine_point
 from gyroscope.stats.performance.streams import (
+    TOLERANCE,
     PerformanceStream,
     Series,
     as_streams,
@@ -41,6 +45,7 @@ __all__ = [
     "MATURE_COVERAGE",
     "METRICS",
     "PRIMARY",
+    "TOLERANCE",
     "Arrivals",
     "CalibrationBin",
     "EarlyLabels",
@@ -48,6 +53,7 @@ __all__ = [
     "Outcomes",
     "PerformanceStream",
     "Series",
+    "arcsine_point",
     "as_streams",
     "auc_bound",
     "average_precision_bound",
@@ -58,10 +64,13 @@ __all__ = [
     "early_labels",
     "is_mature",
     "loss_bounds",
+    "matters_at",
     "mean_estimate",
     "metrics",
     "normal_band",
     "performance_streams",
+    "segment_gaps",
     "share_estimate",
     "tally",
+    "tally_ranking",
 ]

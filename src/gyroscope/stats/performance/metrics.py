@@ -5,21 +5,28 @@ Monitoring and reports call `metrics`. It never sees a row.
 
 from __future__ import annotations
 
-from gyroscope.records import NotEnoughData, Task
+from gyroscope.records import NotEnoughData
 from gyroscope.stats.intervals import Estimate
 from gyroscope.stats.performance.binary import BINARY, binary_metrics
 from gyroscope.stats.performance.multiclass import multiclass_metrics
-from gyroscope.stats.performance.outcomes import Outcomes
+from gyroscope.stats.performance.outcomes import Outcomes, OutcomeTask
+from gyroscope.stats.performance.ranking import RANKING, ranking_metrics
 from gyroscope.stats.performance.regression import regression_metrics
 
-METRICS: dict[Task, tuple[str, ...]] = {
+METRICS: dict[OutcomeTask, tuple[str, ...]] = {
     "binary": BINARY,
     "multiclass": ("accuracy", "precision_macro", "recall_macro", "f1_macro", "log_loss"),
     "regression": ("mae", "rmse", "bias", "r2"),
+    "ranking": RANKING,
 }
 """The names `metrics` gives, by task, in the order they are shown."""
 
-_BY_TASK = {"binary": binary_metrics, "multiclass": multiclass_metrics, "regression": regression_metrics}
+_BY_TASK = {
+    "binary": binary_metrics,
+    "multiclass": multiclass_metrics,
+    "regression": regression_metrics,
+    "ranking": ranking_metrics,
+}
 
 
 def metrics(outcomes: Outcomes) -> dict[str, Estimate | NotEnoughData]:

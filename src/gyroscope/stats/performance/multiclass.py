@@ -71,8 +71,8 @@ def confusion(outcomes: Outcomes) -> Ints | NotEnoughData:
     >>> confusion(tally("binary", np.array([0.9, 0.6, 0.1]), np.array([1, 0, 0]))).tolist()
     [[1, 1], [0, 1]]
     """
-    if outcomes.task == "regression":
-        return NotEnoughData("a regression has no classes")
+    if outcomes.task in ("regression", "ranking"):
+        return NotEnoughData(f"a {outcomes.task} has no classes")
     cell = outcomes.cells.keys
     if outcomes.task == "binary":
         cell = 2 * (cell & 1) + ((cell >> 1) & 1)

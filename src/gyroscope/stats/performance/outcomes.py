@@ -5,12 +5,17 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from gyroscope.errors import GyroscopeError, StoreError
 from gyroscope.records import Task
 from gyroscope.stats.arrays import pack_int, unpack_int
 from gyroscope.stats.sparse import SparseCounts
+
+OutcomeTask = Task | Literal["ranking"]
+"""What outcomes may be of. Signatures know the first three; ranked lists come from arrays."""
 
 _FORM = "gyroscope.outcomes"
 _NUMBERS = (1, 2)  # 1 has no weights
@@ -21,19 +26,20 @@ class Outcomes(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    task : "binary", "multiclass" or "regression"
+    task : "binary", "multiclass", "regression" or "ranking"
     threshold : float
         Binary: a score at or above it counts as positive. 0 otherwise.
     classes : int
-        Number of classes; 2 for binary, 0 for regression.
+        Number of classes; 2 for binary, 0 for regression, for ranking the positions that are looked at.
     n : int
-        Rows that count: a usable output and a usable label.
+        Rows that count: a usable output and a usable label. For ranking, lists.
     unusable : int
         Rows left out: NaN, a score outside [0, 1], a label that is no class.
     huge : int
         Regression rows whose output or label is beyond 1e75, where fourth powers overflow; part of `n`.
     cells : SparseCounts
         Binary: 2 * score key + label. Multiclass: label * classes + predicted. Regression: buckets of errors.
+        Ranking: position of the first relevant row, 0 for none.
     sums : dict of str to int
         Exact sums of losses, in units of 2**-1074.
     squares : int
@@ -51,7 +57,7 @@ class Outcomes(msgspec.Struct, frozen=True, kw_only=True):
     True
     """
 
-    task: Task
+    task: OutcomeTask
     threshold: float
     classes: int
     n: int
@@ -153,7 +159,7 @@ class Outcomes(msgspec.Struct, frozen=True, kw_only=True):
 class _Wire(msgspec.Struct, array_like=True):
     form: str
     number: int
-    task: Task
+    task: OutcomeTask
     threshold: float
     classes: int
     n: int

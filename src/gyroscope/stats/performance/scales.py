@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gyroscope.records import Task
 from gyroscope.stats.arrays import Floats
 from gyroscope.stats.buckets import bucket_middles
 from gyroscope.stats.performance.average_precision import average_precision
 from gyroscope.stats.performance.binary import auc_with_variance
 from gyroscope.stats.performance.cells import confusion_of, counts_by_score
-from gyroscope.stats.performance.outcomes import Outcomes
+from gyroscope.stats.performance.outcomes import Outcomes, OutcomeTask
+from gyroscope.stats.performance.ranking import hits_at_k
 from gyroscope.stats.sums import as_float, variance_of
 
 LEAST_ROWS = 30
@@ -108,6 +108,10 @@ def _accuracy(outcomes: Outcomes) -> tuple[int, int]:
     return hits_of(outcomes), outcomes.n
 
 
+def _hits(outcomes: Outcomes) -> tuple[int, int]:
+    return hits_at_k(outcomes), outcomes.n
+
+
 def _recall(outcomes: Outcomes) -> tuple[int, int]:
     tp, _, fn, _ = confusion_of(outcomes)
     return tp, tp + fn
@@ -190,7 +194,7 @@ def _as_it_is(y: Floats) -> Floats:
 _ACCURACY = Scale(-1, LEAST_ROWS, False, _share(_accuracy), _from_arcsine)
 _LOG_LOSS = Scale(1, LEAST_ROWS, True, _mean("log_loss"), _as_it_is)
 
-SCALES: dict[Task, dict[str, Scale]] = {
+SCALES: dict[OutcomeTask, dict[str, Scale]] = {
     "binary": {
         "brier": Scale(1, LEAST_ROWS, True, _mean("brier"), _as_it_is),
         "accuracy": _ACCURACY,
@@ -206,6 +210,10 @@ SCALES: dict[Task, dict[str, Scale]] = {
     "regression": {
         "mae": Scale(1, LEAST_ROWS, True, _mean("abs_e", "e2"), _as_it_is),
         "rmse": Scale(1, LEAST_ROWS, True, _rmse, _from_log_square),
+    },
+    "ranking": {
+        **{name: Scale(-1, LEAST_ROWS, True, _mean(name), _as_it_is) for name in ("ndcg", "map", "mrr")},
+        "hit_rate": Scale(-1, LEAST_ROWS, False, _share(_hits), _from_arcsine),
     },
 }
 """By task; the first of each is the one that pages when nothing else is asked for."""
