@@ -44,6 +44,15 @@ def test_merging_is_associative_and_commutative(layout: Layout, a: Rows, b: Rows
     assert x.merge(y) == y.merge(x)
 
 
+def test_large_blocks_merge_as_small_ones() -> None:
+    rng = np.random.default_rng(0)
+    number = np.where(rng.random(40_000) < 0.1, 0.0, rng.normal(size=40_000) * 10.0 ** rng.integers(-300, 150, 40_000))
+    rows = {"number": number}
+    layout = fit_layout({"number": rng.normal(size=1_000)})
+    parts = [profile({"number": number[at : at + 1_000]}, layout) for at in range(0, 40_000, 1_000)]
+    assert Profile.merge_all(parts) == profile(rows, layout)
+
+
 @LAW
 @given(layouts(), st.lists(ROWS, min_size=1, max_size=5))
 def test_merging_all_at_once_is_merging_one_by_one(layout: Layout, windows: list[Rows]) -> None:

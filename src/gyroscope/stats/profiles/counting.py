@@ -17,10 +17,11 @@ from gyroscope.stats.profiles.column import ColumnCounts, center_of
 from gyroscope.stats.profiles.inputs import Column, as_floats, tally_strings
 from gyroscope.stats.profiles.layout import CategoryBins, NumericBins
 from gyroscope.stats.sparse import SparseCounts
-from gyroscope.stats.sums import exact_sum
+from gyroscope.stats.sums import exact_sum, exact_sum_of_growing
 from gyroscope.stats.texts import Texts
 
 _GREATEST = float(np.finfo(np.float64).max)
+_MANY = 1 << 14  # fewer values than these are summed faster without looking for their exponents
 
 
 def count_numbers(columns: Mapping[str, Column], layout: Mapping[str, NumericBins], n: int) -> dict[str, ColumnCounts]:
@@ -92,9 +93,24 @@ def _count(values: Floats, bins: NumericBins) -> ColumnCounts:
         # + 0.0 makes -0.0 into 0.0, whose bytes would else depend on the order of merging.
         least=float(finite[0]) + 0.0 if finite.size else np.inf,
         greatest=float(finite[-1]) + 0.0 if finite.size else -np.inf,
-        total=exact_sum(finite),
-        squares=exact_sum(_squared_distances(finite, center_of(bins))),
+        total=_total(finite),
+        squares=_squares(finite, center_of(bins)),
     )
+
+
+def _total(ordered: Floats) -> int:
+    if ordered.size < _MANY:
+        return exact_sum(ordered)
+    negative, rest = (int(place) for place in (np.searchsorted(ordered, 0.0), np.searchsorted(ordered, 0.0, "right")))
+    return exact_sum_of_growing(ordered[rest:]) - exact_sum_of_growing(-ordered[:negative][::-1])
+
+
+def _squares(ordered: Floats, center: float) -> int:
+    squares = _squared_distances(ordered, center)
+    if ordered.size < _MANY:
+        return exact_sum(squares)
+    nearest = int(np.searchsorted(ordered, center))
+    return exact_sum_of_growing(squares[:nearest][::-1]) + exact_sum_of_growing(squares[nearest:])
 
 
 def _squared_distances(values: Floats, center: float) -> Floats:

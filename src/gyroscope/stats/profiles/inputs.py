@@ -70,7 +70,7 @@ def as_floats(values: Column) -> Floats:
     """
     if isinstance(values, Texts):
         values = np.array(values.tolist(), dtype=object)
-    if isinstance(values, np.ma.MaskedArray):
+    if type(values) is not np.ndarray and isinstance(values, np.ma.MaskedArray):  # np.ma is imported when asked for
         return np.where(np.ma.getmaskarray(values), np.nan, as_floats(values.data))
     if values.dtype.kind in "mM":
         micros = values.astype(f"{values.dtype.kind}8[us]")
