@@ -11,8 +11,8 @@ from scipy.special import ndtr
 
 from gyroscope.stats.arrays import Floats, Ints
 
-PRIORS = (0.25, 1.0, 4.0)
-"""Variances of the normal prior on the shift in standard deviations, averaged: small, middle and large shifts."""
+PRIORS = {0.25: 0.25, 1.0: 0.5, 4.0: 0.25}
+"""Variances of the normal prior on the shift in standard deviations, and their weights: small, middle, large shifts."""
 
 _LARGEST_LOG = 600.0
 
@@ -73,7 +73,7 @@ def e_values(reference: Sums, current: Sums, sides: Ints, tolerances: Floats) ->
     >>> reference, normal, high = sums(40.0, 40.0, 0.0, 40.0), sums(5.0, 5.0, 0.0, 5.0), sums(5.0, 5.0, 10.0, 25.0)
     >>> either = np.array([0]), np.array([0.0])
     >>> e_values(reference, normal, *either).round(2).tolist(), e_values(reference, high, *either).round(0).tolist()
-    ([[0.45]], [[128.0]])
+    ([[0.44]], [[131.0]])
     """
     h = reference.weight * current.weight / (reference.weight + current.weight)
     shift = _beyond(current.mean - reference.mean, sides, tolerances)
@@ -82,15 +82,15 @@ def e_values(reference: Sums, current: Sums, sides: Ints, tolerances: Floats) ->
     hb2 = h * shift**2
     one = sides != 0
     total = np.zeros_like(h)
-    for g in PRIORS:
+    for g, weight in PRIORS.items():
         q = 1 + g * h
         # degrees * growth is nu log(1 + t^2 / nu) of the t statistic under this prior.
         growth = np.log((rss + hb2) / (rss + hb2 / q))
         e = np.exp(np.minimum(0.5 * (degrees * growth - np.log(q)), _LARGEST_LOG))
         if one.any():
             e[one] *= 2 * _student_cdf(degrees[one], growth[one], shift[one])
-        total += e
-    return np.where(current.count > 0, total / len(PRIORS), 1.0)
+        total += weight * e
+    return np.where(current.count > 0, total, 1.0)
 
 
 def _student_cdf(degrees: Floats, growth: Floats, sign: Floats) -> Floats:

@@ -16,8 +16,7 @@ FREQUENT = 8
 """So many categories have a stream of their own, the first ones of the layout."""
 
 KINDS = ("omnibus", "other", "new", "missing")
-_EACH = 0.28 / 3
-WEIGHTS = (0.4, *(0.04,) * FREQUENT, _EACH, _EACH, _EACH)
+WEIGHTS = (0.2, *(0.06,) * FREQUENT, 0.06, 0.12, 0.14)
 SIDES = (1, *(0,) * FREQUENT, 0, 1, 0)
 
 _LEAST_EXPECTED = 1.0

@@ -188,15 +188,14 @@ def _head(
         names += [f"{name}:omnibus", *(f"{name}={category}" for category in frequent)]
         names += [None] * (categorical.FREQUENT - len(frequent))
         names += [f"{name}:other", None if has_rare else f"{name}:new", f"{name}:missing"]
-    shares = _column_shares([*numbers, *texts], importance)
-    weights = np.concatenate(
-        [
-            np.outer(shares[: len(numbers)], numeric.WEIGHTS).ravel(),
-            np.outer(shares[len(numbers) :], categorical.WEIGHTS).ravel(),
-        ]
-    )
+    is_there = np.array([name is not None for name in names], np.bool_)
+    kinds = [numeric.WEIGHTS] * len(numbers) + [categorical.WEIGHTS] * len(texts)
+    column = np.repeat(np.arange(len(kinds)), [len(kind) for kind in kinds])
+    weights = np.array([weight for kind in kinds for weight in kind]) * is_there
+    # A column with few streams gives them its whole share.
+    weights *= (_column_shares([*numbers, *texts], importance) / np.bincount(column, weights))[column]
     sides = np.array([*numeric.SIDES * len(numbers), *categorical.SIDES * len(texts)], np.int64)
-    rows = np.array([row for row, name in enumerate(names) if name is not None], np.int64)
+    rows = np.flatnonzero(is_there)
     nothing = np.empty((len(rows), 0))
     known = tuple(name for name in names if name is not None)
     return Streams(known, nothing, nothing, sides[rows], weights[rows], np.zeros(len(rows))), rows
