@@ -28,7 +28,7 @@ journeys:
 # Figures: with QUICK=1 three minutes' worth, SEED=n another seed, ONLY=L1,L3 some rows. chaos-log needs root.
 FIGURES = $(if $(QUICK),--quick) --seed $(or $(SEED),0) $(if $(ONLY),--only $(ONLY))
 
-.PHONY: bench-log chaos-log bench-serving bench-profile bench-statistics
+.PHONY: bench-log chaos-log bench-serving bench-profile bench-statistics bench-loop
 
 bench-log:
 	@scripts/prepare test
@@ -42,6 +42,10 @@ chaos-log:
 bench-serving:
 	@scripts/prepare test
 	.venv/bin/python -m benchmarks.target bench-serving $(FIGURES)
+
+bench-loop:
+	@scripts/prepare test
+	.venv/bin/python -m benchmarks.target bench-loop $(FIGURES)
 
 bench-statistics:
 	@scripts/prepare test

@@ -33,6 +33,9 @@ TARGETS = {
         "L4": "benchmarks.chaos.l04_disks",
         "L7": "benchmarks.chaos.l07_stall",
     },
+    "bench-loop": {
+        "O8": "benchmarks.loop.o08_scaling",
+    },
     # Rows that share a file share its rounds: they are measured together, in one process.
     "bench-serving": {
         **dict.fromkeys(("S1", "S2", "S3", "S4", "S5", "S7"), "benchmarks.serving.s01_rows"),

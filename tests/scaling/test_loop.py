@@ -141,7 +141,7 @@ def test_an_idle_door_tells_the_demand_even_where_nothing_was_ever_learned(scene
 def test_a_new_door_counts_from_zero_and_is_no_drop_in_demand(scene):
     scene.seconds(40, 150)
     scene.door.ever = 0
-    scene.seconds(3, 150)
+    scene.seconds(2, 150)
     assert scene.size == 4
     assert scene.reasons[-1] == "metrics_missing_hold"
     scene.seconds(10, 150)

@@ -24,6 +24,7 @@ from gyroscope.cli import (
     profile,
     restore,
     rollback,
+    simulate,
     status,
     up,
 )
@@ -47,6 +48,7 @@ def gyro() -> typer.Typer:
     shell.add_typer(nouns.incidents(), name="incidents")
     shell.add_typer(nouns.rollouts(), name="rollouts")
     shell.add_typer(nouns.scale(), name="scale")
+    shell.command("simulate")(simulate.simulate)
     shell.command("rollback")(rollback.rollback)
     shell.add_typer(nouns.monitor(), name="monitor")
     shell.command("backup")(backup.backup)

@@ -63,7 +63,7 @@ class Arrivals:
             self._looks.popleft()
 
     def load(self, waiting: int = 0, *, is_partial: bool = False) -> Load | NotEnoughData:
-        """What is asked now; unknown before the second of the stretches is over."""
+        """What is asked now; unknown before the shortest stretch is over."""
         seconds, count = 0.0, 0
         stretches: list[Stretch] = []
         for _, took_s, arrived in reversed(self._looks):
@@ -72,8 +72,8 @@ class Arrivals:
                 stretches.append(Stretch(count / seconds, seconds))
                 if len(stretches) == len(STRETCHES_S):
                     break
-        if len(stretches) < 2:
-            return NotEnoughData(f"counts of {seconds:.1f} of {STRETCHES_S[1]:g} seconds")
+        if not stretches:
+            return NotEnoughData(f"counts of {seconds:.1f} of {STRETCHES_S[0]:g} seconds")
         if len(stretches) < len(STRETCHES_S):
             stretches.append(Stretch(count / seconds, seconds))
         return Load(tuple(stretches), waiting, is_partial)

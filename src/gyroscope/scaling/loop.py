@@ -14,6 +14,7 @@ import msgspec
 
 from gyroscope.clock import SECOND_NS, EventTime, MachineTime
 from gyroscope.records import Decision, NotEnoughData, Signal
+from gyroscope.scaling.capacity import Capacity
 from gyroscope.scaling.horizontal import Inputs, Memory, Policy, Reason, Sizing, decide
 from gyroscope.scaling.observe import Observed, Observer
 from gyroscope.scaling.targets import Target
@@ -151,6 +152,15 @@ def policy_of(settings: Settings, model: str, start_s: float = 1.0) -> Policy:
         start_s=start_s,
         down_after_s=policy.shrink_after_s,
     )
+
+
+def newest_inputs(journal: Journal, model: str) -> Inputs | NotEnoughData:
+    """What the newest decision that knew the capacity of a model was made from."""
+    for act in journal.newest("scaling", model):
+        inputs = msgspec.json.decode(act.inputs, type=Inputs)
+        if isinstance(inputs.capacity, Capacity):
+            return inputs
+    return NotEnoughData(f"nothing is known yet of what a replica of {model} carries")
 
 
 def recompute(inputs: str) -> Decision:

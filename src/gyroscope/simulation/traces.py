@@ -18,14 +18,20 @@ DAY_S = 86_400
 
 
 class Trace(msgspec.Struct, frozen=True):
-    """Requests per second, one number a second. `changes` counts rises and falls that a size should follow."""
+    """Requests per second, one number a second. `changes` counts rises and falls that a size should follow.
+
+    `moments` are those of its requests where they were recorded, in seconds from its start.
+    """
 
     name: str
     per_s: NDArray[np.float64]
-    changes: int
+    changes: int = 0
+    moments: NDArray[np.float64] | None = None
 
     def arrivals(self, rng: np.random.Generator) -> NDArray[np.float64]:
-        """The moments of its requests, in seconds from its start: Poisson in every second."""
+        """The moments of its requests, in seconds from its start: as recorded, else Poisson in every second."""
+        if self.moments is not None:
+            return self.moments
         counts = rng.poisson(self.per_s)
         starts = np.repeat(np.arange(len(counts), dtype=np.float64), counts)
         return np.sort(starts + rng.random(len(starts)))
@@ -102,6 +108,18 @@ def named(name: str, seconds: int = DAY_S, peak_per_s: float = 60.0) -> Trace:
     if name not in NAMED:
         raise InputError(f"no trace is called {name!r}", where="trace", fix=did_you_mean(name, NAMED))
     return NAMED[name](seconds, peak_per_s)
+
+
+def recorded(name: str, moments: NDArray[np.float64]) -> Trace:
+    """A trace of requests that came at these moments, in seconds, in any order.
+
+    >>> recorded("mine", np.array([100.5, 102.0, 100.0])).per_s.tolist()
+    [2.0, 0.0, 1.0]
+    """
+    if not len(moments) or not np.isfinite(moments).all():
+        raise InputError("a recorded trace needs the times of requests", where=name, fix="one time a line")
+    since_s = np.sort(moments - moments.min())
+    return Trace(name, np.bincount(since_s.astype(np.int64)).astype(np.float64), moments=since_s)
 
 
 def _through(name: str, seconds: int, knots: list[float], shares: list[float], peak_per_s: float) -> Trace:

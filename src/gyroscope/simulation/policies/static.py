@@ -15,7 +15,7 @@ class Static:
 
     def __init__(self, size: int) -> None:
         self.name = f"static {size}"
-        self._size = size
+        self.size = size
 
     def look(self, seen: Seen) -> int:
-        return self._size
+        return self.size
