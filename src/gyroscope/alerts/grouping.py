@@ -50,9 +50,9 @@ def group(causes: Sequence[Cause], near_us: int) -> list[Group]:
     return sorted(groups, key=lambda one: (one.root.since, one.root.seen))
 
 
-def _rootward(cause: Cause) -> tuple[bool, int, EventTime, str, tuple[str, ...]]:
-    """What pages is no consequence of what only informs."""
-    return (not cause.pages, _ORDER[cause.kind], cause.seen, cause.version, cause.subjects)
+def _rootward(cause: Cause) -> tuple[bool, int, EventTime, str]:
+    """What pages is no consequence of what only informs; of the rest the one that was given first."""
+    return (not cause.pages, _ORDER[cause.kind], cause.seen, cause.version)
 
 
 def overlap(one: Cause, other: Cause) -> bool:

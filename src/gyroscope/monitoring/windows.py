@@ -62,5 +62,6 @@ def _window_from(start: EventTime, length: Length, zone: str) -> Window:
     return Window(start, _start(EventTime(start + _INTO_NEXT_US[length]), length, zone))
 
 
+@lru_cache(maxsize=65_536)  # cells begin at the same moments for every model and round
 def _start(at: EventTime, length: Length, zone: str) -> EventTime:
     return EventTime(int(block_starts(np.array([at], np.int64), Blocks(zone, length))[0]))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import msgspec
@@ -20,7 +21,7 @@ from gyroscope.stats.estimation import (
     relation_verdict,
     support_of,
 )
-from gyroscope.stats.evidence import Baselines, Streams, fit_baselines
+from gyroscope.stats.evidence import Baselines, fit_baselines
 from gyroscope.stats.performance import Estimate, Outcomes, PerformanceStream, as_streams
 from gyroscope.stats.profiles import Profile
 
@@ -30,23 +31,29 @@ DRAWN = ("brier", "accuracy", "auc")
 MOST_COLUMNS = 10
 
 Values = dict[str, tuple[float, float]]
+Bounds = dict[str, tuple[float, float, float]]
 
 
 class Estimates(msgspec.Struct, frozen=True, eq=False):
-    """The estimator, the outcomes it was fitted on, and what its estimates of normal windows are like."""
+    """The estimator, and what its estimates of normal windows and their errors are like.
+
+    `stream` and `disagreement` are of the normal windows; `baselines` and `meant` are what they say is normal.
+    """
 
     signature: Signature
     estimator: Estimator
-    outcomes: tuple[Outcomes, ...]
+    stream: PerformanceStream
+    disagreement: PerformanceStream
     baselines: Baselines
+    meant: Baselines
 
-    def of(self, windows: Sequence[Profile]) -> list[tuple[Values, dict[str, tuple[float, float, float]]]]:
-        """Of each window the values of its streams, and its estimated metrics with their intervals."""
+    def of(self, windows: Sequence[Profile]) -> list[tuple[Values, Bounds]]:
+        """Of each window the value of its stream, and its estimated metrics with their intervals."""
         scores = [self._scores(one) for one in windows]
-        current = estimate_stream(self.estimator, self.outcomes, scores, METRIC).current
-        found: list[tuple[Values, dict[str, tuple[float, float, float]]]] = []
+        current = estimate_stream(self.estimator, [], scores, METRIC).current
+        found: list[tuple[Values, Bounds]] = []
         for some, y, within in zip(scores, current.y.tolist(), current.within.tolist(), strict=True):
-            if some.n < LEAST_ROWS:
+            if some.n < LEAST_ROWS or not math.isfinite(y):
                 found.append(({}, {}))
                 continue
             values = self.estimator.estimate(some)
@@ -55,15 +62,13 @@ class Estimates(msgspec.Struct, frozen=True, eq=False):
             found.append(({f"estimate:{METRIC}": (y, within)}, bounds))
         return found
 
-    def stream(self) -> PerformanceStream:
-        """The stream of estimates, for its scale."""
-        return estimate_stream(self.estimator, self.outcomes, [], METRIC)
-
-    def relation(self, later: Sequence[Outcomes]) -> tuple[Baselines, Streams, PerformanceStream]:
-        """What labels said less what was estimated, over mature windows."""
-        stream = relation_stream(self.estimator, self.outcomes, later, METRIC)
-        before, after = as_streams({METRIC: stream}, prefix="relation", tolerance=0.0)
-        return fit_baselines(before), after, stream
+    def differences(self, later: Sequence[Outcomes]) -> list[Values]:
+        """Of each window with labels what they said less what was estimated."""
+        current = relation_stream(self.estimator, [], later, METRIC).current
+        return [
+            {f"relation:{METRIC}": (y, within)} if math.isfinite(y) else {}
+            for y, within in zip(current.y.tolist(), current.within.tolist(), strict=True)
+        ]
 
     def is_inside(self, total: Profile, current: Profile) -> bool:
         """Whether these rows resemble enough of those that the estimator has learned from."""
@@ -81,5 +86,14 @@ def estimates_of(signature: Signature, outcomes: Sequence[Outcomes]) -> Estimate
     estimator = fit_estimator(outcomes)
     if isinstance(estimator, NotEnoughData):
         return estimator
-    before, _ = as_streams({METRIC: estimate_stream(estimator, outcomes, [], METRIC)}, prefix="estimate", tolerance=0.0)
-    return Estimates(signature, estimator, tuple(outcomes), fit_baselines(before))
+    stream = estimate_stream(estimator, outcomes, [], METRIC)
+    disagreement = relation_stream(estimator, outcomes, [], METRIC)
+    return Estimates(
+        signature=signature,
+        # Later windows never ask what the folds of the reference had held out.
+        estimator=msgspec.structs.replace(estimator, held_out=[]),
+        stream=stream,
+        disagreement=disagreement,
+        baselines=fit_baselines(as_streams({METRIC: stream}, prefix="estimate")[0]),
+        meant=fit_baselines(as_streams({METRIC: disagreement}, prefix="relation")[0]),
+    )

@@ -42,6 +42,7 @@ class Judge:
         self._completeness = Completeness(cache, settings)
         self._verdicts = Verdicts(settings, self._merged)
         self._normals: dict[tuple[str, str], Normal] = {}
+        self._kept: dict[About, str] = {}
         self._said: dict[str, tuple[str, ...]] = {}
 
     def judge(
@@ -50,21 +51,24 @@ class Judge:
         """How many windows were entered, and the evidence to draw; nothing when nothing has changed."""
         if not policy.enabled:
             return 0, []
-        cases, entered = [], 0
+        normals: list[tuple[About, Normal]] = []
+        entered: list[Entry] = []
         for version, standard in standards.items():
             basis = self.basis(model, version, standard, moment)
-            if isinstance(basis, NotEnoughData):
-                continue
-            normal = self._normal(About(model, version), basis, standard, policy)
-            entered += self._enter(About(model, version), normal, moment)
-            cases.append(self._case(About(model, version), normal))
-        bases = tuple(case.normal.basis.id for case in cases)
+            if not isinstance(basis, NotEnoughData):
+                about = About(model, version)
+                normals.append((about, self._normal(about, basis, standard, policy)))
+                entered += self._enter(about, normals[-1][1], moment)
+        bases = tuple(normal.basis.id for _, normal in normals)
         if not entered and self._said.get(model) == bases:
             return 0, []
-        causes, signals = self._verdicts.of(cases, self.false_alarms(policy))
+        cases = [self._case(about, normal) for about, normal in normals]
+        is_known = self._said.get(model) == bases
+        since = min(entry.window.start for entry in entered) if is_known else EventTime(0)
+        causes, signals = self._verdicts.of(cases, self.false_alarms(policy), since)
         self._ledger.take(model, Judged(tuple(causes), _upto(cases), self._near_us(cases), moment.now))
         self._said[model] = bases
-        return entered, signals
+        return len(entered), signals
 
     def basis(self, model: str, version: str, standard: Standard, moment: Moment) -> Basis | NotEnoughData:
         """What the windows of a version are held against, or why there is nothing yet."""
@@ -75,7 +79,7 @@ class Judge:
         self, model: str, standards: Mapping[str, Standard], policy: ModelMonitor, moment: Moment, false_alarms: float
     ) -> list[Cause]:
         """What would have been found with another budget on all rows and labels known now; nothing is entered."""
-        return self._verdicts.of(self._cases(model, standards, policy, moment), false_alarms)[0]
+        return self._verdicts.of(self._cases(model, standards, policy, moment), false_alarms, moment.now)[0]
 
     def watched(
         self, model: str, standards: Mapping[str, Standard], policy: ModelMonitor, moment: Moment
@@ -114,15 +118,17 @@ class Judge:
         )
         return Case(about, normal, tuple(rows), tuple(labels))
 
-    def _enter(self, about: About, normal: Normal, moment: Moment) -> int:
+    def _enter(self, about: About, normal: Normal, moment: Moment) -> list[Entry]:
         """Enter the windows that have become complete since the last round, oldest first."""
         key = (about.model, about.version, normal.basis.id)
-        self._entered.keep_only(*key)
+        if normal.basis.id != self._kept.get(about):
+            self._entered.keep_only(*key)
+            self._kept[about] = normal.basis.id
         known = {source: frozenset(self._entered.starts(*key, source)) for source in SOURCES}
         rows, labels = self._complete(about, normal, moment, known)
         self._entered.add(*key, "rows", rows)
         self._entered.add(*key, "labels", labels)
-        return len(rows) + len(labels)
+        return [*rows, *labels]
 
     def _complete(
         self, about: About, normal: Normal, moment: Moment, known: Mapping[Source, frozenset[EventTime]]
@@ -134,12 +140,8 @@ class Judge:
         folds = [(one, self._fold(about, one)) for one in complete if one.start not in known["rows"]]
         rows = normal.enter([Rows(window, fold.profile, fold.scored) for window, fold in folds if fold is not None])
         ripe = self._completeness.labels(about.model, about.version, complete, moment, known["labels"])
-        labels = [
-            Entry(window, scored, outcomes=found.to_bytes())
-            for window, scored in ripe
-            if (found := self._outcomes(about, window)) is not None
-        ]
-        return rows, labels
+        known_labels = [(window, scored, self._outcomes(about, window)) for window, scored in ripe]
+        return rows, normal.label([(w, n, found) for w, n, found in known_labels if found is not None])
 
     def _is_judged(self, window: Window, normal: Normal) -> bool:
         basis = normal.basis

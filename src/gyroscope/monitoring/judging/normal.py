@@ -5,21 +5,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from functools import reduce
 
 import msgspec
 
 from gyroscope.monitoring.judging.basis import Basis
 from gyroscope.monitoring.judging.entered import Entry
-from gyroscope.monitoring.judging.estimates import Estimates, estimates_of
+from gyroscope.monitoring.judging.estimates import Estimates, Values, estimates_of
+from gyroscope.monitoring.judging.inspection import inspect
 from gyroscope.records import CauseKind, NotEnoughData, Signature, Window
 from gyroscope.settings_models import ModelMonitor
 from gyroscope.stats.evidence import Baselines, Streams, fit_baselines
 from gyroscope.stats.performance import PRIMARY, Outcomes, PerformanceStream, as_streams, performance_streams
-from gyroscope.stats.profiles import NumericBins, Profile
-from gyroscope.stats.quality import ColumnLimits, Finding, FindingKind, hard_rules, learn_limits
+from gyroscope.stats.profiles import Profile
+from gyroscope.stats.quality import ColumnLimits, learn_limits, soft_baselines
 from gyroscope.stats.streams import ColumnScale, fit_columns
+
+FAR = 4.0
+"""Standard deviations between windows: a column that moved so far at once may have changed its unit or place."""
 
 
 class Rows(msgspec.Struct, frozen=True):
@@ -48,6 +53,7 @@ class Normal(msgspec.Struct, frozen=True, eq=False):
     total: Profile
     limits: dict[str, ColumnLimits]
     drift: dict[CauseKind, Drift]
+    quality: Baselines
     estimates: Estimates | NotEnoughData
     icc: dict[str, float]
 
@@ -64,26 +70,30 @@ class Normal(msgspec.Struct, frozen=True, eq=False):
         for place, one in enumerate(windows):
             streams, estimates = guessed[place]
             here = streams | {name: value for table in tables for name, value in table[place].items()}
-            found = hard_rules(self.limits, one.profile)
-            rules = [] if isinstance(found, NotEnoughData) else found
-            broken = tuple(rule for rule in rules if self._is_broken(rule, one.profile))
+            broken = inspect(self.limits, self.total, one.profile, self._elsewhere(here))
             entries.append(Entry(one.window, one.scored, here, broken, estimates=estimates))
         return entries
 
-    def _is_broken(self, rule: Finding, profile: Profile) -> bool:
-        """A warm spring is out of the winter's range and not broken; a sentinel or another unit lies far beyond it.
+    def _elsewhere(self, streams: Mapping[str, tuple[float, float]]) -> list[str]:
+        """The columns whose location is four standard deviations or more from that of normal windows."""
+        found = []
+        for drift in self.drift.values():
+            normal = drift.baselines
+            for row, name in enumerate(normal.names):
+                y, within = streams.get(name, (math.nan, 1.0)) if name.endswith(":location") else (math.nan, 1.0)
+                if abs(y - normal.mean[row]) >= FAR * math.sqrt(within + normal.tau2[row]):
+                    found.append(name.removesuffix(":location"))
+        return found
 
-        What lies within a whole range of the reference's is left to the streams `below` and `above` of drift.
-        """
-        before, now = self.total.columns.get(rule.column), profile.columns.get(rule.column)
-        if rule.kind is not FindingKind.UNUSUAL or before is None or now is None or now.nan_or_inf > now.n // 10:
-            return True
-        ends = (before.min, before.max, now.quantile(0.15), now.quantile(0.85))
-        if not isinstance(before.bins, NumericBins) or any(isinstance(end, NotEnoughData) for end in ends):
-            return True
-        least, greatest, low, high = (float(end) for end in ends if not isinstance(end, NotEnoughData))
-        margin = greatest - least
-        return low < least - margin or high > greatest + margin
+    def label(self, windows: Sequence[tuple[Window, int, Outcomes]]) -> list[Entry]:
+        """What windows with mature labels say: start, scored rows and outcomes of each."""
+        later = [outcomes for _, _, outcomes in windows]
+        nothing: list[Values] = [{}] * len(later)
+        values = nothing if isinstance(self.estimates, NotEnoughData) else self.estimates.differences(later)
+        return [
+            Entry(window, rows, streams, outcomes=found.to_bytes())
+            for (window, rows, found), streams in zip(windows, values, strict=True)
+        ]
 
     def performance(
         self, later: Sequence[Outcomes]
@@ -110,6 +120,9 @@ def learn(
     inputs = [name for name in watched if name in signature.as_logged.names]
     outputs = [name for name in watched if name not in signature.as_logged.names]
     known = tuple(found for found in outcomes if isinstance(found, Outcomes))
+    drift = _drift(profiles, inputs)
+    # Values below or above the reference's range creep with the season: they stay with drift, which informs.
+    shares = tuple(name for name in drift.scale.reference.names if name.endswith((":missing", ":new")))
     return Normal(
         basis=basis,
         signature=signature,
@@ -118,7 +131,8 @@ def learn(
         outcomes=known,
         total=total,
         limits=learn_limits(profiles),
-        drift={"output": _drift(profiles, outputs), "input": _drift(profiles, inputs)},
+        drift={"output": _drift(profiles, outputs), "input": drift},
+        quality=soft_baselines(drift.scale.reference.select(shares)),
         estimates=estimates_of(signature, known),
         icc=basis.icc,
     )

@@ -75,12 +75,13 @@ def follow(
 
 def streams_of(entries: Sequence[Entry], names: tuple[str, ...]) -> Streams:
     """The entered values of some streams; sides and weights are those of the baselines they are held against."""
-    values = np.full((2, len(names), len(entries)), np.nan)
-    for place, entry in enumerate(entries):
-        for row, name in enumerate(names):
-            values[:, row, place] = entry.streams.get(name, (np.nan, np.nan))
+    absent = (np.nan, np.nan)
+    rows = [[entry.streams.get(name, absent) for name in names] for entry in entries]
+    values = np.array(rows, np.float64).reshape(len(entries), len(names), 2)
     one = np.ones(len(names))
-    return Streams(names, values[0], values[1], np.zeros(len(names), np.int64), one, 0 * one)
+    return Streams(
+        names, values[:, :, 0].T.copy(), values[:, :, 1].T.copy(), np.zeros(len(names), np.int64), one, 0 * one
+    )
 
 
 def _days(entries: Sequence[Entry], budget: Budget) -> Floats:

@@ -7,6 +7,7 @@ on where the last one stopped, to the same bits, and no stretch of windows is lo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 
 import msgspec
 import numpy as np
@@ -52,18 +53,18 @@ class Verdicts:
         self._looked: dict[tuple[object, ...], list[Moved]] = {}
         self._inside: dict[tuple[object, ...], bool] = {}
 
-    def of(self, cases: Sequence[Case], false_alarms: float) -> tuple[list[Cause], list[Signal]]:
-        """All causes of a model over its history at some budget, and the course of the evidence."""
+    def of(self, cases: Sequence[Case], false_alarms: float, since: EventTime) -> tuple[list[Cause], list[Signal]]:
+        """All causes of a model over its history at some budget; of windows since a moment what is to be drawn."""
         causes: list[Cause] = []
         signals: list[Signal] = []
         traffic = traffic_of(cases)
         for case in cases:
             budget = self.budget(case, traffic, false_alarms)
             causes += broken(case.about, [one for one in case.rows if one.window.start not in budget.excluded])
-            signals += _estimates(case)
+            signals += _estimates(case, since)
             for track, found in self.tracks(case, budget):
                 causes += continued(found)
-                signals += _evidence(case.about, track)
+                signals += _evidence(case.about, track, since)
         return causes, signals
 
     def budget(self, case: Case, traffic: dict[str, dict[EventTime, float]], false_alarms: float) -> Budget:
@@ -77,6 +78,10 @@ class Verdicts:
                 current = streams_of(case.rows, drift.baselines.names)
                 track = self._follow(case, kind, drift.baselines, current, budget)
                 yield track, list(drifts(case.about, track, self._look_of(case)))
+        if case.normal.quality.names and case.rows:
+            current = streams_of(case.rows, case.normal.quality.names)
+            track = self._follow(case, "quality", case.normal.quality, current, budget)
+            yield track, list(drifts(case.about, track, self._look_of(case)))
         yield from self._estimated(case, budget)
         yield from self._labelled(case, budget)
 
@@ -85,21 +90,21 @@ class Verdicts:
         if not isinstance(estimates, NotEnoughData) and estimates.baselines.names and case.rows:
             current = streams_of(case.rows, estimates.baselines.names)
             track = self._follow(case, "estimate", estimates.baselines, current, budget)
-            causes = falls(case.about, track, {METRIC: estimates.stream()}, tolerance)
+            causes = falls(case.about, track, {METRIC: estimates.stream}, tolerance)
             yield track, [self._believed(case, cause) for cause in causes]
 
     def _labelled(self, case: Case, budget: Budget) -> Iterator[tuple[Track, list[Cause]]]:
         normal = case.normal
-        later = [Outcomes.from_bytes(entry.outcomes) for entry in case.labels]
+        later = [_outcomes(entry.outcomes) for entry in case.labels]
         found = normal.performance(later) if later else NotEnoughData("no window has its labels yet")
         if not isinstance(found, NotEnoughData) and found[0].names:
             baselines, current, streams = found
             track = self._follow(case, "performance", baselines, current, budget)
             yield track, list(falls(case.about, track, streams, normal.policy.tolerance))
         if later and not isinstance(normal.estimates, NotEnoughData):
-            baselines, current, stream = normal.estimates.relation(later)
-            track = self._follow(case, "relation", baselines, current, budget)
-            causes = falls(case.about, track, {METRIC: stream}, normal.policy.tolerance)
+            meant = normal.estimates.meant
+            track = self._follow(case, "relation", meant, streams_of(case.labels, meant.names), budget)
+            causes = falls(case.about, track, {METRIC: normal.estimates.disagreement}, normal.policy.tolerance)
             yield track, [cause for cause in causes if self._is_inside(case, cause)]
 
     def _believed(self, case: Case, cause: Cause) -> Cause:
@@ -149,6 +154,12 @@ class Verdicts:
         return look
 
 
+@lru_cache(maxsize=2_048)
+def _outcomes(packed: bytes) -> Outcomes:
+    """Decoded once: a replay of months asks for the same windows every day."""
+    return Outcomes.from_bytes(packed)
+
+
 def traffic_of(cases: Sequence[Case]) -> dict[str, dict[EventTime, float]]:
     """By version and window, its share of the model's scored rows."""
     whole: dict[EventTime, int] = {}
@@ -163,21 +174,22 @@ def traffic_of(cases: Sequence[Case]) -> dict[str, dict[EventTime, float]]:
     }
 
 
-def _estimates(case: Case) -> list[Signal]:
+def _estimates(case: Case, since: EventTime) -> list[Signal]:
     """What performance was estimated to be, to be drawn beside what it turned out to be."""
     labels = (("model", case.about.model), ("version", case.about.version))
     return [
         Signal("performance_estimated", entry.window.start, value, (("metric", name), *labels), low, high, entry.rows)
         for entry in case.rows
+        if entry.window.start >= since
         for name, (value, low, high) in entry.estimates.items()
     ]
 
 
-def _evidence(about: About, track: Track) -> list[Signal]:
+def _evidence(about: About, track: Track, since: EventTime) -> list[Signal]:
     """How near each family was to its budget, window by window: it reaches 1 with an alarm."""
     labels = (("family", track.kind), ("model", about.model), ("version", about.version))
     return [
         Signal("evidence", entry.window.start, min(float(mass), 1e6), labels, n=entry.rows)
         for entry, mass in zip(track.entries, track.course.mass, strict=True)
-        if np.isfinite(mass)
+        if np.isfinite(mass) and entry.window.start >= since
     ]
