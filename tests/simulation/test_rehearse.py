@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
 import numpy as np
 import pytest
 
@@ -54,7 +53,8 @@ def test_a_slow_loop_breaks_more_promises_in_a_spike():
     assert own(trace).violations < rehearse(trace, REPLICA, Hpa(1, 20), 0.5, first=2).violations
 
 
-def test_where_nothing_can_be_learned_the_size_stays():
-    silent = Trace("silent", np.zeros(300), 0)
-    assert set(own(silent, first=4).sizes.tolist()) == {4}
-    assert msgspec.structs.asdict(own(silent, first=4))["violations"] == 0
+def test_where_nobody_asks_nothing_need_be_learned_to_shrink():
+    outcome = own(Trace("silent", np.zeros(300), 0), first=4)
+    assert set(outcome.sizes[:120].tolist()) == {4}
+    assert outcome.sizes[-1] == 1
+    assert (outcome.requests, outcome.violations) == (0, 0)
