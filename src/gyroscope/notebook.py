@@ -10,12 +10,13 @@ from typing import Any
 
 from gyroscope.reports.comparison import Comparison, compare_profiles
 from gyroscope.sources import open_table, profile_table
+from gyroscope.sources.profiling import Engine
 from gyroscope.stats.profiles import Layout, Profile
 
 __all__ = ["Comparison", "Profile", "compare", "profile"]
 
 
-def profile(data: Any, reference: Profile | Layout | None = None) -> Profile:
+def profile(data: Any, reference: Profile | Layout | None = None, engine: Engine = "local") -> Profile:
     """Count a table, once and for all: what `compare` needs, and nothing that could be traced to a row.
 
     Parameters
@@ -26,6 +27,9 @@ def profile(data: Any, reference: Profile | Layout | None = None) -> Profile:
     reference : Profile or Layout, optional
         Whose bins to count on; without it bins are fitted to `data`, which then is a reference itself (to 262,144 of
         its rows, when there are more). Columns of lists or records are left out.
+    engine : "local" or "ray"
+        Who counts: this process on two threads, or a Ray cluster (extra `ray`), one task per file of a folder; the
+        result is the same, bit for bit.
 
     Returns
     -------
@@ -44,7 +48,7 @@ def profile(data: Any, reference: Profile | Layout | None = None) -> Profile:
     >>> ages.n, ages.columns["age"].missing, round(ages.columns["age"].mean, 2)
     (4, 1, 34.33)
     """
-    return profile_table(open_table(data), _layout(reference)).profile
+    return profile_table(open_table(data), _layout(reference), engine).profile
 
 
 def compare(reference: Any, current: Any) -> Comparison:

@@ -12,9 +12,10 @@ import typer
 
 from gyroscope.cli.options import JsonOption
 from gyroscope.cli.output import print_json, say
-from gyroscope.errors import InputError
+from gyroscope.errors import InputError, did_you_mean
 
 PROFILE_SUFFIX = ".profile"
+ENGINES = ("local", "ray")
 
 
 def profile(
@@ -22,6 +23,7 @@ def profile(
     output: Annotated[Path, typer.Option("--output", "-o", help="the .profile file to write")] = Path(
         "reference.profile"
     ),
+    engine: Annotated[str, typer.Option("--engine", help="who counts: local, or ray, a task per file")] = "local",
     as_json: JsonOption = False,
 ) -> None:
     """Profile a table of rows."""
@@ -31,7 +33,9 @@ def profile(
         raise InputError(
             f"{output.name} would not be known as a profile", where="--output", fix=f"{output.stem}{PROFILE_SUFFIX}"
         )
-    found = gyroscope.profile(data)
+    if engine not in ENGINES:
+        raise InputError("this engine is not known", where=f"--engine {engine}", fix=did_you_mean(engine, ENGINES))
+    found = gyroscope.profile(data, engine=engine)
     content = found.to_bytes()
     output.write_bytes(content)
     if as_json:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -29,11 +30,15 @@ class Block(msgspec.Struct, frozen=True):
 
 
 class Table(msgspec.Struct, frozen=True):
-    """Rows from somewhere. `blocks` starts from the first row each time, but for a stream that `is_once`."""
+    """Rows from somewhere. `blocks` starts from the first row each time, but for a stream that `is_once`.
+
+    `parts` are files that hold these rows and can be read each for itself.
+    """
 
     where: str
     blocks: Callable[[], Iterator[Block]]
     is_once: bool = False
+    parts: tuple[Path, ...] = ()
 
 
 def arrow_blocks(exporter: Any, where: str) -> Iterator[Block]:

@@ -70,13 +70,13 @@ def _open_path(path: Path) -> Table:
         parts = sorted(part for part in path.iterdir() if part.suffix in (".parquet", ".pq"))
         if not parts:
             raise InputError("this folder holds no Parquet file", where=str(path), fix="name a file or a Delta table")
-        return Table(str(path), lambda: (block for part in parts for block in files.parquet(part)))
+        return Table(str(path), lambda: (block for part in parts for block in files.parquet(part)), parts=tuple(parts))
     reader = next((READERS[ending] for ending in READERS if path.name.lower().endswith(ending)), None)
     if reader is None:
         raise InputError("this kind of file is not known", where=str(path), fix=did_you_mean(path.suffix, READERS))
     if not path.is_file():
         raise InputError("there is no such file", where=str(path), fix="check the path")
-    return Table(str(path), lambda: reader(path))
+    return Table(str(path), lambda: reader(path), parts=(path,))
 
 
 def _open_polars(frame: Any) -> Table:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
+from typing import Literal
 
 import msgspec
 
@@ -28,14 +29,19 @@ class Profiled(msgspec.Struct, frozen=True):
     unreadable: dict[str, str]
 
 
-def profile_table(table: Table, layout: Layout | None = None) -> Profiled:
-    """Count a table on a layout, or on bins fitted to it.
+Engine = Literal["local", "ray"]
+
+
+def profile_table(table: Table, layout: Layout | None = None, engine: Engine = "local") -> Profiled:
+    """Count a table on a layout, or on bins fitted to it; with `engine="ray"` a task of a Ray cluster counts each file.
 
     Without a layout a table of more rows than a `RowSample` holds is gone through twice; of a stream, which can be read
     once, the first of these rows choose the bins.
 
     Raises `InputError` when it cannot be read, or when it has columns and none of them can be profiled.
     """
+    if engine == "ray":
+        return _by_ray(table, layout)
     blocks = table.blocks()
     if layout is not None:
         return _counted(blocks, layout)
@@ -54,6 +60,20 @@ def profile_table(table: Table, layout: Layout | None = None) -> Profiled:
     if found.unreadable and not fitted.columns:
         raise no_column(*next(iter(found.unreadable.items())), table.where)
     return found
+
+
+def _by_ray(table: Table, layout: Layout | None) -> Profiled:
+    from gyroscope.sources.distributed import profile_parts
+
+    if not table.parts:
+        raise InputError("Ray counts files, and this is none", where=table.where, fix="name a file or a folder of them")
+    if layout is None:
+        # Bins are fitted here, to the rows that one process would pick: what is counted is then the same.
+        sample = RowSample()
+        for block in table.blocks():
+            sample.add(block.columns)
+        layout = sample.layout()
+    return profile_parts(table.parts, layout)
 
 
 def no_column(name: str, holds: str, where: str) -> InputError:
