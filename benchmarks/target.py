@@ -66,6 +66,7 @@ TARGETS = {
         "P2": "benchmarks.statistics.p02_losses",
         "X1": "benchmarks.statistics.x01_metrics",
         "S1": "benchmarks.statistics.s01_spikes",
+        "A1": "benchmarks.statistics.a01_attribution",
         "G1": "benchmarks.statistics.g01_gates",
     },
 }
