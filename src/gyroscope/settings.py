@@ -21,7 +21,7 @@ import msgspec
 from msgspec import Meta
 
 from gyroscope.errors import SettingsError
-from gyroscope.settings_models import Loops, ModelPolicy
+from gyroscope.settings_models import Loops, ModelPolicy, Rollouts
 from gyroscope.settings_tree import Section, Setting, describe_tree, read_tree
 from gyroscope.yaml_file import Place, parse_yaml
 
@@ -170,6 +170,7 @@ class Settings(Section, frozen=True):
     log: LogKeeping = LogKeeping()
     monitoring: Monitoring = Monitoring()
     loops: Loops = Loops()
+    rollouts: Rollouts = Rollouts()
     models: dict[str, ModelPolicy] = {}
     label_sources: dict[str, LabelSource] = {}
 

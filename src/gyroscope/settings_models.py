@@ -85,6 +85,46 @@ class ModelPolicy(Section, frozen=True):
 Switch = Literal["off", "propose", "act"]
 
 
+class Rollouts(Section, frozen=True):
+    """What a challenger has to show on its way to champion."""
+
+    needs: Annotated[
+        Literal["better", "no_worse", "nothing"],
+        Meta(description="what labelled predictions must show in the shadow; nothing: errors and speed alone decide"),
+    ] = "better"
+    margin: Annotated[
+        float, Meta(ge=0, le=1_000, description="by how much better, or how much worse it may be, in units of the loss")
+    ] = 0.0
+    most_errors: Annotated[
+        float, Meta(ge=0, le=1, description="errors beyond the champion's, of all requests, that must be ruled out")
+    ] = 0.01
+    most_slow: Annotated[
+        float,
+        Meta(ge=0, le=1, description="answers slower than twice the champion's 95 % point that must be ruled out"),
+    ] = 0.05
+    steps: Annotated[
+        tuple[float, ...], Meta(description="shares of the requests a canary is offered, one after another")
+    ] = (
+        0.01,
+        0.05,
+        0.25,
+    )
+    step_s: Annotated[float, Meta(ge=0, le=10**7, description="seconds the shadow and each step last at least")] = 600.0
+    requests: Annotated[
+        int, Meta(ge=1, le=10**9, description="requests of the challenger that each takes at least")
+    ] = 500
+    start_s: Annotated[float, Meta(ge=1, le=86_400, description="seconds its replicas may take to be ready")] = 120.0
+    most_days: Annotated[float, Meta(ge=0.01, le=3_650, description="days after which it is taken back undecided")] = (
+        60.0
+    )
+    warm_s: Annotated[
+        float, Meta(ge=0, le=10**7, description="seconds the champion of before stands by after a promotion")
+    ] = 86_400.0
+    copies: Annotated[float, Meta(ge=0, le=1, description="share of the requests that a shadow is sent copies of")] = (
+        1.0
+    )
+
+
 class Loops(Section, frozen=True):
     """What runs by itself. propose: it decides and writes down what it would do."""
 

@@ -131,6 +131,7 @@ def _kind_text(kind: Any) -> str:
         return "choice of " + ", ".join(map(str, get_args(plain)))
     words: dict[Any, str] = {int: "whole number", float: "number", bool: "true or false", str: "text"}
     words |= {dict[str, str]: "texts by name", int | float | str: "number or text"}
+    words[tuple[float, ...]] = "list of numbers"
     if sections := [section for kind in get_args(plain) if (section := _section_of(kind))]:
         names = ", ".join(field.name for field in msgspec.structs.fields(sections[0]))
         return f"{_kind_text(get_args(plain)[0])}, or {{{names}}}"

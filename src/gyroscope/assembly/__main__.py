@@ -32,7 +32,7 @@ def main(argv: list[str]) -> int:
             from gyroscope.assembly.replica import run_replica
 
             model, version, slot = rest
-            run_replica(Path(settings_path), model, version, int(slot))
+            run_replica(Path(settings_path), model, version, slot)
     except GyroscopeError as error:
         print(error, file=sys.stderr, flush=True)  # noqa: T201 - the process's log is its stderr
         return 2

@@ -15,6 +15,7 @@ import uvicorn
 from gyroscope.assembly.house import House
 from gyroscope.assembly.plan import control_port, served_replicas
 from gyroscope.assembly.priority import stand_back
+from gyroscope.assembly.rollouts import RolloutTurns
 from gyroscope.assembly.scaling import scaler
 from gyroscope.assembly.telling import tell
 from gyroscope.clock import machine_now, wall_now
@@ -25,6 +26,8 @@ from gyroscope.web.app import create_app
 
 LOG = logging.getLogger(__name__)
 SAMPLE_S = 1.0
+# What a canary breaks is taken back after two or three looks.
+ROLLOUTS_S = 0.1
 
 
 def run_control(settings_path: Path) -> None:
@@ -41,6 +44,7 @@ def run_control(settings_path: Path) -> None:
             ("monitor", lambda: house.monitor.run_once(wall_now()), house.settings.monitoring.every_s),
             ("label sources", lambda: house.label_sources.run_once(wall_now(), machine_now()), SAMPLE_S),
             ("scaling", lambda: scaling.run_once(machine_now(), wall_now()), SAMPLE_S),
+            ("rollouts", RolloutTurns(house).run_once, ROLLOUTS_S),
             ("watch", _watch(house, lookout), SAMPLE_S),
             # By itself: on a frozen disk the others wait, and this is what must tell.
             ("lookout", lambda: lookout.look(machine_now(), wall_now()), SAMPLE_S),

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gyroscope.errors import ModelError, StoreError, did_you_mean
+from gyroscope.models.challengers import Challengers
 from gyroscope.models.routes import Routes
 from gyroscope.models.store import ModelStore
 from gyroscope.records import Signature
@@ -63,6 +64,14 @@ class House:
     def pulse(self, replica: str) -> Path:
         return self.runtime / "pulses" / f"{replica}.pulse"
 
+    def mirror(self, model: str) -> Path:
+        """Who wants copies of what the replicas of a model answer; not there when nobody does."""
+        return self.runtime / "sockets" / f"{short(model)}.mirror"
+
+    def copies(self, replica: str) -> Path:
+        """Where a shadow takes them."""
+        return self.socket(replica).with_suffix(".copies")
+
     def quarantine(self, model: str, version: str) -> Path:
         """Inputs that killed replicas of this version."""
         return self.runtime / "pulses" / f"{model}-{version}.quarantine"
@@ -74,6 +83,10 @@ class House:
     @cached_property
     def routes(self) -> Routes:
         return Routes(self.home / "state.db")
+
+    @cached_property
+    def challengers(self) -> Challengers:
+        return Challengers(self.home / "state.db")
 
     @cached_property
     def signals(self) -> Signals:

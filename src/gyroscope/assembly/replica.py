@@ -5,10 +5,11 @@ Only the supervisor starts it. It imports neither the tables nor the pages: it m
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from gyroscope.assembly.house import House
-from gyroscope.assembly.plan import MIB, haproxy, replica_name
+from gyroscope.assembly.plan import MIB, SHADOW, haproxy, replica_name
 from gyroscope.models.runners import open_runner
 from gyroscope.predictions.segments.file import segment_folder
 from gyroscope.predictions.segments.log import LogPolicy, PredictionLog
@@ -21,9 +22,14 @@ from gyroscope.supervisor.door_config import grpc_socket
 from gyroscope.supervisor.pulse import Pulse
 from gyroscope.supervisor.quarantine import Quarantine
 
+SHADOW_NICE = 15
+"""A shadow gets the processor time that the others leave."""
 
-def run_replica(settings_path: Path, model: str, version_name: str, slot: int) -> None:
+
+def run_replica(settings_path: Path, model: str, version_name: str, slot: int | str) -> None:
     """Load, warm up and serve until SIGTERM."""
+    if slot == SHADOW:
+        os.nice(SHADOW_NICE)
     house = House(settings_path)
     serving, door = house.settings.serving, house.settings.door
     policy = house.settings.models.get(model, ModelPolicy())
@@ -39,6 +45,8 @@ def run_replica(settings_path: Path, model: str, version_name: str, slot: int) -
             log=log,
             pulse=pulse,
             quarantine=Quarantine(house.quarantine(model, version_name)),
+            mirror=None if slot == SHADOW else house.mirror(model),
+            copies=house.copies(name) if slot == SHADOW else None,
             listen=listen,
             deadline_s=serving.deadline_s,
             body_bytes=serving.body_mib * MIB,

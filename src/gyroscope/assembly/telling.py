@@ -6,14 +6,15 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from gyroscope.assembly.house import House
-from gyroscope.assembly.plan import wanted
+from gyroscope.assembly.plan import SHADOW, replica_name, wanted
 from gyroscope.errors import ProcessError
-from gyroscope.supervisor.wanted import WANTED_FILE, Wanted, read_wanted, write_wanted
+from gyroscope.supervisor.wanted import WANTED_FILE, Wanted, read_wanted, replace_file, write_wanted
 
 
 def tell(house: House) -> Wanted:
@@ -28,7 +29,21 @@ def tell(house: House) -> Wanted:
             is_said = False
         if not is_said:
             write_wanted(path, plan)
+        for model in house.models.models():
+            _mirror(house, model)
     return plan
+
+
+def _mirror(house: House, model: str) -> None:
+    shadow = [route.version for route in house.routes.routes(model) if route.role == "shadow"]
+    file = house.mirror(model)
+    if not shadow:
+        file.unlink(missing_ok=True)
+        return
+    copies = str(house.copies(replica_name(model, shadow[0], SHADOW)))
+    text = json.dumps({"socket": copies, "share": house.settings.rollouts.copies})
+    if not file.is_file() or file.read_text(encoding="utf-8") != text:
+        replace_file(file, text)
 
 
 def tell_if_running(house: House) -> None:

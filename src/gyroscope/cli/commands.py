@@ -17,6 +17,7 @@ from gyroscope.cli import (
     demo,
     doctor,
     down,
+    explain,
     init,
     link,
     nouns,
@@ -50,6 +51,7 @@ def gyro() -> typer.Typer:
     shell.add_typer(nouns.scale(), name="scale")
     shell.command("simulate")(simulate.simulate)
     shell.command("rollback")(rollback.rollback)
+    shell.command("explain")(explain.explain)
     shell.add_typer(nouns.monitor(), name="monitor")
     shell.command("backup")(backup.backup)
     shell.command("restore")(restore.restore)

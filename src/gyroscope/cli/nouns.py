@@ -28,6 +28,8 @@ from gyroscope.cli.predictions import tail as predictions_tail
 from gyroscope.cli.predictions import verify as predictions_verify
 from gyroscope.cli.rollouts import canary as rollouts_canary
 from gyroscope.cli.rollouts import promote as rollouts_promote
+from gyroscope.cli.rollouts import show as rollouts_show
+from gyroscope.cli.rollouts import start as rollouts_start
 from gyroscope.cli.scale import explain as scale_explain
 from gyroscope.cli.scale import once as scale_once
 from gyroscope.cli.scale import show as scale_show
@@ -81,6 +83,8 @@ def incidents() -> typer.Typer:
 def rollouts() -> typer.Typer:
     return noun(
         "The way of a challenger: shadow, canary, champion.",
+        start=rollouts_start.start,
+        show=rollouts_show.show,
         canary=rollouts_canary.canary,
         promote=rollouts_promote.promote,
     )

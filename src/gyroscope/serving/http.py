@@ -13,16 +13,17 @@ from http import HTTPStatus
 
 import msgspec
 
-from gyroscope.clock import SECOND_NS, SECOND_US, MachineTime, machine_now, wall_now
+from gyroscope.clock import SECOND_NS, SECOND_US, EventTime, MachineTime, machine_now, wall_now
 from gyroscope.errors import GyroscopeError, InputError, did_you_mean
 from gyroscope.predictions.segments.wal import Variant
 from gyroscope.serving.body import refuse_size
 from gyroscope.serving.connection import Connection
+from gyroscope.serving.copies import Mirror, copy_of
 from gyroscope.serving.dialects import Dialect, Headers, Page, Service
 from gyroscope.serving.express import Express
 from gyroscope.serving.head import Head, without_id
 from gyroscope.serving.keys import ApiKeys
-from gyroscope.serving.line import Line
+from gyroscope.serving.line import Deliver, Line
 from gyroscope.serving.plane import Call, Plane, Reply
 from gyroscope.serving.wording import one_line
 
@@ -60,7 +61,13 @@ class Http:
     """The application. `services` in order of preference: the last one words what no path belongs to."""
 
     def __init__(
-        self, plane: Plane, services: Sequence[Service], keys: ApiKeys, line: Line, express: Express | None = None
+        self,
+        plane: Plane,
+        services: Sequence[Service],
+        keys: ApiKeys,
+        line: Line,
+        express: Express | None = None,
+        mirror: Mirror | None = None,
     ) -> None:
         self.cap_bytes = plane.limits.body_bytes
         self.deadline_ns = plane.limits.deadline_ns
@@ -69,6 +76,7 @@ class Http:
         self._keys = keys
         self._line = line
         self._express = express
+        self._mirror = mirror
         self._asks = {path: service for service in services for path in service.asks}
         self._pages = {path: page for service in services for path, page in service.pages.items()}
         self._services = services
@@ -98,6 +106,8 @@ class Http:
         """Several times a second: end what takes too long, and look at the date."""
         for connection in tuple(self._connections):
             connection.check(now)
+        if self._mirror is not None:
+            self._mirror.look()
         self._read_date()
 
     async def drain(self, patience_s: float) -> None:
@@ -180,9 +190,15 @@ class Http:
             reply = self._express.answer(body, arrived, request_id)
             if reply is not None:
                 connection.send(self.message(reply, connection.is_last))
+                if self._mirror is not None and self._mirror.is_on:
+                    self._copy(route, reply.request_id, wall_now(), body)
                 return
         if route.dialect is not None:
-            self._line.enter(_call(route, route.dialect, arrived, body, request_id), connection.deliver)
+            call = _call(route, route.dialect, arrived, body, request_id)
+            deliver: Deliver = connection.deliver
+            if self._mirror is not None and self._mirror.is_on and route.variant == "live":
+                deliver = self._copying(route, call, deliver)
+            self._line.enter(call, deliver)
         elif route.page is not None:
             try:
                 shown = route.page.show(body)
@@ -190,6 +206,20 @@ class Http:
                 self.refuse(connection, route, error, arrived)
             else:
                 connection.send(self._compose(200, _JSON, shown, connection.is_last))
+
+    def _copying(self, route: Route, call: Call, deliver: Deliver) -> Deliver:
+        def delivered(reply: Reply) -> None:
+            deliver(reply)
+            if reply.status == 200:
+                self._copy(route, reply.request_id, call.arrived_at, call.body)
+
+        return delivered
+
+    def _copy(self, route: Route, request_id: str, arrived_at: EventTime, body: bytes) -> None:
+        """In the next round of the loop: what was written in this one leaves first."""
+        if self._mirror is not None:
+            copy = copy_of(route.head.path, route.head.headers, request_id, arrived_at, body)
+            asyncio.get_running_loop().call_soon(self._mirror.send, copy)
 
     def refuse(self, connection: Connection, route: Route, error: InputError, arrived: MachineTime) -> None:
         """Answer a request whose body is not wanted, or cannot be had."""

@@ -26,6 +26,7 @@ from gyroscope.models.runners import Runner
 from gyroscope.predictions.segments.log import PredictionLog
 from gyroscope.records import Version
 from gyroscope.serving.connection import Connection
+from gyroscope.serving.copies import Copies, Mirror
 from gyroscope.serving.dialects import Service
 from gyroscope.serving.dialects.mlflow import Mlflow
 from gyroscope.serving.dialects.v2 import V2
@@ -64,6 +65,7 @@ class Listen(msgspec.Struct, frozen=True):
 class ReplicaPlan(msgspec.Struct, frozen=True):
     """All that a replica needs.
 
+    `mirror` is the file that says who wants copies of what is answered; `copies`, of a shadow, where it takes them.
     `key_digests` gives the SHA-256 of each API key in hex; it is asked at the start and when `key_file` has changed.
     """
 
@@ -79,6 +81,8 @@ class ReplicaPlan(msgspec.Struct, frozen=True):
     max_in_flight: int = 64
     batch_calls: int = MOST_INPUTS
     quarantine: Quarantine | None = None
+    mirror: Path | None = None
+    copies: Path | None = None
 
 
 def serve_replica(replica: ReplicaPlan) -> None:
@@ -95,20 +99,24 @@ def serve_replica(replica: ReplicaPlan) -> None:
     v2 = V2(replica.version, intake, replica.pulse)
     services: list[Service] = [v2, Mlflow(replica.version, intake)]
     keys, line = ApiKeys(replica.key_digests, replica.key_file), Line(plane)
-    http = Http(plane, services, keys, line, express(v2, replica.runner, replica.log, replica.pulse, line))
+    mirror = Mirror(replica.mirror, replica.pulse) if replica.mirror else None
+    http = Http(plane, services, keys, line, express(v2, replica.runner, replica.log, replica.pulse, line), mirror)
+    copies = Copies(replica.copies, services, line) if replica.copies else None
     rpc = _grpc(plane, line, intake, keys, replica.pulse) if replica.listen.grpc else None
     # The model and the libraries stay: without this every full collection would walk them, some 50 ms in one request.
     gc.collect()
     gc.freeze()
     try:
-        uvloop.run(_serve(replica, http, rpc, listener))
+        uvloop.run(_serve(replica, http, rpc, copies, listener))
     finally:
         gc.unfreeze()
         listener.close()
         replica.log.close()
 
 
-async def _serve(replica: ReplicaPlan, http: Http, rpc: Grpc | None, listener: socket.socket) -> None:
+async def _serve(
+    replica: ReplicaPlan, http: Http, rpc: Grpc | None, copies: Copies | None, listener: socket.socket
+) -> None:
     loop, stopped, pulse = asyncio.get_running_loop(), asyncio.Event(), replica.pulse
 
     def beat() -> None:
@@ -128,9 +136,13 @@ async def _serve(replica: ReplicaPlan, http: Http, rpc: Grpc | None, listener: s
     server = await listen(lambda: Connection(http), sock=listener, backlog=_BACKLOG)
     if rpc:
         await rpc.open(replica.listen.grpc)
+    if copies:
+        copies.open()
     pulse.ready()
     await stopped.wait()
     server.close()
+    if copies:
+        copies.close()
     # What is in hand may use its whole deadline, then a little for the reply.
     patience_s = replica.deadline_s + _GRACE_S
     await asyncio.gather(http.drain(patience_s), *([rpc.drain(patience_s)] if rpc else []))

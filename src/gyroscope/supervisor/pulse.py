@@ -17,6 +17,7 @@ from gyroscope.errors import ProcessError
 COUNTERS = (
     "requests_2xx", "requests_4xx", "requests_5xx", "rows", "logged", "unlogged", "rejected", "sampled_out",
     "failed_ns", "model_calls", "model_requests", "busy_ns",
+    "copied", "copies_lost",
 )  # fmt: skip
 """Names of the counters a replica keeps; append at the end only, the order is the layout."""
 

@@ -28,6 +28,8 @@ PLAIN = {
     "sampled_out": "Answers that sampling left out of the log; those it kept count for them.",
     "model_calls": "Predictions that were asked of the model; each may answer several requests.",
     "model_requests": "Requests that these predictions were for: over model_calls, the mean batch.",
+    "copied": "Copies of answered requests sent to a shadow.",
+    "copies_lost": "Copies that a shadow could not take, which were dropped.",
     "rejected": "Requests turned away for lack of room or time.",
 }
 LIMITS = (

@@ -1,0 +1,141 @@
+"""What the loop of rollouts knows of the running house: replicas, counters of pulses and door, labelled losses.
+
+Control builds the loop here. It reads files and asks the door; it decides nothing.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import msgspec
+
+from gyroscope.assembly.house import House
+from gyroscope.assembly.plan import SHADOW, replica_name
+from gyroscope.assembly.reading import labels_of
+from gyroscope.assembly.rolling import move
+from gyroscope.clock import SECOND_NS, EventTime, MachineTime, machine_now, wall_now
+from gyroscope.errors import ProcessError
+from gyroscope.models.blocks import Blocks
+from gyroscope.predictions.reading.selection import FIRST_TIME, LAST_TIME, Selection, between
+from gyroscope.rollouts.counts import SideBySide, repeated_by_door
+from gyroscope.rollouts.decide import Arms, Policy
+from gyroscope.rollouts.loop import Rollouts, Step
+from gyroscope.rollouts.losses import Compared, Losses
+from gyroscope.rollouts.moves import challenger
+from gyroscope.supervisor import client
+from gyroscope.supervisor.door import DoorLink
+
+LABELS_EVERY_NS = 2 * SECOND_NS
+"""Labels say something new once a window."""
+
+
+class _Reading(msgspec.Struct):
+    step: Step
+    newest: Compared = Compared()
+    running: Future[Compared] | None = None
+    read_ns: int = -LABELS_EVERY_NS
+
+
+class HouseSenses:
+    """The senses of the loop in one house."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._door = DoorLink(str(house.socket("admin")))
+        self._sides: dict[str, tuple[Step, SideBySide]] = {}
+        self._deaths: dict[str, tuple[Step, int]] = {}
+        self._compared: dict[str, _Reading] = {}
+        self._reader = ThreadPoolExecutor(1, "labelled losses")
+
+    def health(self, step: Step, model: str) -> tuple[bool, int, str]:
+        """From the supervisor's state; deaths count from the first look at this step."""
+        names = self._challengers(step, model)
+        rows = {row["name"]: row for row in client.status(self._house.run_dir)["processes"]}
+        mine = [rows[name] for name in names if name in rows]
+        died = sum(row["restarts"] + (row["state"] == "waiting" and bool(row["reason"])) for row in mine)
+        known = self._deaths.get(model)
+        if known is None or known[0] != step:
+            known = self._deaths[model] = (step, died if len(mine) == len(names) else 0)
+        is_ready = len(mine) == len(names) and all(row["state"] == "ready" for row in mine)
+        return is_ready, max(0, died - known[1]), next((row["reason"] for row in mine if row["reason"]), "")
+
+    def counts(self, step: Step, model: str, now: MachineTime, is_ready: bool) -> tuple[Arms, Arms]:
+        """From the pulses and the door. While some replicas start the others get less than the share."""
+        known = self._sides.get(model)
+        if known is None or known[0] != step:
+            if not is_ready:
+                return Arms(), Arms()
+            known = self._sides[model] = (step, SideBySide(self._house.runtime / "pulses", now))
+        champions = [replica_name(model, step.champion, slot) for slot in range(self._replicas(model))]
+        return known[1].look(champions, self._challengers(step, model), self._repeated(), now)
+
+    def losses(self, step: Step, model: str) -> Compared:
+        """From the log and its labels, read beside the loop: a long log must not keep it from seeing harm."""
+        known = self._compared.get(model)
+        if known is None or known.step != step:
+            known = self._compared[model] = _Reading(step)
+        now = machine_now()
+        if known.running is not None and known.running.done():
+            known.newest, known.running, known.read_ns = known.running.result(), None, now
+        if known.running is None and now - known.read_ns >= LABELS_EVERY_NS:
+            known.running = self._reader.submit(self._read_losses, step, model)
+        return known.newest
+
+    def _read_losses(self, step: Step, model: str) -> Compared:
+        house = self._house
+        monitoring = house.settings.monitoring
+
+        def select(start: EventTime) -> Selection:
+            stretch = between(start, LAST_TIME, house.zone_of(model))
+            return Selection(house.table(model), stretch, labels_of(house, model))
+
+        signature = house.models.get(model, step.champion).signature
+        losses = Losses(select, signature, Blocks(monitoring.timezone, monitoring.window))
+        # The versions alone say which rows are meant: event time may run far behind the date, as in a replay.
+        read = losses.shadow if step.stage == "shadow" else losses.canary
+        return read(step.champion, step.challenger, FIRST_TIME)
+
+    def _repeated(self) -> dict[str, int]:
+        try:
+            return repeated_by_door(self._door.command("show stat -1 4 -1"))
+        except ProcessError:
+            return {}  # a door that restarts: what it repeats meanwhile is in the pulses' own 5xx, or lost
+
+    def _challengers(self, step: Step, model: str) -> list[str]:
+        slots = [SHADOW] if step.stage == "shadow" else range(self._replicas(model))
+        return [replica_name(model, step.challenger, slot) for slot in slots]
+
+    def _replicas(self, model: str) -> int:
+        return self._house.routes.replicas(model, self._house.settings)
+
+
+class RolloutTurns:
+    """The loop over every model of a house, as control's thread calls it."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._loop = Rollouts(
+            house.routes,
+            house.challengers,
+            house.journal,
+            HouseSenses(house),
+            lambda model, step, reason: move(house, model, step, reason),
+            house.settings.loops,
+        )
+        self._policy = policy_of(house)
+        self._looked_ns = 0
+
+    def run_once(self) -> None:
+        """One look at each model with a challenger on its way; once a second at the others too."""
+        is_due = machine_now() - self._looked_ns >= SECOND_NS
+        self._looked_ns = machine_now() if is_due else self._looked_ns
+        for model in self._house.models.models():
+            if is_due or challenger(self._house.routes.routes(model)):
+                self._loop.run_once(model, self._policy, wall_now(), machine_now())
+
+
+def policy_of(house: House) -> Policy:
+    """What a rollout asks for, from the settings."""
+    asked = msgspec.structs.asdict(house.settings.rollouts)
+    asked.pop("copies")
+    return Policy(**asked)

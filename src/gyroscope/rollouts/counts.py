@@ -1,0 +1,131 @@
+"""Errors and slow answers of champion and challenger side by side, from counters that are there anyway.
+
+The loop looks several times a second. A replica's pulse counts what it answered, the door what it had to repeat: a
+canary that dies answers nothing, and its clients see nothing. Machine time only; it decides nothing.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from gyroscope.clock import SECOND_NS, MachineTime
+from gyroscope.errors import ProcessError
+from gyroscope.rollouts.decide import Arms
+from gyroscope.supervisor.pulse import LATENCY_BOUNDS_S, Pulse
+
+SLOWER = 2.0
+"""Slow is beyond twice the champion's 95 % point: caches that are still cold make a canary a little slower, no more."""
+
+_FIRST_NS, _LONGEST_NS = SECOND_NS // 5, 60 * SECOND_NS
+_SHARE = 300  # a stretch is this part of the time so far: some thousand stretches a day
+_FEW = 100
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """What some replicas have counted so far; `slow` has all answers, then those above each latency bound."""
+
+    requests: int = 0
+    harmed: int = 0
+    repeated: int = 0
+    slow: tuple[int, ...] = (0,) * (len(LATENCY_BOUNDS_S) + 1)
+
+
+class SideBySide:
+    """One step of one rollout: stretches of counts since it began, the newest one growing."""
+
+    def __init__(self, pulses: Path, now: MachineTime) -> None:
+        self._pulses = pulses
+        self._began = self._cut = now
+        self._last: tuple[Reading, Reading] | None = None
+        self._bound = -1
+        self._errors: list[tuple[int, int, int, int]] = []
+        self._slow: list[tuple[int, int, int, int]] = []
+
+    def look(
+        self, champion: Sequence[str], challenger: Sequence[str], door: Mapping[str, int], now: MachineTime
+    ) -> tuple[Arms, Arms]:
+        """Errors and slow answers up to the last whole stretch; `door` has the repeated requests of each replica."""
+        if self._last is None:
+            self._last = self._read(champion, door), self._read(challenger, door)
+            self._bound = slow_bound(self._last[0].slow)
+            return Arms(), Arms()
+        if now - self._cut >= min(max(_FIRST_NS, (now - self._began) // _SHARE), _LONGEST_NS):
+            new = self._read(champion, door), self._read(challenger, door)
+            self._add(new)
+            self._last, self._cut = new, now
+        return _arms(self._errors), _arms(self._slow)
+
+    def _read(self, names: Sequence[str], door: Mapping[str, int]) -> Reading:
+        parts = [_reading(self._pulses / f"{name}.pulse", door.get(name, 0)) for name in names]
+        return Reading(
+            sum(part.requests for part in parts),
+            sum(part.harmed for part in parts),
+            sum(part.repeated for part in parts),
+            tuple(np.sum([part.slow for part in parts] or [Reading().slow], axis=0).tolist()),
+        )
+
+    def _add(self, new: tuple[Reading, Reading]) -> None:
+        assert self._last is not None, "the first look has only read"
+        errors: list[int] = []
+        slow: list[int] = []
+        for before, after in zip(self._last, new, strict=True):
+            answered = max(0, after.requests - before.requests)
+            # What was repeated includes every 500 that was answered; the rest died under its request.
+            repeated = max(0, after.repeated - before.repeated)
+            harmed = max(0, after.harmed - before.harmed)
+            lost = max(0, repeated - harmed)
+            errors += [answered + lost, min(answered + lost, max(harmed, repeated))]
+            slow += [answered, min(answered, max(0, after.slow[self._bound + 1] - before.slow[self._bound + 1]))]
+        self._errors.append((errors[0], errors[1], errors[2], errors[3]))
+        self._slow.append((slow[0], slow[1], slow[2], slow[3]))
+
+
+def slow_bound(above: Sequence[int]) -> int:
+    """Which latency bound an answer must exceed to be slow, from how many were above each so far.
+
+    >>> bound = slow_bound([1_000, 800, 400, 100, 40, 0] + [0] * 18)
+    >>> LATENCY_BOUNDS_S[bound] >= 2 * LATENCY_BOUNDS_S[3]
+    True
+    """
+    total = above[0] if above else 0
+    if total < _FEW:
+        return LATENCY_BOUNDS_S.index(0.1)
+    p95 = next((at for at, count in enumerate(above[1:]) if count <= 0.05 * total), len(LATENCY_BOUNDS_S) - 1)
+    wanted = SLOWER * LATENCY_BOUNDS_S[min(p95, len(LATENCY_BOUNDS_S) - 1)]
+    return next((at for at, bound in enumerate(LATENCY_BOUNDS_S) if bound >= wanted), len(LATENCY_BOUNDS_S) - 1)
+
+
+def repeated_by_door(told: str) -> dict[str, int]:
+    """Requests that the door repeated after each replica, from what it answers to `show stat`.
+
+    >>> repeated_by_door("# pxname,svname,wretr,econ\\nmodel.m,m-v-0,3,1\\nmodel.m,BACKEND,9,9")
+    {'m-v-0': 3}
+    """
+    rows = csv.DictReader(told.removeprefix("# ").splitlines())
+    return {
+        row["svname"]: int(row["wretr"] or 0)
+        for row in rows
+        if row["pxname"].startswith("model.") and row["svname"] != "BACKEND"
+    }
+
+
+def _reading(path: Path, repeated: int) -> Reading:
+    try:
+        pulse = Pulse.open(path)
+    except ProcessError:
+        return Reading(repeated=repeated)
+    counters, buckets = pulse.counters(), np.array(pulse.latency_buckets(), np.int64)
+    pulse.close()
+    harmed = counters["requests_4xx"] + counters["requests_5xx"]
+    # above[k]: answers slower than bound k - 1; above[0] is all of them.
+    above = tuple(np.cumsum(buckets[::-1])[::-1].tolist())
+    return Reading(counters["requests_2xx"] + harmed, harmed, repeated, above)
+
+
+def _arms(stretches: Sequence[tuple[int, int, int, int]]) -> Arms:
+    return Arms(*zip(*stretches, strict=True)) if stretches else Arms()

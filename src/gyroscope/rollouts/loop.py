@@ -1,0 +1,190 @@
+"""The loop of rollouts: look at each model's challenger, decide, take one step, write it down.
+
+Control runs it several times a second. The routes are its state: killed between any two lines it finds in them where it
+was, takes the step again that is not there yet, and there is never more than one champion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Protocol
+
+import msgspec
+
+from gyroscope.clock import DAY_US, SECOND_US, EventTime, MachineTime
+from gyroscope.errors import ModelError
+from gyroscope.models.challengers import Challengers, State
+from gyroscope.models.routes import Routes
+from gyroscope.records import Decision, NotEnoughData, Route
+from gyroscope.rollouts import moves
+from gyroscope.rollouts.decide import Arms, Policy, Seen, Stage, decide
+from gyroscope.rollouts.losses import Compared
+from gyroscope.settings_models import Loops, Switch
+from gyroscope.signals.journal import Act, Journal
+
+GOES_BACK = ("roll back",)
+
+
+class Step(msgspec.Struct, frozen=True):
+    """Where a challenger is, from the routes: since when (date), and the versions of both sides."""
+
+    stage: Stage
+    champion: str
+    challenger: str
+    share: float
+    since: EventTime
+
+
+class Senses(Protocol):
+    """What the loop knows of the running house; assembly brings it."""
+
+    def health(self, step: Step, model: str) -> tuple[bool, int, str]:
+        """Whether all replicas of the challenger are ready, how many deaths it had in this step, and the last one."""
+        ...
+
+    def counts(self, step: Step, model: str, now: MachineTime, is_ready: bool) -> tuple[Arms, Arms]:
+        """Errors and slow answers side by side, since all replicas of the challenger were first ready in this step."""
+        ...
+
+    def losses(self, step: Step, model: str) -> Compared:
+        """Labelled losses of both versions beside each other, as of a while ago: it does not wait for the log."""
+        ...
+
+
+Take = Callable[[str, Callable[[list[Route]], list[Route]], str], object]
+"""Change the routes of a model by a step, for a reason, and have the door follow."""
+
+
+class Rollouts:
+    """The challengers of one home. `take` carries a step out."""
+
+    def __init__(
+        self, routes: Routes, challengers: Challengers, journal: Journal, senses: Senses, take: Take, switches: Loops
+    ) -> None:
+        self._routes = routes
+        self._challengers = challengers
+        self._journal = journal
+        self._senses = senses
+        self._take = take
+        self._switches = switches
+        self._said: dict[str, tuple[str, str]] = {}
+        self._on_way: dict[str, tuple[int, Step]] = {}
+
+    def run_once(self, model: str, policy: Policy, now: EventTime, machine: MachineTime) -> Decision | NotEnoughData:
+        """One look at one model, and at most one step."""
+        step = self.step(model)
+        if isinstance(step, NotEnoughData):
+            return step
+        seen = self._look(step, model, policy, now, machine)
+        decision = decide(seen)
+        switch = self._switches.rollback if decision.action in GOES_BACK else self._switches.promotion
+        act_id = self._write_down(seen, decision, switch, now)
+        if switch == "act" and decision.action != "keep waiting":
+            self._act(step, model, decision, act_id, now)
+        return decision
+
+    def step(self, model: str) -> Step | NotEnoughData:
+        """Where the model's challenger is; the one that waits when none is on its way."""
+        revision = self._routes.revision(model, "routes")
+        known = self._on_way.get(model)
+        if known and known[0] == revision:
+            return known[1]  # asked ten times a second, it says something new once a step
+        routes = self._routes.routes(model)
+        champion, standby = moves.holder(routes, "champion"), moves.holder(routes, "standby")
+        if not champion:
+            return NotEnoughData(f"no version of {model} is served")
+        on_way = moves.challenger(routes)
+        self._settle(model, routes)
+        if on_way:
+            share = next(route.share for route in routes if route.version == on_way)
+            stage: Stage = "canary" if moves.holder(routes, "canary") else "shadow"
+            self._on_way[model] = (revision, Step(stage, champion, on_way, share, self._since(model, on_way)))
+            return self._on_way[model][1]
+        waiting = self._challengers.open(model)  # also one whose first step was not taken yet
+        if waiting:
+            return Step("waiting", champion, waiting[0].version, 0.0, waiting[0].proposed_at)
+        if standby:
+            return Step("standing", standby, champion, 0.0, self._since(model, standby))
+        return NotEnoughData(f"no challenger of {model}")
+
+    def _settle(self, model: str, routes: Sequence[Route]) -> None:
+        """A challenger that is no longer on its way got its verdict, also where we were killed before we wrote it."""
+        rolling = self._challengers.rolling(model)
+        if isinstance(rolling, NotEnoughData) or rolling.version == moves.challenger(routes):
+            return
+        newest = [change for change in self._routes.history(model) if change.kind == "routes"][-1]
+        if newest.at < rolling.changed_at:
+            return  # its first step is not taken yet
+        state: State = "promoted" if moves.holder(routes, "champion") == rolling.version else "rolled_back"
+        self._challengers.turn(rolling, state, newest.reason, newest.at)
+
+    def _since(self, model: str, version: str) -> EventTime:
+        """When the version got the role and share that it has."""
+        since, held = EventTime(0), None
+        for change in self._routes.history(model):
+            if change.kind == "routes" and not isinstance(change.value, msgspec.Struct):
+                has = next((route for route in change.value if route.version == version), None)
+                since, held = (change.at, has) if has != held else (since, held)
+        return since
+
+    def _look(self, step: Step, model: str, policy: Policy, now: EventTime, machine: MachineTime) -> Seen:
+        step_s = max(0, now - step.since) / SECOND_US
+        if step.stage in ("waiting", "standing"):
+            return Seen(model, step.challenger, step.stage, policy, step_s=step_s)
+        is_ready, deaths, last = self._senses.health(step, model)
+        errors, slow = self._senses.counts(step, model, machine, is_ready)
+        compared = self._senses.losses(step, model) if policy.needs != "nothing" else Compared()
+        return Seen(
+            model=model,
+            version=step.challenger,
+            stage=step.stage,
+            policy=policy,
+            share=step.share,
+            step_s=step_s,
+            age_days=self._age_days(model, step, now),
+            is_ready=is_ready,
+            deaths=deaths,
+            last_death=last,
+            errors=errors,
+            slow=slow,
+            windows=compared.whole,
+            segments=compared.segments,
+        )
+
+    def _age_days(self, model: str, step: Step, now: EventTime) -> float:
+        rolling = self._challengers.rolling(model)
+        since = step.since if isinstance(rolling, NotEnoughData) else rolling.proposed_at
+        return max(0, now - since) / DAY_US
+
+    def _write_down(self, seen: Seen, decision: Decision, switch: Switch, now: EventTime) -> str:
+        """Once for as long as a decision and its reason stay the same; a step that is taken, each time."""
+        key = f"{seen.model} {seen.version} {seen.stage} {seen.share}"
+        word = (decision.action, decision.reason)
+        if switch == "off" or self._said.get(seen.model) == (key, str(word)):
+            return ""
+        self._said[seen.model] = (key, str(word))
+        inputs = msgspec.json.encode(seen).decode()
+        return self._journal.append(
+            Act("rollouts", seen.model, decision.action, str(decision.reason), switch, inputs, now)
+        )
+
+    def _act(self, step: Step, model: str, decision: Decision, act_id: str, now: EventTime) -> None:
+        reason = f"{act_id or 'rollouts'}: {decision.action}, {decision.reason}"
+        if step.stage == "waiting":
+            waiting = self._challengers.open(model)[0]
+            self._challengers.turn(waiting, "rolling", reason, now)
+        with suppress(ModelError):  # somebody changed the routes in between: the next look sees what there is now
+            self._take(model, _change(step, decision), reason)
+
+
+def _change(step: Step, decision: Decision) -> Callable[[list[Route]], list[Route]]:
+    share = decision.evidence.get("share", 0.0)
+    changes: dict[str, Callable[[list[Route]], list[Route]]] = {
+        "shadow": lambda routes: moves.to_shadow(routes, step.challenger),
+        "canary": lambda routes: moves.to_canary(routes, step.challenger, float(share)),
+        "promote": moves.to_champion,
+        "roll back": moves.back,
+        "retire": moves.without_standby,
+    }
+    return changes[decision.action]

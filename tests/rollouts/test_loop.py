@@ -1,0 +1,154 @@
+"""The loop takes a challenger all the way and back, and goes on wherever it is killed."""
+
+from __future__ import annotations
+
+import itertools
+
+import msgspec
+import pytest
+
+from gyroscope.clock import SECOND_US, EventTime, MachineTime
+from gyroscope.models import Candidate
+from gyroscope.models.challengers import Challengers
+from gyroscope.models.routes import Routes
+from gyroscope.models.store import ModelStore
+from gyroscope.records import Feature, Route, Signature
+from gyroscope.rollouts.decide import Arms, Policy, Seen, recompute
+from gyroscope.rollouts.loop import Rollouts
+from gyroscope.rollouts.losses import Compared
+from gyroscope.settings_models import Loops
+from gyroscope.signals.journal import Journal
+
+POLICY = Policy(steps=(0.1, 0.5), step_s=1.0, needs="nothing", warm_s=5.0)
+ACT = Loops(promotion="act", rollback="act")
+
+
+class Killed(BaseException):
+    """What a SIGKILL looks like from inside."""
+
+
+class Place:
+    """A home with two versions, told what its loop sees; `kill_at` ends it at the n-th thing it writes."""
+
+    def __init__(self, home, switches: Loops = ACT) -> None:
+        self.home, self.switches = home, switches
+        (home / "t.txt").write_bytes(b"tree\n")
+        store, signature = ModelStore(home), Signature("binary", (Feature("x"),))
+        signatures = [msgspec.structs.replace(signature, threshold=0.1 * n) for n in (1, 2)]
+        candidates = [Candidate("m", "lightgbm", one, home / "t.txt") for one in signatures]
+        self.old, self.new = (store.add(candidate, 1).version for candidate in candidates)
+        self.routes = Routes(home / "state.db")
+        self.routes.set_route(Route("m", self.old), reason="first", now=EventTime(1))
+        self.now, self.writes, self.kill_at = 10, itertools.count(1), 0
+        self.harm, self.deaths = 0, 0
+        self.loop = self.start()
+
+    def start(self) -> Rollouts:
+        self.challengers, self.journal = Challengers(self.home / "state.db"), Journal(self.home / "state.db")
+        for store, name in ((self.challengers, "turn"), (self.journal, "append")):
+            setattr(store, name, self.counted(getattr(store, name)))
+        return Rollouts(self.routes, self.challengers, self.journal, self, self.counted(self.take), self.switches)
+
+    def counted(self, write):
+        def written(*given):
+            number = next(self.writes)
+            if number == self.kill_at:
+                raise Killed
+            done = write(*given)
+            if number == -self.kill_at:
+                raise Killed
+            return done
+
+        return written
+
+    def take(self, model, step, reason):
+        self.routes.set_routes(model, step(self.routes.routes(model)), reason=reason, now=EventTime(self.now))
+
+    def health(self, step, model):
+        return True, self.deaths, ""
+
+    def counts(self, step, model, now, is_ready):
+        share = step.share or 0.5
+        n = round(10_000 * share)
+        arms = Arms((10_000 - n,) * 10, (10 - n // 1_000,) * 10, (n,) * 10, (n // 1_000 + self.harm,) * 10)
+        return arms, msgspec.structs.replace(arms, a_harm=(0,) * 10, b_harm=(0,) * 10)
+
+    def losses(self, step, model):
+        return Compared()
+
+    def turn(self, seconds: float = 2.0):
+        self.now += round(seconds * SECOND_US)
+        return self.loop.run_once("m", POLICY, EventTime(self.now), MachineTime(self.now * 1_000))
+
+    def roles(self) -> list[tuple[str, str, float]]:
+        return [(route.version, route.role, route.share) for route in self.routes.routes("m")]
+
+
+def test_the_whole_way_and_who_stood_by_leaves(tmp_path):
+    place = Place(tmp_path)
+    place.challengers.propose("m", place.new, "retraining", EventTime(5))
+    taken = [place.turn().action for _ in range(5)]
+    assert taken == ["shadow", "canary", "canary", "promote", "keep waiting"]
+    assert place.roles() == [(place.new, "champion", 1.0), (place.old, "standby", 0.0)]
+    assert place.turn(6.0).action == "retire"
+    place.turn()
+    assert place.roles() == [(place.new, "champion", 1.0)]
+    assert [one.state for one in place.challengers.every("m")] == ["promoted"]
+    for act in place.journal.newest("rollouts"):
+        again = recompute(act.inputs)
+        assert (again.action, again.reason) == (act.action, act.reason)
+
+
+@pytest.mark.parametrize("fault", [{"harm": 500}, {"deaths": 3}])
+def test_a_bad_one_goes_back_whatever_step_it_is_in(tmp_path, fault):
+    place = Place(tmp_path)
+    place.challengers.propose("m", place.new, "retraining", EventTime(5))
+    place.turn(), place.turn()
+    for name, value in fault.items():
+        setattr(place, name, value)
+    assert place.turn().action == "roll back"
+    place.turn()
+    assert place.roles() == [(place.old, "champion", 1.0)]
+    closed = place.challengers.every("m")[0]
+    assert closed.state == "rolled_back"
+    assert closed.reason.startswith("rollouts-")
+
+
+def test_with_propose_it_says_once_what_it_would_do(tmp_path):
+    place = Place(tmp_path, Loops(promotion="propose"))
+    place.challengers.propose("m", place.new, "retraining", EventTime(5))
+    for _ in range(3):
+        place.turn()
+    assert place.roles() == [(place.old, "champion", 1.0)]
+    assert [(act.action, act.mode) for act in place.journal.newest()] == [("shadow", "propose")]
+
+
+@pytest.mark.parametrize("harm", [0, 500])
+def test_killed_at_anything_it_writes_it_goes_on(tmp_path, harm):
+    ends = set()
+    for kill_at in itertools.count(1):
+        survived = True
+        for sign in (1, -1):  # just before it is written, and just after
+            home = tmp_path / f"{sign * kill_at}"
+            home.mkdir()
+            place = Place(home)
+            place.challengers.propose("m", place.new, "retraining", EventTime(5))
+            place.kill_at, place.harm = sign * kill_at, 0
+            for number in range(8):
+                place.harm = harm if number > 2 else 0
+                try:
+                    place.turn()
+                except Killed:
+                    survived = False
+                    place.loop = place.start()
+                assert [role for _, role, _ in place.roles()].count("champion") == 1
+            ends.add((tuple(place.roles()), place.challengers.every("m")[0].state))
+        if survived:
+            break
+    assert kill_at > 4
+    assert len({states for _, states in ends}) == 1, ends
+    assert ends.pop()[1] == ("rolled_back" if harm else "promoted")
+
+
+def test_seen_is_one_record(tmp_path):
+    assert msgspec.json.decode(msgspec.json.encode(Seen("m", "v", "canary")), type=Seen) == Seen("m", "v", "canary")
