@@ -107,13 +107,22 @@ def tally_strings(values: Column) -> tuple[dict[str, int], int]:
     # tolist() makes None of masked entries, Counter counts in C: the loop runs over different values, not over rows.
     counts: dict[str, int] = {}
     missing = 0
-    for value, count in Counter(values.tolist()).items():
+    for value, count in _counted(values.tolist()).items():
         if value is None or value != value:
             missing += count
         else:
             text = value if type(value) is str else str(value)
             counts[text] = counts.get(text, 0) + count
     return counts, missing
+
+
+def _counted(values: list[Any]) -> Counter[Any]:
+    try:
+        return Counter(values)
+    except TypeError:  # lists and their like have no hash
+        return Counter(
+            value if value is None or isinstance(value, str | float | int) else str(value) for value in values
+        )
 
 
 def _number(value: object) -> float:
