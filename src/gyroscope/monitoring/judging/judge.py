@@ -134,19 +134,18 @@ class Judge:
         self, about: About, normal: Normal, moment: Moment, known: Mapping[Source, frozenset[EventTime]]
     ) -> tuple[list[Entry], list[Entry]]:
         """What complete windows say as rows and labels are known now; those in `known` are left out."""
+        basis = normal.basis
+        reference = {start for start, _, _ in basis.reference.windows} if basis.uses_reference else set()
         complete = [
-            one for one in self._completeness.rows(about.model, about.version, moment) if self._is_judged(one, normal)
+            one
+            for one in self._completeness.rows(about.model, about.version, moment)
+            if one.start >= basis.since and one.start not in reference
         ]
         folds = [(one, self._fold(about, one)) for one in complete if one.start not in known["rows"]]
         rows = normal.enter([Rows(window, fold.profile, fold.scored) for window, fold in folds if fold is not None])
         ripe = self._completeness.labels(about.model, about.version, complete, moment, known["labels"])
         known_labels = [(window, scored, self._outcomes(about, window)) for window, scored in ripe]
         return rows, normal.label([(w, n, found) for w, n, found in known_labels if found is not None])
-
-    def _is_judged(self, window: Window, normal: Normal) -> bool:
-        basis = normal.basis
-        is_reference = basis.uses_reference and any(start == window.start for start, _, _ in basis.reference.windows)
-        return window.start >= basis.since and not is_reference
 
     def _normal(self, about: About, basis: Basis, standard: Standard, policy: ModelMonitor) -> Normal:
         key = (about.model, about.version)

@@ -30,6 +30,8 @@ from gyroscope.stats.profiles import Profile
 OF_LABELS: tuple[CauseKind, ...] = ("performance", "relation")
 OF_ROWS: tuple[CauseKind, ...] = ("quality", "output", "input", "estimate")
 
+NOTHING_YET = NotEnoughData("not read yet")
+
 Merged = Callable[[About, Window], Profile | NotEnoughData]
 """The profile of a version's rows over a stretch of windows."""
 
@@ -52,6 +54,7 @@ class Verdicts:
         self._states: dict[tuple[object, ...], tuple[tuple[EventTime, ...], State]] = {}
         self._looked: dict[tuple[object, ...], list[Moved]] = {}
         self._inside: dict[tuple[object, ...], bool] = {}
+        self._stretches: dict[tuple[About, EventTime], tuple[EventTime, Profile | NotEnoughData]] = {}
 
     def of(self, cases: Sequence[Case], false_alarms: float, since: EventTime) -> tuple[list[Cause], list[Signal]]:
         """All causes of a model over its history at some budget; of windows since a moment what is to be drawn."""
@@ -119,7 +122,7 @@ class Verdicts:
         stretch = Window(cause.since, EventTime(cause.seen + length))
         key = (case.about, case.normal.basis.id, stretch)
         if key not in self._inside:
-            found, estimates = self._merged(case.about, stretch), case.normal.estimates
+            found, estimates = self._stretch(case.about, stretch), case.normal.estimates
             self._inside[key] = (
                 not isinstance(found, NotEnoughData)
                 and not isinstance(estimates, NotEnoughData)
@@ -137,6 +140,17 @@ class Verdicts:
         self._states[key] = (starts, track.course.state)
         return track
 
+    def _stretch(self, about: About, stretch: Window) -> Profile | NotEnoughData:
+        """The profile of a stretch; one that was asked for before is only merged with the windows that came since."""
+        end, known = self._stretches.get((about, stretch.start), (stretch.start, NOTHING_YET))
+        if isinstance(known, NotEnoughData) or end > stretch.end:
+            known = self._merged(about, stretch)
+        elif end < stretch.end:
+            later = self._merged(about, Window(end, stretch.end))
+            known = known if isinstance(later, NotEnoughData) else known.merge(later)
+        self._stretches[about, stretch.start] = (stretch.end, known)
+        return known
+
     def _look_of(self, case: Case) -> Look:
         """How far the columns of an alarm have moved, as of one of its windows; looked up once."""
 
@@ -144,7 +158,7 @@ class Verdicts:
             stretch = Window(case.rows[alarm.since].window.start, case.rows[last].window.end)
             key = (case.about, case.normal.basis.id, stretch, alarm.names)
             if key not in self._looked:
-                found = self._merged(case.about, stretch)
+                found = self._stretch(case.about, stretch)
                 windows = last - alarm.since + 1
                 self._looked[key] = (
                     [] if isinstance(found, NotEnoughData) else drifted(alarm, case.normal, found, windows)
