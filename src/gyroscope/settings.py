@@ -91,6 +91,9 @@ class LogKeeping(Section, frozen=True):
     ] = 20.0
 
 
+DistanceName = Literal["psi", "js", "hellinger", "ks", "wasserstein", "chi_square", "l_infinity"]
+
+
 class Thresholds(Section, frozen=True):
     """Plain limits; crossing one is a reading, drawn and listed, that pages nobody."""
 
@@ -99,6 +102,10 @@ class Thresholds(Section, frozen=True):
     ] = 0.3
     performance_drop: Annotated[float, Meta(ge=0, le=1, description="loss of a metric against its reference")] = 0.05
     missing_share: Annotated[float, Meta(ge=0, le=1, description="rise of a column's share of missing values")] = 0.05
+    distances: Annotated[
+        dict[DistanceName, float],
+        Meta(description="distances of a column that have a name, such as {psi: 0.2}; each grows when rows get fewer"),
+    ] = {}
 
 
 class Reference(Section, frozen=True):

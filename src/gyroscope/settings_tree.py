@@ -132,6 +132,8 @@ def _kind_text(kind: Any) -> str:
     words: dict[Any, str] = {int: "whole number", float: "number", bool: "true or false", str: "text"}
     words |= {dict[str, str]: "texts by name", int | float | str: "number or text"}
     words[tuple[float, ...]] = "list of numbers"
+    if get_origin(plain) is dict and get_args(plain)[1] is float:
+        return "numbers by name: " + ", ".join(get_args(get_args(plain)[0]))
     if sections := [section for kind in get_args(plain) if (section := _section_of(kind))]:
         names = ", ".join(field.name for field in msgspec.structs.fields(sections[0]))
         return f"{_kind_text(get_args(plain)[0])}, or {{{names}}}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from sklearn import metrics as sk
 from gyroscope.clock import DAY_US, EventTime, parse_event_time
 from gyroscope.monitoring import window_of
 from gyroscope.records import Feature, NotEnoughData, Window
+from gyroscope.settings import DistanceName
+from gyroscope.stats.drift import PLAIN
 from gyroscope.stats.performance import auc_bound
 
 ZONE = "America/New_York"
@@ -242,6 +245,17 @@ def test_drift_shows_as_a_reading_and_goes_when_the_window_is_restated(house, ma
     house.measure()
     assert house.points("reading", column="distance") == []
     assert value(house, "drift", column="distance") < house.settings.thresholds.drift_effect
+
+
+def test_a_distance_above_its_limit_is_a_reading_of_its_name(make_house, make_rows):
+    assert get_args(DistanceName) == tuple(PLAIN)
+    house = make_house(thresholds={"distances": {"psi": 0.2, "ks": 0.9}})
+    house.refer_to(make_rows(JANUARY, 3_000, hours=24 * 20, seed=5))
+    house.predict(make_rows(MARCH_1, 300, shift=800.0))
+    house.measure()
+    (reading,) = house.points("reading", kind="psi")
+    assert dict(reading.labels)["column"] == "distance" and reading.value > 0.2
+    assert house.points("reading", kind="ks") == []
 
 
 def test_performance_below_the_reference_is_a_reading_that_a_correction_takes_back(house, make_rows):

@@ -27,6 +27,9 @@ def compare(
     threshold: Annotated[
         float, typer.Option("--threshold", min=0, help="effect size w beyond which a column counts as moved")
     ] = Thresholds().drift_effect,
+    distances: Annotated[
+        bool, typer.Option("--distances", help="PSI, JS and others beside what each shows without a change")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Compare two tables column by column. Exit code 1: a column has moved."""
@@ -37,9 +40,12 @@ def compare(
     if output is not None:
         comparison.to_html(output)
     if as_json:
-        print_json({"columns": comparison.columns, "added": comparison.added, "moved": moved})
+        known = {"distances": comparison.distances()} if distances else {}
+        print_json({"columns": comparison.columns, "added": comparison.added, "moved": moved, **known})
     else:
         say(str(comparison))
+        if distances:
+            say(_table(comparison.distances()))
         say(f"moved by more than {threshold:g}: {', '.join(moved) or 'none'}")
         if output is not None:
             say(f"wrote {output}")
@@ -59,6 +65,17 @@ def _source(path: Path) -> Path | Profile:
         raise InputError(
             f"the profile cannot be read: {error}", where=str(path), fix="make it by 'gyro profile'"
         ) from error
+
+
+def _table(found: dict[str, dict[str, Any]]) -> str:
+    """A line per column, each distance followed by its mean without a change."""
+    from gyroscope.records import NotEnoughData
+
+    lines = ["distances, in brackets about what each shows when nothing has changed:"]
+    for name, every in found.items():
+        known = {key: one for key, one in every.items() if not isinstance(one, NotEnoughData)}
+        lines.append(f"{name}: " + ", ".join(f"{key} {one.value:.3g} ({one.null:.2g})" for key, one in known.items()))
+    return "\n".join(lines)
 
 
 def _moved(comparison: Comparison, threshold: float) -> list[str]:

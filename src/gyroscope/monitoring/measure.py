@@ -14,7 +14,7 @@ from gyroscope.monitoring.fold import Fold
 from gyroscope.monitoring.references import Standard
 from gyroscope.records import NotEnoughData, Signal, Window
 from gyroscope.settings import Thresholds
-from gyroscope.stats.drift import DriftEffect, drift
+from gyroscope.stats.drift import Distance, DriftEffect, drift, effective_rows, plain_distance
 from gyroscope.stats.performance import METRICS, Estimate, Outcomes, mean_estimate, metrics, share_estimate
 from gyroscope.stats.profiles import ColumnCounts
 
@@ -97,6 +97,10 @@ def _measure_column(write: _Writer, name: str, facts: Facts, standard: Standard,
     write("drift", moved, column=name)
     if isinstance(moved, Estimate) and moved.value > limits.drift_effect:
         write("reading", moved, kind="drift", column=name)
+    for distance, limit in limits.distances.items():
+        found = _distance(write, distance, name, facts, standard)
+        if isinstance(found, Distance) and found.value > limit:
+            write("reading", _exact(found.value, column.n), kind=distance, column=name)
     missing = _supported(share_estimate(column.missing, column.n, support=support), column.n * support)
     write("missing_share", missing, column=name)
     if isinstance(missing, Estimate) and missing.value - _missing_before(name, standard) > limits.missing_share:
@@ -117,6 +121,17 @@ def _drift(write: _Writer, name: str, facts: Facts, standard: Standard) -> Found
     if isinstance(moved, DriftEffect):
         return Estimate(moved.effect, moved.low, moved.high, moved.current_n)
     return moved
+
+
+def _distance(write: _Writer, distance: str, name: str, facts: Facts, standard: Standard) -> Distance | NotEnoughData:
+    """As `_drift`, by a distance that has a name; rows of a window that resemble each other count for what they are."""
+    column, support = facts.fold.profile.columns[name], facts.fold.support
+    if isinstance(standard.reference, NotEnoughData) or write.is_reference or column.n * support < LEAST_ROWS:
+        return NotEnoughData("no window of enough rows beside a reference")
+    before, icc = standard.reference.total.columns[name], standard.icc.get(name, 0.0)
+    windows = max(len(standard.reference.windows), 1)
+    rows = windows * effective_rows(before.n / windows, icc), effective_rows(column.n * support, icc)
+    return plain_distance(distance, before, column, rows)
 
 
 def _missing_before(name: str, standard: Standard) -> float:

@@ -14,7 +14,7 @@ import msgspec
 
 from gyroscope.errors import GyroscopeError, did_you_mean
 from gyroscope.records import NotEnoughData
-from gyroscope.stats.drift import DriftEffect, drift
+from gyroscope.stats.drift import PLAIN, Distance, DriftEffect, drift, plain_distance
 from gyroscope.stats.profiles import ColumnCounts, NumericBins, Profile
 
 HEADER = ("column", "effect w", "95 % interval", "missing before", "missing now", "mean before", "mean now")
@@ -68,6 +68,12 @@ class Comparison(msgspec.Struct, frozen=True):
 
         self[name]
         return distribution(name, self.reference.columns[name], self.current.columns[name])
+
+    def distances(self) -> dict[str, dict[str, Distance | NotEnoughData]]:
+        """Each column's distances by their names (psi, js, hellinger, ks, wasserstein, chi_square, l_infinity)."""
+        before, now = self.reference.columns, self.current.columns
+        names = [column.name for column in self.columns]
+        return {name: {key: plain_distance(key, before[name], now[name]) for key in PLAIN} for name in names}
 
     def to_html(self, path: Path | str) -> Path:
         """Write the whole comparison as one file that opens anywhere."""

@@ -18,6 +18,7 @@ from gyroscope.reports.comparison import (
 )
 from gyroscope.reports.figures.distribution import distribution
 from gyroscope.reports.html import Section, Table, self_contained_html
+from gyroscope.stats.drift import PLAIN, Distance, plain_distance
 
 MOST_FIGURES = 40
 
@@ -47,4 +48,9 @@ def _picture(comparison: Comparison, column: ColumnComparison) -> Section:
             f"5 to 95 % {number_text(before.p05)} to {number_text(before.p95)}, "
             f"now {number_text(now.p05)} to {number_text(now.p95)}."
         )
+    known = {
+        key: plain_distance(key, comparison.reference.columns[name], comparison.current.columns[name]) for key in PLAIN
+    }
+    said = [f"{key} {one.value:.3g} ({one.null:.2g})" for key, one in known.items() if isinstance(one, Distance)]
+    text += f" By name, in brackets about what each shows without a change: {', '.join(said)}." if said else ""
     return Section(name, text, figure, f"Shares of rows per bin of {name}, reference and current")
