@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from xml.etree import ElementTree
+
 import numpy as np
 import pytest
 
 from gyroscope.alerts import Incident
 from gyroscope.clock import DAY_US, EventTime
 from gyroscope.records import NotEnoughData, Signal
+from gyroscope.reports.figures.alarm_days import Strip, alarm_days
 from gyroscope.reports.figures.calibration import calibration_curve
 from gyroscope.reports.figures.distribution import MOST_BARS, distribution
 from gyroscope.reports.figures.drift import drift_heat_map
@@ -213,3 +216,15 @@ def test_calibration_is_drawn_over_the_diagonal_or_says_why_not():
     inside = [low <= x <= high for x, low, high in ((one.score, one.share.low, one.share.high) for one in found)]
     assert sum(inside) >= 8
     assert calibration_curve(UNKNOWN, UNKNOWN).layout.annotations[0].text == UNKNOWN.reason
+
+
+def test_alarm_days_are_a_whole_picture_of_text_and_marks():
+    strips = [Strip("harmful days", ["2013-03-02"]), Strip(HOSTILE, ["2013-03-03", "1999-01-01"], is_ours=True)]
+    days = ["2013-03-01", "2013-03-02", "2013-03-03"]
+    drawn = alarm_days("loss", days, np.array([0.1, 0.3, np.nan]), 0.2, strips)
+    root = ElementTree.fromstring(drawn)
+    names = [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert f"{HOSTILE} (1)" in names and "harmful days (1)" in names
+    boxes = [box for box in root.iter("{http://www.w3.org/2000/svg}rect") if len(box)]
+    assert [box[0].text for box in boxes] == ["2013-03-01: 0.100", "2013-03-02: 0.300", "2013-03-02", "2013-03-03"]
+    assert "nan" not in drawn and "nan" not in alarm_days("loss", [], np.empty(0), 0.2, [])

@@ -39,13 +39,14 @@ def fitted(rng: np.random.Generator, days: int = 60, **how: float) -> tuple[Esti
 
 @pytest.mark.parametrize("metric", ["brier", "accuracy", "auc", "f1"])
 def test_intervals_cover_days_that_differ(metric: str) -> None:
-    rng = np.random.default_rng(1)
-    estimator, _ = fitted(rng, spread=0.1)
-    later = [day(rng, spread=0.1) for _ in range(300)]
-    found = [estimator.estimate(Scores.from_outcomes(one))[metric] for one in later]
-    realised = track(estimator, [], [*later], metric).realised
-    hits = [one.low <= value <= one.high for one, value in zip(found, realised, strict=True)]  # type: ignore[union-attr]
-    assert 0.9 <= np.mean(hits) <= 0.99
+    rng, hits = np.random.default_rng(1), []
+    for _ in range(5):  # references, each with its own luck
+        estimator, _ = fitted(rng, spread=0.1)
+        later = [day(rng, spread=0.1) for _ in range(80)]
+        found = [estimator.estimate(Scores.from_outcomes(one))[metric] for one in later]
+        realised = track(estimator, [], [*later], metric).realised
+        hits += [one.low <= value <= one.high for one, value in zip(found, realised, strict=True)]  # type: ignore[union-attr]
+    assert 0.92 <= np.mean(hits) <= 0.98
 
 
 def test_a_track_uses_no_label_before_its_time() -> None:

@@ -47,15 +47,24 @@ class Estimator(msgspec.Struct, frozen=True, eq=False):
 
         Notes
         -----
-        estimate + mean(u) +- t sd(u) sqrt(1 + 1 / D) with the residuals u of D unseen reference windows (the prediction
-        interval of a normal mean): it knows that days differ, which an interval for single rows does not.
+        estimate + bias +- t sd(u) sqrt(1 + 1 / D) with the residuals u of D unseen reference windows (the prediction
+        interval of a normal mean): it knows that days differ, which an interval for single rows does not. The bias is
+        mean(u), as far as it is more than chance.
         """
         return {name: self._one(name, value, scores.n) for name, value in self.expected(scores).items()}
 
     def expected(self, scores: Scores) -> dict[str, float | NotEnoughData]:
-        """Every metric to be expected, less what the estimates of the reference were off on average."""
+        """Every metric to be expected, corrected by the bias of the reference's estimates."""
         found = expected_metrics(scores, self.calibration)
-        return {name: self._centred(name, value) for name, value in found.items()}
+        return {
+            name: value if isinstance(value, NotEnoughData) else within_range(name, value + self.bias(name))
+            for name, value in found.items()
+        }
+
+    def bias(self, metric: str) -> float:
+        """What the estimates of unseen reference windows were off on average, shrunk by its own uncertainty."""
+        known = self.residuals[metric][np.isfinite(self.residuals[metric])]
+        return shrunk(float(known.mean()), float(known.var(ddof=1)) / known.size) if known.size > 1 else 0.0
 
     def spread(self, metric: str) -> tuple[float, int] | NotEnoughData:
         """The standard deviation of what is not estimated of a new window, and the degrees of freedom behind it."""
@@ -63,12 +72,6 @@ class Estimator(msgspec.Struct, frozen=True, eq=False):
         if known.size < LEAST_WINDOWS:
             return NotEnoughData(f"{known.size} reference windows with {metric}; {LEAST_WINDOWS} are needed")
         return float(known.std(ddof=1)) * math.sqrt(1 + 1 / known.size), known.size - 1
-
-    def _centred(self, metric: str, value: float | NotEnoughData) -> float | NotEnoughData:
-        known = self.residuals[metric][np.isfinite(self.residuals[metric])]
-        if isinstance(value, NotEnoughData) or not known.size:
-            return value
-        return within_range(metric, value + float(known.mean()))
 
     def _one(self, metric: str, value: float | NotEnoughData, n: int) -> Estimate | NotEnoughData:
         spread = self.spread(metric)
@@ -123,6 +126,22 @@ def fit_estimator(windows: Sequence[Outcomes]) -> Estimator | NotEnoughData:
         held_out += [others] * len(fold)
     off = [_residuals(window, calibration) for window, calibration in zip(known, held_out, strict=True)]
     return Estimator(whole, held_out, {name: np.array([one[name] for one in off]) for name in METRICS["binary"]})
+
+
+def shrunk(mean: float, variance: float) -> float:
+    """A mean moved towards 0 by what chance alone would make of it.
+
+    Notes
+    -----
+    mean * max(0, 1 - variance / mean^2): the positive-part James-Stein factor (1961). Without it the corrections of an
+    estimator that needs none made its errors 1 to 3 % larger (row E1).
+
+    Examples
+    --------
+    >>> shrunk(2.0, 1.0), shrunk(0.5, 1.0)
+    (1.5, 0.0)
+    """
+    return 0.0 if mean * mean <= variance else mean * (1 - variance / (mean * mean))
 
 
 def within_range(metric: str, value: float) -> float:

@@ -13,7 +13,7 @@ import numpy as np
 
 from gyroscope.records import NotEnoughData
 from gyroscope.stats.arrays import Floats
-from gyroscope.stats.estimation.estimator import Estimator, t_quantile, within_range
+from gyroscope.stats.estimation.estimator import Estimator, shrunk, t_quantile, within_range
 from gyroscope.stats.estimation.scores import Scores
 from gyroscope.stats.performance.metrics import metrics
 from gyroscope.stats.performance.outcomes import Outcomes
@@ -70,9 +70,10 @@ def track(
 
     Notes
     -----
-    The level of recent residuals (half-life seven windows) is added to the estimate; the interval is as wide as that of
-    `Estimator.estimate`, for one minus a level a that is corrected after every window, a + 0.02 (0.05 - missed): its
-    coverage is 95 % in the long run whatever happens (Gibbs & Candes 2021, arXiv:2106.00170).
+    The level of recent residuals (half-life seven windows, shrunk by what chance makes of it) is added to the estimate.
+    The interval is as wide as that of `Estimator.estimate`, for one minus a level a that is corrected after every
+    window, a + 0.02 (0.05 - missed): its coverage is 95 % in the long run whatever happens (Gibbs & Candes 2021,
+    arXiv:2106.00170).
 
     Examples
     --------
@@ -93,7 +94,7 @@ def track(
     if isinstance(spread, NotEnoughData) or not windows:
         nothing = np.full(len(windows), np.nan)
         return Track(nothing, nothing, nothing, realised)
-    levels = _levels(realised - plain, max(delay, 1))
+    levels = _levels(realised - plain, float(np.nanvar(estimator.residuals[metric], ddof=1)), max(delay, 1))
     estimate = np.array([within_range(metric, value) for value in plain + levels])
     sd, freedom = spread
     half = _half_widths(realised - estimate, sd, freedom, max(delay, 1))
@@ -166,14 +167,18 @@ def _realised(outcomes: Outcomes | NotEnoughData, metric: str) -> float:
     return math.nan if isinstance(value, NotEnoughData) else value.value
 
 
-def _levels(residuals: Floats, delay: int) -> Floats:
-    """Before each window, the exponentially weighted mean of the residuals known by then, starting from 0."""
+def _levels(residuals: Floats, variance: float, delay: int) -> Floats:
+    """Before each window, the exponentially weighted mean of the residuals known by then, from 0 on, shrunk.
+
+    `variance` is that of one residual while nothing has changed.
+    """
     gain = 1 - 0.5 ** (1 / HALF_LIFE)
+    by_chance = variance * gain / (2 - gain)
     levels, level = np.zeros(residuals.size), 0.0
     for at in range(delay, residuals.size):
         off = residuals[at - delay] - level
         level += gain * off if math.isfinite(off) else 0.0
-        levels[at] = level
+        levels[at] = shrunk(level, by_chance)
     return levels
 
 
