@@ -104,7 +104,7 @@ class Thresholds(Section, frozen=True):
     missing_share: Annotated[float, Meta(ge=0, le=1, description="rise of a column's share of missing values")] = 0.05
     distances: Annotated[
         dict[DistanceName, float],
-        Meta(description="distances of a column that have a name, such as {psi: 0.2}; each grows when rows get fewer"),
+        Meta(description="limits of distances that have a name, such as {psi: 0.2}"),
     ] = {}
 
 
