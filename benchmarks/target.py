@@ -59,6 +59,7 @@ TARGETS = {
         "N1": "benchmarks.statistics.n01_budget",
         "N2": "benchmarks.statistics.n02_flights",
         "N3": "benchmarks.statistics.n03_sabotage",
+        "N4": "benchmarks.statistics.n04_peers",
         "P1": "benchmarks.statistics.p01_power",
         "C1": "benchmarks.statistics.c01_sequences",
         "E1": "benchmarks.statistics.e01_estimates",

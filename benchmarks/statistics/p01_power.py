@@ -18,14 +18,14 @@ from benchmarks.statistics.fine import FineNumbers, FineTexts, profiles
 from benchmarks.statistics.months import spread
 from benchmarks.statistics.population import Cell, draw, number_shares, number_values, zipf
 from benchmarks.target import Options
-from gyroscope.stats.evidence import Family, fit_baselines, replay
+from gyroscope.stats.evidence import Baselines, Family, Streams, fit_baselines, replay
 from gyroscope.stats.evidence.baselines import standardise
 from gyroscope.stats.streams import fit_columns
 
 CELL = Cell(rows=200, reference=50, later=56)
 CHANGE = 15
-MONTHS, QUICK_MONTHS = 400, 40
-NULL_MONTHS, QUICK_NULL_MONTHS = 200, 40
+MONTHS, QUICK_MONTHS = 400, 20
+NULL_MONTHS, QUICK_NULL_MONTHS = 200, 30
 MISSING, HOT, KINDS = 0.05, 4, 20
 BUDGETS = (1.0, 2.0, 4.0, 8.0)
 
@@ -133,10 +133,17 @@ def _stream_name(stream: str) -> str:
     return f"x=c{HOT}" if stream == "hot" else f"x:{stream}"
 
 
-def _series(columns: dict[str, FineNumbers | FineTexts]):
+def _tables(columns: dict[str, FineNumbers | FineTexts]) -> tuple[Streams, Streams]:
+    """Streams of reference and later windows; each column has the weight 1 in sum."""
     before, after = profiles(columns, CELL.reference)
     scale = fit_columns(before)
-    return fit_baselines(scale.reference), scale.streams(after)
+    whole = msgspec.structs.replace(scale.reference, weights=scale.reference.weights * len(columns))
+    return whole, scale.streams(after)
+
+
+def _series(columns: dict[str, FineNumbers | FineTexts]) -> tuple[Baselines, Streams]:
+    before, after = _tables(columns)
+    return fit_baselines(before), after
 
 
 def _null_series(seed: tuple[int, ...]) -> dict[str, np.ndarray]:
@@ -173,22 +180,26 @@ def _null_alarms(seed: tuple[int, ...]) -> list[int]:
 def _delays(seed: tuple[int, ...], limits: dict[tuple[str, str], float], equal: float) -> list[list[float]]:
     """Windows until each detector sees each change, in one month."""
     rng = np.random.default_rng(seed)
-    others = draw(rng, CELL)
-    found = []
-    for change in CHANGES:
-        columns = dict(others)
-        columns.pop("text20_3" if change.is_text else "normal0")
-        normal, current = _series({"x": _column(rng, change), **columns})
-        z = standardise(current.select(normal.names), normal.mean, normal.tau2)
-        row = z[[normal.names.index(_stream_name(change.stream))]]
-        seen = [chart.alarms(row, limits[change.stream, name])[0] for name, chart in CHARTS.items()]
-        family = Family("input", normal)
-        for budget in (equal, 1.0):
-            course = replay(family, current, np.ones(CELL.later), false_alarms=budget)
-            at = [a.at for a in course.alarms if any(name.startswith(("x:", "x=")) for name in a.names)]
-            seen.append(np.isin(np.arange(CELL.later), at))
-        found.append([_delay(alarms) for alarms in seen])
-    return found
+    others = _tables(draw(rng, CELL, numbers=39))
+    return [_seen(_tables({"x": _column(rng, change)}), others, change, limits, equal) for change in CHANGES]
+
+
+def _seen(
+    changed: tuple[Streams, Streams],
+    others: tuple[Streams, Streams],
+    change: Change,
+    limits: dict[tuple[str, str], float],
+    equal: float,
+) -> list[float]:
+    normal, current = fit_baselines(changed[0].join(others[0])), changed[1].join(others[1])
+    z = standardise(current.select(normal.names), normal.mean, normal.tau2)
+    row = z[[normal.names.index(_stream_name(change.stream))]]
+    delays = [_delay(chart.alarms(row, limits[change.stream, name])[0]) for name, chart in CHARTS.items()]
+    for budget in (equal, 1.0):
+        course = replay(Family("input", normal), current, np.ones(CELL.later), false_alarms=budget)
+        at = [a.at for a in course.alarms if any(name.startswith(("x:", "x=")) for name in a.names)]
+        delays.append(_delay(np.isin(np.arange(CELL.later), at)))
+    return delays
 
 
 def _delay(alarms: np.ndarray) -> float:

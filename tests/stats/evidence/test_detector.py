@@ -128,6 +128,18 @@ def test_a_preview_of_two_sided_streams_is_not_known():
     assert isinstance(preview(family, State(), _many(_month(rng)), np.ones(30)), NotEnoughData)
 
 
+def test_a_stream_that_is_absent_since_the_change_is_no_member():
+    rng = np.random.default_rng(16)
+    y = _month(rng, shifted=(0, 1), by=3.0, since=8)
+    y[1, 10:] = np.nan
+    y[2:, 5:] = np.nan
+    family = Family("input", fit_baselines(_many(_month(rng, windows=60))))
+    alarms = replay(family, _many(y), np.ones(30)).alarms
+    assert alarms
+    for alarm in alarms:
+        assert all(np.isfinite(y[int(name[1:]), alarm.since : alarm.at + 1]).any() for name in alarm.names)
+
+
 @pytest.mark.parametrize("value", [np.nan, 0.0, 1e308, -1e308, np.inf])
 def test_bad_windows_give_numbers(value):
     family = Family("input", fit_baselines(stream("x", np.sin(np.arange(30.0)), np.full(30, 0.1))))

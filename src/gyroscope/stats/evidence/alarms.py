@@ -173,9 +173,9 @@ def telling(shares: Floats, alone: Floats) -> list[int]:
     """
     order = np.argsort(-shares, kind="stable")
     convincing = order[(alone >= 1)[order] & (shares > 0)[order]]
-    if shares[convincing].sum() >= 0.5:
+    if shares[convincing].sum() >= shares.sum() / 2:
         return [int(row) for row in convincing]
-    count = int(np.searchsorted(np.cumsum(shares[order]), _MOST)) + 1
+    count = int(np.searchsorted(np.cumsum(shares[order]), _MOST * shares.sum())) + 1
     return [int(row) for row in order[:count]]
 
 

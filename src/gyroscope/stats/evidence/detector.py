@@ -189,7 +189,9 @@ class _Walk:
         stretch = msgspec.structs.replace(
             self._current, y=self._current.y[:, windows], within=self._current.within[:, windows]
         )
-        rows = telling(shares, e * self._spent[:, since] / self._spent[:, since].sum())
+        # A stream that was absent ever since may hold evidence of earlier windows, but nothing to say of this change.
+        is_seen = np.isfinite(self._z[:, windows]).any(axis=1)
+        rows = telling(np.where(is_seen, shares, 0.0), e * self._spent[:, since] / self._spent[:, since].sum())
         members = describe(rows, shares, self._z[:, windows], stretch, self._family.baselines)
         return Alarm(self._family.name, window, since, float(self.mass[window]), members)
 
