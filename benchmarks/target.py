@@ -53,6 +53,7 @@ TARGETS = {
     "bench-profile": {
         **dict.fromkeys(("V1", "V2", "V3", "V4", "V5"), "benchmarks.profile.v01_whole"),
         **dict.fromkeys(("V6", "V7", "V8"), "benchmarks.profile.v06_stored"),
+        "V9": "benchmarks.profile.v09_round",
         "V10": "benchmarks.profile.v10_ray",
     },
     "bench-statistics": {

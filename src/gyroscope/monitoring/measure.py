@@ -14,7 +14,7 @@ from gyroscope.monitoring.fold import Fold
 from gyroscope.monitoring.references import Standard
 from gyroscope.records import NotEnoughData, Signal, Window
 from gyroscope.settings import Thresholds
-from gyroscope.stats.drift import Distance, DriftEffect, drift, effective_rows, plain_distance
+from gyroscope.stats.drift import Distance, effect_size, effective_rows, plain_distance
 from gyroscope.stats.performance import METRICS, Estimate, Outcomes, mean_estimate, metrics, share_estimate
 from gyroscope.stats.profiles import ColumnCounts
 
@@ -117,10 +117,8 @@ def _drift(write: _Writer, name: str, facts: Facts, standard: Standard) -> Found
         return _too_few(column.n * support)
     windows = max(len(standard.reference.windows), 1)
     before = standard.reference.total.columns[name]
-    moved = drift(before, column, standard.icc.get(name, 0.0), reference_windows=windows, support=support)
-    if isinstance(moved, DriftEffect):
-        return Estimate(moved.effect, moved.low, moved.high, moved.current_n)
-    return moved
+    moved = effect_size(before, column, standard.icc.get(name, 0.0), reference_windows=windows, support=support)
+    return moved if isinstance(moved, NotEnoughData) else Estimate(moved.effect, moved.low, moved.high, column.n)
 
 
 def _distance(write: _Writer, distance: str, name: str, facts: Facts, standard: Standard) -> Distance | NotEnoughData:

@@ -4,8 +4,19 @@
 a window hang together. Monitoring and reports call this. It measures a change and never calls one alarming.
 """
 
-from gyroscope.stats.drift.effect import DriftEffect, drift
+from gyroscope.stats.drift.effect import DriftEffect, EffectSize, drift, effect_size
 from gyroscope.stats.drift.intraclass import Variance, effective_rows, intraclass
 from gyroscope.stats.drift.plain import PLAIN, Distance, plain_distance
 
-__all__ = ["PLAIN", "Distance", "DriftEffect", "Variance", "drift", "effective_rows", "intraclass", "plain_distance"]
+__all__ = [
+    "PLAIN",
+    "Distance",
+    "DriftEffect",
+    "EffectSize",
+    "Variance",
+    "drift",
+    "effect_size",
+    "effective_rows",
+    "intraclass",
+    "plain_distance",
+]

@@ -6,6 +6,7 @@ Monitoring and reports call `drift` once per column and window. It gives a readi
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -27,6 +28,14 @@ an effect of 0.14, half a percent one of 0.07."""
 LEAST_ROWS = 10
 """Nor does a cell weigh more than if it held 10 effective reference rows: with 900 reference rows in 100 categories,
 the noise of the weights alone made 1 window in 10 look drifted; with this 1 in 50."""
+
+
+class EffectSize(NamedTuple):
+    """w with its 95 % interval, as in `DriftEffect`."""
+
+    effect: float
+    low: float
+    high: float
 
 
 class DriftEffect(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,20 +135,16 @@ def drift(
     >>> unmoved.effect, unmoved.low, unmoved.tv
     (0.0, 0.0, 0.0)
     """
-    _check(reference, current, icc)
-    windows = max(reference_windows, 1)
-    rows_p = windows * effective_rows(reference.n / windows, icc)
-    later = max(current_windows, 1)
-    rows_q = later * effective_rows(current.n * support / later, icc)
-    if min(rows_p, rows_q) < 2:
-        return NotEnoughData(f"{rows_p:.1f} effective reference rows and {rows_q:.1f} current ones; each needs 2")
-    p, q = reference.cells / reference.n, current.cells / current.n
-    low, effect, high = _effect(p, q, rows_p, rows_q)
+    sides = _sides(reference, current, icc, reference_windows, support, current_windows)
+    if isinstance(sides, NotEnoughData):
+        return sides
+    p, q, rows_p, rows_q = sides
+    found = _effect(p, q, rows_p, rows_q)
     null = distances.null_means(p, q, 1 / rows_p + 1 / rows_q)
     return DriftEffect(
-        effect=effect,
-        low=low,
-        high=high,
+        effect=found.effect,
+        low=found.low,
+        high=found.high,
         tv=distances.total_variation(p, q, 1 / rows_p + 1 / rows_q),
         psi=distances.psi(reference.cells, current.cells),
         js=distances.jensen_shannon(p, q),
@@ -153,8 +158,50 @@ def drift(
     )
 
 
+def effect_size(
+    reference: ColumnCounts,
+    current: ColumnCounts,
+    icc: float = 0.0,
+    *,
+    reference_windows: int = 1,
+    support: float = 1.0,
+) -> EffectSize | NotEnoughData:
+    """The effect of `drift` with its interval and without the other distances, in a quarter of the time.
+
+    Parameters and errors are those of `drift`.
+
+    Examples
+    --------
+    >>> from gyroscope.stats.profiles import fit_layout, profile
+    >>> day = {"x": np.arange(100.0)}
+    >>> same = profile(day, fit_layout(day)).columns["x"]
+    >>> effect_size(same, same).effect
+    0.0
+    """
+    sides = _sides(reference, current, icc, reference_windows, support, 1)
+    return sides if isinstance(sides, NotEnoughData) else _effect(*sides)
+
+
+def _sides(
+    reference: ColumnCounts,
+    current: ColumnCounts,
+    icc: float,
+    reference_windows: int,
+    support: float,
+    current_windows: int,
+) -> tuple[Floats, Floats, float, float] | NotEnoughData:
+    """Shares and effective rows of both."""
+    _check(reference, current, icc)
+    windows, later, n, m = max(reference_windows, 1), max(current_windows, 1), reference.n, current.n
+    rows_p = windows * effective_rows(n / windows, icc)
+    rows_q = later * effective_rows(m * support / later, icc)
+    if min(rows_p, rows_q) < 2:
+        return NotEnoughData(f"{rows_p:.1f} effective reference rows and {rows_q:.1f} current ones; each needs 2")
+    return reference.cells / n, current.cells / m, rows_p, rows_q
+
+
 def _check(reference: ColumnCounts, current: ColumnCounts, icc: float) -> None:
-    if reference.bins != current.bins:
+    if reference.bins is not current.bins and reference.bins != current.bins:
         raise GyroscopeError(
             "these columns were counted on different bins",
             where="drift(reference, current)",
@@ -166,20 +213,23 @@ def _check(reference: ColumnCounts, current: ColumnCounts, icc: float) -> None:
         )
 
 
-def _effect(p: Floats, q: Floats, rows_p: float, rows_q: float) -> tuple[float, float, float]:
-    """Low, middle and high of w."""
+def _effect(p: Floats, q: Floats, rows_p: float, rows_q: float) -> EffectSize:
     weight = 1 / np.maximum(p, max(LEAST_SHARE, LEAST_ROWS / rows_p))
     d = p - q
     plain = float((weight * d * d).sum())
     noise = p * (1 - p) / (rows_p - 1) + q * (1 - q) / (rows_q - 1)
     u = plain - float((weight * noise).sum())
     root = np.sqrt(weight)
-    v = (np.diag(p) - np.outer(p, p)) / rows_p + (np.diag(q) - np.outer(q, q)) / rows_q
-    m = root[:, np.newaxis] * v * root
-    spread = float((m * m).sum())
-    x = root * d
-    along = float(x @ m @ x) / plain if plain > 0 else 0.0
+    a, b, x = root * p, root * q, root * d
+    own = weight * (p / rows_p + q / rows_q)
+    # diag(own) - a a' / N - b b' / n is the variance of x; its own products need no matrix.
+    aa, ab, bb = float(a @ a) / rows_p, float(a @ b), float(b @ b) / rows_q
+    crossed = float(own @ (a * a)) / rows_p + float(own @ (b * b)) / rows_q
+    spread = max(float(own @ own) - 2 * crossed + aa * aa + bb * bb + 2 * ab * ab / (rows_p * rows_q), 0.0)
+    bent = float(own @ (x * x)) - float(x @ a) ** 2 / rows_p - float(x @ b) ** 2 / rows_q
+    along = max(bent, 0.0) / plain if plain > 0 else 0.0
     # All w^2 that U does not contradict: |U - w^2| <= 1.96 sqrt(2 tr(AVAV) + 4 w^2 along), a quadratic in w^2.
     middle = u + 2 * Z_95**2 * along
     half = math.sqrt(max(middle * middle - u * u + 2 * Z_95**2 * spread, 0.0))
-    return math.sqrt(max(middle - half, 0.0)), math.sqrt(max(u, 0.0)), math.sqrt(max(middle + half, 0.0))
+    low, high = math.sqrt(max(middle - half, 0.0)), math.sqrt(max(middle + half, 0.0))
+    return EffectSize(math.sqrt(max(u, 0.0)), low, high)
