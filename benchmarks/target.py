@@ -34,6 +34,9 @@ TARGETS = {
         "L7": "benchmarks.chaos.l07_stall",
     },
     "bench-loop": {
+        "O3": "benchmarks.loop.o03_rollback",
+        "O4": "benchmarks.loop.o04_bad",
+        "O5": "benchmarks.loop.o05_equal",
         "O8": "benchmarks.loop.o08_scaling",
     },
     # Rows that share a file share its rounds: they are measured together, in one process.

@@ -51,6 +51,29 @@ class Slo(Section, frozen=True):
     ] = 99.9
 
 
+class Retrain(Section, frozen=True):
+    """When and how a model is trained anew from its own labelled predictions."""
+
+    train: Annotated[
+        str, Meta(description="its training function, as in train.py:train, relative to this file; empty: never")
+    ] = ""
+    on_incident: Annotated[bool, Meta(description="train when an incident says that it got worse")] = True
+    every_days: Annotated[float, Meta(ge=0, le=3_650, description="train every so many days of event time; 0: not")] = (
+        0.0
+    )
+    new_labels: Annotated[int, Meta(ge=0, le=10**10, description="train after so many new labelled rows; 0: not")] = 0
+    least_rows: Annotated[int, Meta(ge=1, le=10**10, description="labelled rows it takes at least")] = 1_000
+    span_days: Annotated[
+        float, Meta(ge=0, le=36_500, description="days of event time, up to now, it is trained on; 0: all")
+    ] = 0.0
+    cool_down_hours: Annotated[
+        float, Meta(ge=0, le=87_600, description="hours of event time between two trainings")
+    ] = 24.0
+    per_day: Annotated[int, Meta(ge=1, le=1_000, description="most trainings in a day of event time")] = 2
+    timeout_s: Annotated[float, Meta(ge=1, le=10**7, description="seconds a training may take")] = 3_600.0
+    memory_gib: Annotated[float, Meta(ge=0.1, le=100_000, description="memory a training may ask for, GiB")] = 8.0
+
+
 class ModelPolicy(Section, frozen=True):
     """What one model gets; the key in the file is its name."""
 
@@ -75,6 +98,7 @@ class ModelPolicy(Section, frozen=True):
         float, Meta(ge=0, le=1_000_000, description="disk its own log may take, GiB; 0: its part of log.budget_gib")
     ] = 0.0
     monitor: ModelMonitor = ModelMonitor()
+    retrain: Retrain = Retrain()
 
     @property
     def bounds(self) -> Replicas:
@@ -100,7 +124,7 @@ class Rollouts(Section, frozen=True):
     ] = 0.01
     most_slow: Annotated[
         float,
-        Meta(ge=0, le=1, description="answers slower than twice the champion's 95 % point that must be ruled out"),
+        Meta(ge=0, le=1, description="answers slower than twice the champion's median that must be ruled out"),
     ] = 0.05
     steps: Annotated[
         tuple[float, ...], Meta(description="shares of the requests a canary is offered, one after another")

@@ -1,4 +1,4 @@
-"""The entry of our own processes: `python -m gyroscope.assembly control|recorder|replica|warm <settings> ...`.
+"""The entry of our own processes: `python -m gyroscope.assembly control|recorder|replica|warm|train <settings> ...`.
 
 Only the supervisor calls this. Each branch imports what its process needs and no more.
 """
@@ -23,6 +23,10 @@ def main(argv: list[str]) -> int:
             from gyroscope.assembly.recording import run_recorder
 
             run_recorder(Path(settings_path))
+        elif name == "train":
+            from gyroscope.assembly.training import run_training
+
+            run_training(Path(settings_path), rest[0], Path(rest[1]))
         elif name == "warm":
             from gyroscope.assembly.warm import told_to_be
 

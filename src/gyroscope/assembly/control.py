@@ -15,6 +15,7 @@ import uvicorn
 from gyroscope.assembly.house import House
 from gyroscope.assembly.plan import control_port, served_replicas
 from gyroscope.assembly.priority import stand_back
+from gyroscope.assembly.retraining import RetrainingTurns
 from gyroscope.assembly.rollouts import RolloutTurns
 from gyroscope.assembly.scaling import scaler
 from gyroscope.assembly.telling import tell
@@ -44,6 +45,7 @@ def run_control(settings_path: Path) -> None:
             ("monitor", lambda: house.monitor.run_once(wall_now()), house.settings.monitoring.every_s),
             ("label sources", lambda: house.label_sources.run_once(wall_now(), machine_now()), SAMPLE_S),
             ("scaling", lambda: scaling.run_once(machine_now(), wall_now()), SAMPLE_S),
+            ("retraining", RetrainingTurns(house).run_once, SAMPLE_S),
             ("rollouts", RolloutTurns(house).run_once, ROLLOUTS_S),
             ("watch", _watch(house, lookout), SAMPLE_S),
             # By itself: on a frozen disk the others wait, and this is what must tell.

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gyroscope.predictions.labels.labels import Labels
     from gyroscope.predictions.labels.sources import LabelSources
     from gyroscope.predictions.tables.table import Table
+    from gyroscope.retraining.trainings import Trainings
     from gyroscope.signals.journal import Journal
     from gyroscope.signals.store import Signals
     from gyroscope.web.keys import Keys
@@ -159,6 +160,12 @@ class House:
 
     def zone_of(self, model: str) -> str:
         return self.settings.monitoring.timezone
+
+    @cached_property
+    def trainings(self) -> Trainings:
+        from gyroscope.retraining.trainings import Trainings
+
+        return Trainings(self.home / "state.db")
 
     @cached_property
     def journal(self) -> Journal:

@@ -24,6 +24,7 @@ from gyroscope.cli import (
     predict,
     profile,
     restore,
+    retrain,
     rollback,
     simulate,
     status,
@@ -51,6 +52,7 @@ def gyro() -> typer.Typer:
     shell.add_typer(nouns.scale(), name="scale")
     shell.command("simulate")(simulate.simulate)
     shell.command("rollback")(rollback.rollback)
+    shell.command("retrain")(retrain.retrain)
     shell.command("explain")(explain.explain)
     shell.add_typer(nouns.monitor(), name="monitor")
     shell.command("backup")(backup.backup)

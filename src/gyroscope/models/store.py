@@ -19,6 +19,7 @@ import msgspec
 
 from gyroscope.clock import EventTime
 from gyroscope.errors import ModelError, did_you_mean
+from gyroscope.models.lineage import Lineage
 from gyroscope.models.reference import ReferenceProfile
 from gyroscope.models.signature import check_signature
 from gyroscope.models.versions import CODE_FOLDER, Artifact, copy_in, digest, sync_folder, write_synced
@@ -28,6 +29,7 @@ MODEL_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 VERSION_NAME = re.compile(r"[0-9a-f]{12}")
 RECORD = "version.json"
 REFERENCE = "reference.bin"
+LINEAGE = "lineage.json"
 LEFTOVER = ".adding-"
 
 Check = Callable[[Version, Artifact], None]
@@ -147,6 +149,19 @@ class ModelStore:
             sync_folder(folder)
         finally:
             fresh.unlink(missing_ok=True)
+
+    def put_lineage(self, version: Version, lineage: Lineage) -> None:
+        """Write down where a version comes from; the first word stands."""
+        path = self._folder(version) / LINEAGE
+        if not path.is_file():
+            write_synced(path, msgspec.json.format(msgspec.json.encode(lineage), indent=2))
+
+    def lineage(self, version: Version) -> Lineage | NotEnoughData:
+        """Where a version comes from, if retraining made it."""
+        try:
+            return msgspec.json.decode((self._folder(version) / LINEAGE).read_bytes(), type=Lineage)
+        except (OSError, msgspec.MsgspecError):
+            return NotEnoughData(f"nobody wrote down where version {version.version} comes from")
 
     def _intact(self, version: Version) -> Version | None:
         """The version that is already there and whole."""

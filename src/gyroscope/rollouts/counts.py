@@ -19,7 +19,8 @@ from gyroscope.rollouts.decide import Arms
 from gyroscope.supervisor.pulse import LATENCY_BOUNDS_S, Pulse
 
 SLOWER = 2.0
-"""Slow is beyond twice the champion's 95 % point: caches that are still cold make a canary a little slower, no more."""
+"""Slow is beyond twice the champion's median. Caches that are still cold make a canary a little slower, not twice; and
+beyond the 95 % point of a busy machine, where everybody waits now and then, even ten times slower did not show."""
 
 _FIRST_NS, _LONGEST_NS = SECOND_NS // 5, 60 * SECOND_NS
 _SHARE = 300  # a stretch is this part of the time so far: some thousand stretches a day
@@ -88,15 +89,15 @@ class SideBySide:
 def slow_bound(above: Sequence[int]) -> int:
     """Which latency bound an answer must exceed to be slow, from how many were above each so far.
 
-    >>> bound = slow_bound([1_000, 800, 400, 100, 40, 0] + [0] * 18)
-    >>> LATENCY_BOUNDS_S[bound] >= 2 * LATENCY_BOUNDS_S[3]
+    >>> bound = slow_bound([1_000, 900, 800, 400, 40, 0] + [0] * 18)
+    >>> LATENCY_BOUNDS_S[bound] >= 2 * LATENCY_BOUNDS_S[2] > LATENCY_BOUNDS_S[bound - 1]
     True
     """
     total = above[0] if above else 0
     if total < _FEW:
         return LATENCY_BOUNDS_S.index(0.1)
-    p95 = next((at for at, count in enumerate(above[1:]) if count <= 0.05 * total), len(LATENCY_BOUNDS_S) - 1)
-    wanted = SLOWER * LATENCY_BOUNDS_S[min(p95, len(LATENCY_BOUNDS_S) - 1)]
+    median = next((at for at, count in enumerate(above[1:]) if count <= total / 2), len(LATENCY_BOUNDS_S) - 1)
+    wanted = SLOWER * LATENCY_BOUNDS_S[min(median, len(LATENCY_BOUNDS_S) - 1)]
     return next((at for at, bound in enumerate(LATENCY_BOUNDS_S) if bound >= wanted), len(LATENCY_BOUNDS_S) - 1)
 
 

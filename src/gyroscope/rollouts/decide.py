@@ -22,6 +22,10 @@ Needs = Literal["better", "no_worse", "nothing"]
 MOST_DEATHS = 3
 """One may be an accident of the machine; a challenger that dies so often in one step is at fault itself."""
 
+HARM = 100.0
+"""Evidence at which labelled losses take a challenger back, as errors do; 20 promote. So of equal versions at most 5 in
+100 are promoted and 1 is called worse, however often it is looked at."""
+
 BLOCKS = 12
 """Into so many parts a step is cut to see how much the difference between the arms varies."""
 
@@ -196,7 +200,8 @@ def _quality(seen: Seen) -> Decision:
         "cannot be better by the margin": Reason.NOT_BETTER,
         "not enough data": Reason.NOT_ENOUGH_DATA,
     }.get(verdict.reason, Reason.UNDECIDED)
-    if seen.stage == "canary" and reason != Reason.WORSE:
+    is_sure = float(verdict.evidence.get("evidence_worse", 0.0)) >= HARM
+    if (reason == Reason.WORSE and not is_sure) or (seen.stage == "canary" and reason != Reason.WORSE):
         return Decision("keep waiting", Reason.UNDECIDED, verdict.evidence)
     return Decision(verdict.action, reason, verdict.evidence)
 

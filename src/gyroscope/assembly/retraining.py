@@ -1,0 +1,151 @@
+"""What the loop of retraining knows of the house: labelled rows, incidents, earlier tries; how a result is registered.
+
+Control builds the loop here, `gyro retrain` asks once. It reads stores and registers versions; it decides nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from gyroscope.assembly.house import House
+from gyroscope.assembly.training import Data, describe
+from gyroscope.clock import SECOND_NS, EventTime, machine_now, wall_now
+from gyroscope.errors import ModelError
+from gyroscope.models.challengers import Challenger
+from gyroscope.models.lineage import Lineage
+from gyroscope.records import NotEnoughData
+from gyroscope.retraining.decide import Broken, Policy, Seen
+from gyroscope.retraining.loop import Retraining
+from gyroscope.retraining.trainer import Limits, Result
+from gyroscope.retraining.trainings import Training
+from gyroscope.settings_models import ModelPolicy
+
+LEAST_NS = 2 * SECOND_NS
+COSTS = 20
+"""Describing the data reads the whole log: not more often than so many times what it took."""
+
+GOT_WORSE = ("performance", "estimate", "relation")
+ORIGIN = "training-"
+
+
+class HouseSenses:
+    """The senses of the loop in one house."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._data: dict[str, tuple[Data, int]] = {}
+
+    def seen(self, model: str, trainings: Sequence[Training], tries: Sequence[Challenger]) -> Seen:
+        """All that a decision about a model is made of."""
+        data = self.data(model)
+        done = [one for one in trainings if one.state != "running"]
+        standing = [one for one in self._house.incidents.all(model) if one.is_standing]
+        worse = [one for one in standing if one.kind in GOT_WORSE and one.opened > _last(done)]
+        broken = [one for one in self._house.incidents.all(model) if one.kind == "quality"]
+        return Seen(
+            model=model,
+            now=data.newest,
+            policy=policy_of(self._house, model),
+            rows=data.rows,
+            first=data.first,
+            last=data.last,
+            data=data.digest,
+            before=done[-1].data if done else "",
+            rows_before=done[-1].rows if done else 0,
+            started=tuple(one.started_at for one in done),
+            is_running=len(done) != len(trainings),
+            has_challenger=any(one.state in ("waiting", "rolling") for one in tries),
+            taken_back=_taken_back(tries),
+            incidents=tuple(one.why for one in worse),
+            broken=tuple(Broken(one.subjects, one.since, one.ended) for one in broken if one.state != "noise"),
+        )
+
+    def data(self, model: str) -> Data:
+        """The labelled rows, as of a little while ago."""
+        now = machine_now()
+        known = self._data.get(model)
+        if known is None or now >= known[1]:
+            data = describe(self._house, model) if policy_of(self._house, model).is_set_up else Data()
+            known = self._data[model] = data, machine_now() + max(LEAST_NS, COSTS * (machine_now() - now))
+        return known[0]
+
+    def argv(self, model: str, folder: Path) -> list[str]:
+        """The command of a trainer."""
+        settings = str(self._house.settings_path)
+        return [sys.executable, "-m", "gyroscope.assembly", "train", settings, model, str(folder)]
+
+    def register(self, training: Training, result: Result, folder: Path) -> str:
+        """A version with the signature of the champion. Raises `ModelError` for an artifact that does not work."""
+        from gyroscope.models import Candidate
+        from gyroscope.models.formats import format_of
+        from gyroscope.models.runners import rehearse
+
+        house, model = self._house, training.model
+        artifact = folder / result.artifact
+        runner = result.runner or format_of(artifact)
+        champion = house.routes.champion(model)
+        parent = "" if isinstance(champion, NotEnoughData) else champion.version
+        candidate = Candidate(model, runner, house.signature_of(model), artifact, result.entry)  # type: ignore[arg-type]
+        version = house.models.add(candidate, wall_now(), check=rehearse)
+        if version.version == parent:
+            raise ModelError("the training made the champion itself", where=str(folder), fix="train on newer data")
+        lineage = Lineage(
+            parent=parent,
+            training=f"{ORIGIN}{training.number}",
+            because=training.because,
+            data=result.data,
+            rows=result.rows,
+            first=result.first,
+            last=result.last,
+            code=result.code,
+            parameters=result.parameters,
+        )
+        house.models.put_lineage(version, lineage)
+        return version.version
+
+
+class RetrainingTurns:
+    """The loop over every model of a house that has a training function, as control's thread calls it."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._loop = retraining_of(house)
+
+    def run_once(self) -> None:
+        """One look at each."""
+        for model in self._house.models.models():
+            policy = self._house.settings.models.get(model, ModelPolicy()).retrain
+            if policy.train:
+                limits = Limits(policy.timeout_s, policy.memory_gib)
+                self._loop.run_once(model, limits, self._house.settings.loops.retraining, wall_now())
+
+
+def retraining_of(house: House) -> Retraining:
+    """The loop of a house."""
+    return Retraining(house.trainings, house.challengers, house.journal, HouseSenses(house), house.home / "trainings")
+
+
+def policy_of(house: House, model: str) -> Policy:
+    """When a model is trained, from the settings."""
+    asked = house.settings.models.get(model, ModelPolicy()).retrain
+    names = {field.name for field in msgspec.structs.fields(Policy)} - {"is_set_up"}
+    return Policy(is_set_up=bool(asked.train), **{name: getattr(asked, name) for name in names})
+
+
+def _taken_back(tries: Sequence[Challenger]) -> int:
+    """How many trained challengers were taken back, the newest first, until one was not."""
+    closed = [one for one in tries if one.origin.startswith(ORIGIN) and one.state in ("promoted", "rolled_back")]
+    count = 0
+    for one in reversed(closed):
+        if one.state != "rolled_back":
+            break
+        count += 1
+    return count
+
+
+def _last(trainings: Sequence[Training]) -> EventTime:
+    return trainings[-1].started_at if trainings else EventTime(-(2**62))

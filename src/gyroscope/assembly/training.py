@@ -1,0 +1,155 @@
+"""A trainer's process: the labelled rows of a model go to the user's function, what it returns becomes an artifact.
+
+Control's loop starts `python -m gyroscope.assembly train <settings> <model> <folder>`. It writes into that folder
+alone; registering what came of it is the loop's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gyroscope.assembly.house import House
+from gyroscope.assembly.reading import selection
+from gyroscope.clock import DAY_US, EventTime
+from gyroscope.errors import ModelError, StoreError
+from gyroscope.models.signature import write_signature
+from gyroscope.predictions.reading.query import quoted
+from gyroscope.records import Signature
+from gyroscope.retraining.trainer import RESULT, Limits, Result, limit
+from gyroscope.settings_models import ModelPolicy
+from gyroscope.supervisor.wanted import replace_file
+
+LABELLED = "FROM predictions WHERE label IS NOT NULL AND status = 200 AND event_time > make_timestamptz({after})"
+
+
+class Data(msgspec.Struct, frozen=True):
+    """What the labelled rows of a span are, without the rows: how many, from when to when, and a digest of all.
+
+    `newest` is the event time of the newest prediction, labelled or not.
+    """
+
+    rows: int = 0
+    first: EventTime = EventTime(0)
+    last: EventTime = EventTime(0)
+    digest: str = ""
+    newest: EventTime = EventTime(0)
+
+
+def describe(house: House, model: str) -> Data:
+    """The data that a training would be given now."""
+    columns, log = _columns(house.signature_of(model)), selection(house, model, labels=True)
+    try:
+        newest = _numbers(log.sql("SELECT epoch_us(max(event_time)) AS newest FROM predictions").arrow())["newest"]
+    except StoreError:
+        return Data()  # nothing was recorded yet
+    after = _after(house, model, newest)
+    hashed = ", ".join(["epoch_us(event_time)", *(quoted(name) for name, _ in columns), "label"])
+    found = _numbers(
+        log.sql(
+            "SELECT count(*) AS n, epoch_us(min(event_time)) AS first, epoch_us(max(event_time)) AS last,"
+            f" CAST(bit_xor(hash({hashed})) AS VARCHAR) AS digest {LABELLED.format(after=after)}"
+        ).arrow()
+    )
+    if not found["n"]:
+        return Data(newest=EventTime(newest))
+    digest = f"{found['n']}-{int(found['digest']):016x}"
+    return Data(found["n"], EventTime(found["first"]), EventTime(found["last"]), digest, EventTime(newest))
+
+
+def run_training(settings_path: Path, model: str, folder: Path) -> None:
+    """Read, train, write the result. Raises what the function raises: the log of the training shows it."""
+    house = House(settings_path)
+    policy = house.settings.models.get(model, ModelPolicy()).retrain
+    limit(Limits(policy.timeout_s, policy.memory_gib))
+    data, train, code = describe(house, model), *_function(house, policy.train)
+    columns = ", ".join(
+        ["event_time", *(f"{quoted(name)} AS {quoted(short)}" for name, short in _columns_of(house, model))]
+    )
+    rows = selection(house, model, labels=True).sql(
+        f"SELECT {columns}, weight, label {LABELLED.format(after=_after(house, model, data.newest))}"
+        " ORDER BY event_time, request_id, row"
+    )
+    print(f"training {model} on {data.rows} labelled rows", flush=True)  # noqa: T201  # the log of the training
+    made = train(rows.arrow())
+    artifact, runner, entry = _saved(made, folder, house.signature_of(model))
+    result = Result(artifact, runner, entry, data.digest, data.rows, data.first, data.last, code, _parameters(made))
+    replace_file(folder / RESULT, msgspec.json.encode(result).decode())
+
+
+def _after(house: House, model: str, newest: int) -> int:
+    span = house.settings.models.get(model, ModelPolicy()).retrain.span_days
+    return newest - round(span * DAY_US) if span else -62_135_596_800_000_000
+
+
+def _columns(signature: Signature) -> list[tuple[str, str]]:
+    return [(f"feature_{feature.name}", feature.name) for feature in signature.as_logged.features]
+
+
+def _columns_of(house: House, model: str) -> list[tuple[str, str]]:
+    return _columns(house.signature_of(model))
+
+
+def _function(house: House, named: str) -> tuple[Callable[[Any], Any], str]:
+    """The user's function and the SHA-256 of its file."""
+    place, _, name = named.partition(":")
+    path = (house.settings_path.parent / place).resolve()
+    try:
+        code = hashlib.sha256(path.read_bytes()).hexdigest()
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        if spec is None or spec.loader is None:
+            raise ImportError(f"{path.name} is no Python file")
+        sys.path.insert(0, str(path.parent))
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[path.stem] = module
+        spec.loader.exec_module(module)
+        train: Callable[[Any], Any] = getattr(module, name)
+    except (OSError, ImportError, AttributeError) as error:
+        raise ModelError(
+            f"the training function cannot be had: {error}", where=named, fix="write it as train.py:train"
+        ) from error
+    return train, code
+
+
+def _saved(made: Any, folder: Path, signature: Signature) -> tuple[str, str, str]:
+    """The artifact below the folder, its runner and entry: a path as it is, a booster in its own format, an estimator
+    of scikit-learn as ONNX.
+    """
+    kind = type(made).__module__.partition(".")[0]
+    if isinstance(made, str | Path):
+        place, _, entry = str(made).partition(":")
+        return place, "python" if entry else "", f"{Path(place).stem}:{entry}" if entry else ""
+    if kind == "lightgbm":
+        booster = getattr(made, "booster_", made)
+        booster.save_model(str(folder / "model.txt"))
+        return "model.txt", "lightgbm", ""
+    if kind == "xgboost":
+        made.save_model(str(folder / "model.ubj"))
+        return "model.ubj", "xgboost", ""
+    if hasattr(made, "__sklearn_tags__"):
+        from gyroscope.models.convert import Wish, from_sklearn
+
+        write_signature(signature, folder / "signature.yaml")
+        from_sklearn(made, None, folder / "model.onnx", Wish(signature=folder / "signature.yaml"))
+        return "model.onnx", "onnx", ""
+    raise ModelError(
+        f"nothing is known of a {type(made).__name__} as a model",
+        where="the training function",
+        fix="return a LightGBM, XGBoost or scikit-learn model, or the path of a file it wrote",
+    )
+
+
+def _parameters(made: Any) -> dict[str, str]:
+    get = getattr(made, "get_params", None)
+    plain = get() if callable(get) else getattr(made, "params", {})
+    return {str(name): str(value) for name, value in plain.items()} if isinstance(plain, dict) else {}
+
+
+def _numbers(table: Any) -> dict[str, Any]:
+    return {name: table.column(name).to_pylist()[0] for name in table.column_names}

@@ -1,0 +1,156 @@
+"""One trainer at a time, its limits, and wherever the loop is killed one challenger comes of one training."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import time
+
+import msgspec
+import pytest
+
+from gyroscope.clock import DAY_US, EventTime, wall_now
+from gyroscope.errors import ModelError
+from gyroscope.models.challengers import Challengers
+from gyroscope.retraining.decide import Seen, recompute
+from gyroscope.retraining.loop import Retraining
+from gyroscope.retraining.trainer import Limits
+from gyroscope.retraining.trainings import Trainings
+from gyroscope.signals.journal import Journal
+
+RESULT = '{"artifact": "model.txt", "runner": "lightgbm", "data": "b"}'
+FINE = f"import pathlib; pathlib.Path('result.json').write_text('{RESULT}')"
+LIMITS = Limits(timeout_s=30.0)
+
+
+class Killed(BaseException):
+    """What a SIGKILL looks like from inside."""
+
+
+class Place:
+    """A loop whose trainer is a real process of this code; `kill_at` ends the loop at the n-th thing it writes."""
+
+    def __init__(self, home, code: str = FINE) -> None:
+        self.home, self.code = home, code
+        self.writes, self.kill_at, self.refuses = itertools.count(1), 0, False
+        self.loop = self.start()
+
+    def start(self) -> Retraining:
+        self.trainings = Trainings(self.home / "state.db")
+        self.challengers, self.journal = Challengers(self.home / "state.db"), Journal(self.home / "state.db")
+        watched = ((self.trainings, "begin"), (self.trainings, "end"), (self.challengers, "propose"))
+        for store, name in (*watched, (self.journal, "append")):
+            setattr(store, name, self.counted(getattr(store, name)))
+        return Retraining(self.trainings, self.challengers, self.journal, self, self.home / "trainings")
+
+    def counted(self, write):
+        def written(*given):
+            number = next(self.writes)
+            if number == self.kill_at:
+                raise Killed
+            done = write(*given)
+            if number == -self.kill_at:
+                raise Killed
+            return done
+
+        return written
+
+    def seen(self, model, trainings, tries):
+        done = tuple(one.started_at for one in trainings)
+        day = EventTime(9 * DAY_US)
+        return Seen(
+            model, day, rows=5_000, last=day, data="b", incidents=("fell",), started=done, before="b" if done else ""
+        )
+
+    def argv(self, model, folder):
+        return [sys.executable, "-c", self.code]
+
+    def register(self, training, result, folder):
+        if self.refuses:
+            raise ModelError("it does not work", where="here", fix="mend it")
+        return "0a1b2c3d4e5f"
+
+    def turn(self, limits: Limits = LIMITS, switch="act"):
+        return self.loop.run_once("m", limits, switch, wall_now())
+
+    def until_it_ends(self, limits: Limits = LIMITS):
+        give_up = time.monotonic() + 30
+        while any(one.state == "running" for one in self.trainings.every("m")):
+            assert time.monotonic() < give_up
+            self.turn(limits)
+            time.sleep(0.02)
+        return self.trainings.every("m")[-1]
+
+
+def test_a_training_becomes_a_challenger(tmp_path):
+    place = Place(tmp_path)
+    assert place.turn().action == "train"
+    assert place.turn() is None, "one at a time"
+    ended = place.until_it_ends()
+    assert (ended.state, ended.version, ended.rows) == ("done", "0a1b2c3d4e5f", 5_000)
+    assert ended.because == "retraining-1: an incident says that it got worse"
+    assert [(one.version, one.origin, one.state) for one in place.challengers.open("m")] == [
+        ("0a1b2c3d4e5f", "training-1", "waiting")
+    ]
+    act = place.journal.newest("retraining")[-1]
+    assert recompute(act.inputs).reason == act.reason
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "limits"),
+    [
+        ("print('no memory', flush=True); raise SystemExit(1)", "ended without a result: no memory", LIMITS),
+        ("import time; print('slow', flush=True); time.sleep(60)", "took longer than 0.5 s", Limits(timeout_s=0.5)),
+        ("import os; os.abort()", "ended without a result", LIMITS),
+    ],
+)
+def test_a_training_that_fails_says_why(tmp_path, code, said, limits):
+    place = Place(tmp_path, code)
+    place.turn(limits)
+    ended = place.until_it_ends(limits)
+    assert ended.state == "failed"
+    assert said in ended.said
+    assert place.challengers.open("m") == []
+
+
+def test_what_does_not_work_is_no_challenger(tmp_path):
+    place = Place(tmp_path)
+    place.refuses = True
+    place.turn()
+    assert "it does not work" in place.until_it_ends().said
+
+
+def test_with_propose_nothing_is_started(tmp_path):
+    place = Place(tmp_path)
+    assert [place.turn(switch="propose").action for _ in range(2)] == ["train", "train"]
+    assert place.trainings.every() == []
+    assert [(act.action, act.mode) for act in place.journal.newest()] == [("train", "propose")]
+    assert place.turn(switch="off") is None
+
+
+def test_killed_at_anything_it_writes_one_challenger_comes_of_it(tmp_path):
+    for kill_at in itertools.count(1):
+        survived = True
+        for sign in (1, -1):
+            home = tmp_path / f"{sign * kill_at}"
+            home.mkdir()
+            place = Place(home)
+            place.kill_at = sign * kill_at
+            give_up = time.monotonic() + 30
+            while not any(one.state == "done" for one in place.trainings.every("m")):
+                assert time.monotonic() < give_up
+                try:
+                    place.turn()
+                except Killed:
+                    survived = False
+                    place.loop = place.start()
+                time.sleep(0.02)
+            assert len(place.challengers.every("m")) == 1
+            assert len(place.trainings.every("m")) == 1
+        if survived:
+            break
+    assert kill_at > 3
+
+
+def test_seen_is_one_record():
+    assert msgspec.json.decode(msgspec.json.encode(Seen("m", EventTime(1))), type=Seen) == Seen("m", EventTime(1))
