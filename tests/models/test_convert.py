@@ -124,16 +124,37 @@ def test_three_classes_keep_their_names_and_order(numbers, tmp_path):
     assert done.agreement.within(1e-4)
 
 
-def test_a_disagreement_is_refused_unless_accepted(numbers, tmp_path):
+def test_what_does_not_agree_is_served_as_it_is_unless_that_is_accepted(numbers, tmp_path):
+    pytest.importorskip("skops", reason="needs the extra skops")
     matrix, late = numbers
     forest = RandomForestClassifier(5, random_state=0).fit(matrix, late)
     joblib.dump(forest, tmp_path / "m.joblib")
-    with pytest.raises(ModelError, match="does not agree") as caught:
-        convert(tmp_path / "m.joblib", tmp_path / "m.onnx", Wish(tolerance=1e-12))
-    assert "largest difference" in caught.value.what
+    done = convert(tmp_path / "m.joblib", tmp_path / "m.onnx", Wish(tolerance=1e-12))
+    assert (done.runner, done.artifact, done.agreement.max_abs_difference) == ("skops", tmp_path / "m.skops", 0.0)
+    assert "largest difference" in " ".join(done.said)
     assert not (tmp_path / "m.onnx").exists()
+    store = ModelStore(tmp_path / "home")
+    version = store.add(Candidate("forest", done.runner, done.signature, done.artifact), 1, check=rehearse)
+    rows = encode_columns(done.signature, dict(zip(done.signature.names, matrix.T, strict=True)))
+    np.testing.assert_array_equal(open_runner(store, version).predict(rows), forest.predict_proba(matrix)[:, 1])
+
     done = convert(tmp_path / "m.joblib", tmp_path / "m.onnx", Wish(tolerance=1e-12, accept_disagreement=True))
-    assert "DISAGREE" in done.said[-1]
+    assert (done.runner, done.artifact) == ("onnx", tmp_path / "m.onnx")
+    assert "DISAGREE" in " ".join(done.said)
+
+
+class Rounded(LogisticRegression):
+    """Of a type that skops does not trust, and with answers that its ONNX does not give."""
+
+    def predict_proba(self, rows):
+        return super().predict_proba(rows).round(1)
+
+
+def test_a_disagreement_is_refused_where_the_estimator_itself_cannot_be_served(numbers, tmp_path):
+    with pytest.raises(ModelError) as caught:
+        from_sklearn(Rounded(max_iter=500).fit(*numbers), None, tmp_path / "m.onnx")
+    assert caught.value.fix
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_given_signature_must_fit_the_model(numbers, tmp_path):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from gyroscope.serving.batching import Batcher, Fit, Turn
+from gyroscope.serving.batching import LOOK_EVERY, QUICK_NS, Batcher, Fit, Turn
 
 MS = 1_000_000
 SLO_NS = 100 * MS
@@ -208,3 +208,26 @@ def test_the_line_follows_a_machine_that_changes_and_forgives_an_outlier() -> No
     assert fit.expected_ns(10) == pytest.approx(3.5 * MS, rel=0.02)
     fit.saw(10, 3_000 * MS)
     assert fit.expected_ns(10) < 6 * MS
+
+
+def test_what_is_quick_and_gains_nothing_passes_the_line():
+    batcher = Batcher(most=64, slo_ns=500 * MS)
+    batcher.ended(1, 1, QUICK_NS // 4, 0, 0)
+    assert not batcher.is_quick, "whether company helps is not known yet"
+    for at in range(20):
+        batcher.ended(2, 2, QUICK_NS // 2, 0, at)
+    assert batcher.is_quick
+    for at in range(40):
+        batcher.passed(3 * QUICK_NS, at)
+    assert not batcher.is_quick
+
+
+def test_what_passes_is_looked_at_now_and_then():
+    batcher = Batcher(most=64, slo_ns=500 * MS)
+    batcher.ended(1, 1, QUICK_NS // 4, 0, 0)
+    batcher.ended(2, 2, QUICK_NS // 2, 0, 1)
+    seen = []
+    for at in range(3 * LOOK_EVERY):
+        seen.append(batcher.is_quick)
+        batcher.passed(QUICK_NS // 4, at)
+    assert 1 <= seen.count(False) <= 3

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from gyroscope.backends import missing_library
 from gyroscope.errors import GyroscopeError, ModelError
 from gyroscope.models.agreement import TOLERANCE, Agreement, Precision, compare
-from gyroscope.models.convert_child import JOB, NATIVE, RESULT, SOURCE, Job, Result
+from gyroscope.models.convert_child import JOB, NATIVE, RESULT, SKOPS, SOURCE, Job, Result
 from gyroscope.models.formats import is_pickle, read_artifact
 from gyroscope.models.runners import load_runner
 from gyroscope.models.samples import pack, read_sample, unpack
@@ -54,13 +54,17 @@ SAYS = {
 
 
 class Conversion(msgspec.Struct, frozen=True):
-    """A finished conversion. `said` tells it in plain words; `confinement` is None when no file was opened."""
+    """A finished conversion. `said` tells it in plain words; `confinement` is None when no file was opened.
+
+    `runner` is "skops" where the ONNX did not agree and the estimator is served as it is.
+    """
 
     artifact: Path
     signature: Signature
     agreement: Agreement
     said: tuple[str, ...]
     confinement: Confinement | None = None
+    runner: Literal["onnx", "skops"] = "onnx"
 
 
 class Wish(msgspec.Struct, frozen=True):
@@ -83,12 +87,14 @@ class _Opened(msgspec.Struct, frozen=True):
     native: NDArray[np.float64]
     onnx: dict[Precision, bytes]
     refused: tuple[str, ...]
+    skops: bytes
 
 
 def convert(source: Path, out: Path, wish: Wish | None = None) -> Conversion:
     """Convert a joblib or pickle file; writes `out` (.onnx) and its signature beside it (.signature.yaml).
 
-    Raises `ModelError` when the file cannot be opened or converted, or when both disagree by more than the tolerance.
+    Where it cannot be converted, or both disagree by more than the tolerance, the estimator itself is written instead,
+    in the format of skops. Raises `ModelError` when the file cannot be opened, or that cannot be had either.
     """
     wish = wish or Wish()
     content = read_artifact(source)
@@ -117,7 +123,7 @@ def from_sklearn(
     Raises as `convert` does, and `GyroscopeError` when the extra `sklearn` is not installed.
     """
     try:
-        from gyroscope.models.estimators import describe, native_outputs, random_columns, to_onnx
+        from gyroscope.models.estimators import as_it_is, describe, native_outputs, random_columns, to_onnx
     except ModuleNotFoundError as missing:
         raise missing_library(missing, what="converting scikit-learn models") from missing
     wish = wish or Wish()
@@ -132,6 +138,7 @@ def from_sklearn(
         native=native_outputs(estimator, signature, rows),
         onnx=onnx,
         refused=tuple(refused),
+        skops=as_it_is(estimator),
     )
     return _finish(opened, out, wish, (f"The {opened.estimator} was converted as it is in memory.",), None)
 
@@ -197,6 +204,7 @@ def _collect(folder: Path, result: Result, columns: Mapping[str, NDArray[Any]] |
         native=native,
         onnx={precision: _take(folder / f"{precision}.onnx") for precision in result.converted},
         refused=tuple(_printable(reason) for reason in result.refused),
+        skops=_take(folder / SKOPS),
     )
 
 
@@ -215,46 +223,76 @@ def _take(path: Path) -> bytes:
 def _finish(
     opened: _Opened, out: Path, wish: Wish, said: tuple[str, ...], confinement: Confinement | None
 ) -> Conversion:
-    """Compare each precision with the native model, float32 first, and write the first that agrees."""
+    """Compare each precision with the native model, float32 first, and write the first that agrees.
+
+    Where none does, the estimator itself is what will be served, unless the disagreement is accepted.
+    """
     tried = [_judge(opened, precision, content, wish.tolerance) for precision, content in opened.onnx.items()]
-    if not tried:
+    chosen = next((one for one in tried if one.within(wish.tolerance)), None)
+    if chosen is not None:
+        return _written(opened, _Choice(out, opened.onnx[chosen.precision], chosen), said, confinement)
+    if tried and wish.accept_disagreement:
+        chosen = min(tried, key=lambda one: one.max_abs_difference)
+        accepted = f"They DISAGREE by more than {wish.tolerance:g}; you chose to accept that."
+        return _written(opened, _Choice(out, opened.onnx[chosen.precision], chosen), (*said, accepted), confinement)
+    if tried:
+        why = "the converted model does not agree with the native one: " + "; ".join(map(str, tried))
+    else:
+        why = f"skl2onnx cannot convert this {opened.estimator}: {'; '.join(opened.refused)}"
+    itself = _itself(opened, wish.tolerance)
+    if itself is None:
+        fix = "add it as your own code: gyro models add --runner python"
         raise ModelError(
-            f"skl2onnx cannot convert this {opened.estimator}: {'; '.join(opened.refused)}",
-            where=str(out),
-            fix="add it as your own code: gyro models add --runner python",
+            why, where=f"{out}, tolerance {wish.tolerance:g}", fix=fix + (", or --accept-disagreement" if tried else "")
         )
-    agreement = next((one for one in tried if one.within(wish.tolerance)), None)
-    if agreement is None and not wish.accept_disagreement:
-        raise ModelError(
-            "the converted model does not agree with the native one: " + "; ".join(map(str, tried)),
-            where=f"tolerance {wish.tolerance:g}",
-            fix="add the native one as your own code (runner python), or accept the disagreement in so many words",
-        )
-    chosen = agreement or min(tried, key=lambda one: one.max_abs_difference)
-    signature_path = out.with_suffix(".signature.yaml")
+    choice = _Choice(out.with_suffix(".skops"), opened.skops, itself, "skops")
+    return _written(opened, choice, (*said, f"No ONNX: {why}.", "So it is served as it is, by skops."), confinement)
+
+
+class _Choice(msgspec.Struct, frozen=True):
+    """What is written, and how well it agrees."""
+
+    out: Path
+    content: bytes
+    agreement: Agreement
+    runner: Literal["onnx", "skops"] = "onnx"
+
+
+def _written(opened: _Opened, choice: _Choice, said: tuple[str, ...], confinement: Confinement | None) -> Conversion:
+    out, signature_path = choice.out, choice.out.with_suffix(".signature.yaml")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_bytes(opened.onnx[chosen.precision])
+        out.write_bytes(choice.content)
         write_signature(opened.signature, signature_path)
     except OSError as error:
         raise ModelError(f"the result cannot be written: {error.strerror}", where=str(out), fix="choose -o") from error
-    said = (*said, f"Compared on {chosen}.", f"Wrote {out} and {signature_path}.")
-    if agreement is None:
-        said = (*said, f"They DISAGREE by more than {wish.tolerance:g}; you chose to accept that.")
-    return Conversion(out, opened.signature, chosen, said, confinement)
+    said = (*said, f"Compared on {choice.agreement}.", f"Wrote {out} and {signature_path}.")
+    return Conversion(out, opened.signature, choice.agreement, said, confinement, choice.runner)
 
 
 def _judge(opened: _Opened, precision: Precision, content: bytes, tolerance: float) -> Agreement:
-    artifact = Artifact(Path(f"{precision}.onnx"), content)
     try:
-        runner = load_runner("onnx", artifact, opened.signature)
-        difference, equal = compare(runner, opened.signature, opened.columns, opened.native, tolerance)
-    except GyroscopeError as error:
+        difference, equal = _compared("onnx", content, opened, tolerance)
+    except GyroscopeError:
         # An answer that cannot even be compared (NaN, shape) is as far away as can be.
         difference, equal = float("inf"), 0.0
-        if len(opened.onnx) == 1:
-            raise error
     return Agreement(len(opened.native), opened.data, precision, difference, equal)
+
+
+def _itself(opened: _Opened, tolerance: float) -> Agreement | None:
+    """How well the estimator agrees with itself, saved and opened again by what will serve it; None if it does not."""
+    try:
+        difference, equal = _compared("skops", opened.skops, opened, tolerance)
+    except GyroscopeError:
+        return None
+    agreement = Agreement(len(opened.native), opened.data, "float64", difference, equal)
+    return agreement if agreement.within(tolerance) else None
+
+
+def _compared(runner: str, content: bytes, opened: _Opened, tolerance: float) -> tuple[float, float]:
+    artifact = Artifact(Path(f"model.{runner}"), content)
+    loaded = load_runner(runner, artifact, opened.signature)
+    return compare(loaded, opened.signature, opened.columns, opened.native, tolerance)
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

@@ -19,7 +19,7 @@ from gyroscope.models.samples import Packed, pack, unpack
 from gyroscope.models.sandbox import Confinement, Limits, confine
 from gyroscope.records import Signature
 
-JOB, RESULT, SOURCE, NATIVE = "job.msgpack", "result.msgpack", "source.bin", "native.npy"
+JOB, RESULT, SOURCE, NATIVE, SKOPS = "job.msgpack", "result.msgpack", "source.bin", "native.npy", "native.skops"
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -59,7 +59,7 @@ def main() -> None:
 
 def _convert(folder: Path, job: Job, confinement: Confinement) -> Result:
     estimator = _load(folder / SOURCE)
-    from gyroscope.models.estimators import describe, native_outputs, random_columns, to_onnx
+    from gyroscope.models.estimators import as_it_is, describe, native_outputs, random_columns, to_onnx
 
     columns = unpack(job.columns) if job.columns is not None else None
     signature = describe(estimator, columns, job.signature)
@@ -75,6 +75,7 @@ def _convert(folder: Path, job: Job, confinement: Confinement) -> Result:
     converted, refused = to_onnx(estimator, signature)
     for precision, content in converted.items():
         (folder / f"{precision}.onnx").write_bytes(content)
+    (folder / SKOPS).write_bytes(as_it_is(estimator))
     return Result(
         confinement,
         estimator=type(estimator).__name__,

@@ -92,6 +92,18 @@ def to_onnx(estimator: Any, signature: Signature) -> tuple[dict[Precision, bytes
     return converted, refused
 
 
+def as_it_is(estimator: Any) -> bytes:
+    """The estimator saved with skops; nothing where that is not installed or does not know a part of it."""
+    try:
+        import skops.io
+    except ModuleNotFoundError:
+        return b""
+    try:
+        return bytes(skops.io.dumps(estimator))
+    except Exception:  # noqa: BLE001  it raises whatever a part of the estimator likes
+        return b""
+
+
 def _to_onnx(estimator: Any, signature: Signature, precision: Precision) -> bytes:
     number = TENSORS[precision]
     if _takes_columns(estimator, signature):

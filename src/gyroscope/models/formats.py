@@ -17,7 +17,7 @@ from typing import Literal
 
 from gyroscope.errors import ModelError
 
-Format = Literal["onnx", "lightgbm", "xgboost", "skops", "python", "pickle", "unknown"]
+Format = Literal["onnx", "lightgbm", "xgboost", "skops", "python", "pickle", "torch", "unknown"]
 
 PICKLE_SUFFIXES = (".pkl", ".pickle", ".joblib", ".dill", ".cloudpickle")
 HEAD_BYTES = 4_096
@@ -36,8 +36,11 @@ def format_of(path: Path) -> Format:
         return "lightgbm"
     if _is_xgboost(content):
         return "xgboost"
-    if content.startswith(b"PK\x03\x04") and _holds_schema(content):
+    names = _names_inside(content)
+    if "schema.json" in names:
         return "skops"
+    if _is_torch(names):
+        return "torch"
     if path.suffix == ".py":
         return "python"
     return "onnx" if _is_protobuf_model(content) else "unknown"
@@ -72,7 +75,13 @@ def is_pickle(name: str, content: bytes) -> bool:
 
 
 def refuse_pickle(path: Path, content: bytes) -> None:
-    """Raise the `ModelError` that tells what to do instead of loading a pickle."""
+    """Raise the `ModelError` that tells what to do instead of loading a pickle, or what torch saved."""
+    if _is_torch(_names_inside(content)):
+        raise ModelError(
+            "this is a file of torch, which is not run here",
+            where=str(path),
+            fix="where torch is: torch.onnx.export(module, ..., external_data=False), and add the .onnx file",
+        )
     if is_pickle(path.name, content):
         raise ModelError(
             "this is a pickle or joblib file: opening one runs whatever code it holds, so it is not loaded here",
@@ -87,12 +96,20 @@ def _is_xgboost(content: bytes) -> bool:
     return head.startswith(b"{") and (b"learner" in head[:64] or (b"version" in head[:64] and b"learner" in content))
 
 
-def _holds_schema(content: bytes) -> bool:
+def _names_inside(content: bytes) -> list[str]:
+    """What a zip file holds; nothing when it is none."""
+    if not content.startswith(b"PK\x03\x04"):
+        return []
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as file:
-            return "schema.json" in file.namelist()
+            return file.namelist()
     except zipfile.BadZipFile:
-        return False
+        return []
+
+
+def _is_torch(names: list[str]) -> bool:
+    """What `torch.save` and `torch.export.save` write: all in one folder, with a pickle or the name of its format."""
+    return any(name.partition("/")[2] in ("data.pkl", "archive_format") for name in names)
 
 
 def _is_protobuf_model(content: bytes) -> bool:

@@ -82,7 +82,7 @@ class Line:
     @property
     def is_free(self) -> bool:
         """Whether a call may be answered at once, past the line: nobody waits, and the model is fast."""
-        return not self._is_called and self._batcher.is_cheap
+        return not self._is_called and self._batcher.is_quick
 
     def passed(self, took_ns: int, now: MachineTime) -> None:
         """The model took so long for one row of a call that went past the line."""

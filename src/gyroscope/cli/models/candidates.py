@@ -93,7 +93,7 @@ def _runner_of(path: Path, entry: str, runner: str) -> RunnerName:
     if runner and runner not in known:
         raise ModelError(f"no runner is called {runner!r}", where="--runner", fix=did_you_mean(runner, known))
     found = runner or ("python" if entry else format_of(path))
-    if found == "pickle":
+    if found in ("pickle", "torch"):
         refuse_pickle(path, read_artifact(path))
     if found == "python" and not entry:
         raise ModelError(
