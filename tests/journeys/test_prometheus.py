@@ -101,6 +101,8 @@ def test_prometheus_counts_what_was_sent_and_nothing_falls(
 
     assert FIRST >= (prometheus.number('sum(gyroscope_model_calls_total{job="gyroscope"})') or 0) > 0
     assert (prometheus.number('min(gyroscope_inflight_limit{job="gyroscope"})') or 0) >= 1
+    assert prometheus.number('sum(gyroscope_requests_waiting{job="gyroscope"})') is not None
+    assert (prometheus.number('sum(gyroscope_batch_requests_count{job="gyroscope"})') or 0) > 0
     assert (prometheus.number('min(gyroscope_queue_room{job="gyroscope"})') or 0) >= 2
 
     victim = running.pid("replica")

@@ -196,6 +196,8 @@ def test_what_asks_the_model_nothing_needs_no_key(replica):
     (counted,) = ask("ModelStatistics", name="flights").model_stats
     assert counted.inference_count >= 1
     assert counted.inference_stats.success.ns > 0
+    assert counted.execution_count > 0
+    assert counted.inference_stats.queue.count > 0
     assert ask("RepositoryModelLoad", model_name="flights") is not None
     with pytest.raises(grpc.RpcError, match="cannot be unloaded"):
         ask("RepositoryModelUnload", model_name="flights")

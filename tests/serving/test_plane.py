@@ -39,6 +39,7 @@ def test_counts_what_it_did(bench):
     counters = served.pulse.counters()
     assert counters.pop("failed_ns") > 0
     assert counters.pop("busy_ns") > 0
+    assert counters.pop("queue_ns") > 0
     assert counters == {
         "requests_2xx": 1,
         "requests_4xx": 2,

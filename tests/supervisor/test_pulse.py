@@ -38,13 +38,18 @@ def test_calls_in_hand_are_told_by_their_hashes(tmp_path: Path) -> None:
 
 def test_time_in_the_model_and_calls_of_it_are_counted(tmp_path: Path) -> None:
     pulse = Pulse.create(tmp_path / "a.pulse")
-    pulse.begin(100, 900, (5, 6, 7))
+    pulse.begin(100, 900, (5, 6, 7), queue_ns=40)
+    pulse.wait(2)
+    assert (pulse.in_hand, pulse.waiting) == (3, 2)
     pulse.end(350)
-    pulse.begin(1_000, 2_000, (8,))
+    pulse.begin(1_000, 2_000, (8,), queue_ns=2)
     pulse.end(1_050)
     pulse.end(5_000)
     found = pulse.counters()
     assert (found["model_calls"], found["model_requests"], found["busy_ns"]) == (2, 4, 300)
+    assert (found["queue_ns"], pulse.in_hand, pulse.batch_buckets()) == (42, 0, [1, 0, 1, 0, 0, 0, 0])
+    pulse.begin(1_000, 2_000, range(1, MOST_INPUTS + 1))
+    assert pulse.batch_buckets()[-1] == 1
     pulse.close()
 
 

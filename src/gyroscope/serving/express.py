@@ -53,7 +53,7 @@ class Express:
         if self._quarantine and self._quarantine.kills(input_hash, began):
             return None
         pulse = self._pulse
-        pulse.begin(began, arrived + self._deadline_ns, (input_hash,))
+        pulse.begin(began, arrived + self._deadline_ns, (input_hash,), began - arrived)
         output = self._one(numbers)
         ended = machine_now()
         pulse.end(ended)

@@ -71,6 +71,7 @@ class Line:
             self.refuse(call, error, deliver)
             return
         self._waiting.append((call, deliver))
+        self._plane.wait(len(self._waiting))
         if self._timer:
             self._timer.cancel()
             self._timer, self._is_called = None, False
@@ -105,6 +106,7 @@ class Line:
             wait_ns = self._work_for_a_while()
         finally:  # whatever went wrong with one call, the others are still in line
             self._is_called = bool(self._waiting or self._done)
+            self._plane.wait(len(self._waiting))
             if wait_ns > TICK_NS:
                 self._timer = asyncio.get_running_loop().call_later((wait_ns - TICK_NS) / SECOND_NS, self._round)
             elif self._is_called:

@@ -95,8 +95,10 @@ def _request(signature: Signature) -> Plain:
 
 def _statistics() -> Plain:
     timed = {"type": "object", "required": ["count", "ns"], "properties": {"count": _COUNT, "ns": _COUNT}}
-    one = exactly(name="string", version="string", inference_count="integer", inference_stats="object")
-    one["properties"]["inference_stats"] = {"type": "object", "properties": {"success": timed, "fail": timed}}
+    counted = dict.fromkeys(("inference_count", "execution_count"), "integer")
+    one = exactly(name="string", version="string", inference_stats="object", **counted)
+    named = dict.fromkeys(("success", "fail", "queue", "compute_infer"), timed)
+    one["properties"]["inference_stats"] = {"type": "object", "properties": named}
     return {"type": "object", "properties": {"model_stats": {"type": "array", "items": one}}}
 
 

@@ -172,7 +172,7 @@ class Plane:
     def _ask(self, work: Work) -> int:
         """Predict for one call, while the parent looks at its deadline; 0 when it failed, and it is told why."""
         began = machine_now()
-        self._pulse.begin(began, work.deadline, (work.input_hash,))
+        self._pulse.begin(began, work.deadline, (work.input_hash,), began - work.call.arrived)
         try:
             work.outputs = self._runner.predict(work.rows)
         except (InputError, OutputError) as error:
@@ -190,7 +190,9 @@ class Plane:
             return self._ask(works[0])
         rows = joined([work.rows for work in works])
         began = machine_now()
-        self._pulse.begin(began, max([work.deadline for work in works]), [work.input_hash for work in works])
+        waited_ns = sum([began - work.call.arrived for work in works])
+        hashes = [work.input_hash for work in works]
+        self._pulse.begin(began, max([work.deadline for work in works]), hashes, waited_ns)
         try:
             outputs = self._runner.predict(rows)
         except GyroscopeError:
@@ -238,6 +240,10 @@ class Plane:
     def admit(self, limit: int, room: int) -> None:
         """Tell the door, through the pulse, how many requests to send at once and how many may wait there."""
         self._pulse.admit(limit, room)
+
+    def wait(self, calls: int) -> None:
+        """Tell who looks, through the pulse, how many are in line."""
+        self._pulse.wait(calls)
 
     def turn_away(self) -> None:
         """Count what has no valid key or is no request. It gets no log entry: a stranger must not fill the log."""

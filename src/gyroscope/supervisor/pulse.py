@@ -17,7 +17,7 @@ from gyroscope.errors import ProcessError
 COUNTERS = (
     "requests_2xx", "requests_4xx", "requests_5xx", "rows", "logged", "unlogged", "rejected", "sampled_out",
     "failed_ns", "model_calls", "model_requests", "busy_ns",
-    "copied", "copies_lost",
+    "copied", "copies_lost", "queue_ns",
 )  # fmt: skip
 """Names of the counters a replica keeps; append at the end only, the order is the layout."""
 
@@ -33,7 +33,11 @@ STATES = {ABSENT: "absent", STARTING: "starting", READY: "ready", DRAINING: "dra
 _MAGIC = 0x4759_524F_0000_0001
 _PID, _STATE, _BEAT, _STARTED, _DEADLINE, _LIMIT, _ROOM = 1, 2, 3, 4, 5, 6, 7
 _COUNTERS_AT = 8
-_BUCKETS_AT = 40  # leaves room for 32 counters before the layout, and with it _MAGIC, must change
+BATCH_BOUNDS = (1, 2, 4, 8, 16, 32, 64)
+"""Upper bounds of the buckets for how many requests one prediction was for."""
+_BATCHES_AT = 32  # leaves room for 24 counters before the layout, and with it _MAGIC, must change
+_WAITING = 39
+_BUCKETS_AT = 40
 _SUM_AT = _BUCKETS_AT + len(LATENCY_BOUNDS_S) + 1
 _INPUTS_AT = _SUM_AT + 1
 MOST_INPUTS = 64
@@ -41,7 +45,8 @@ MOST_INPUTS = 64
 _WORDS = _INPUTS_AT + MOST_INPUTS + 1
 _BOUNDS_NS = tuple(round(bound * 1e9) for bound in LATENCY_BOUNDS_S)
 _INDEX = {name: _COUNTERS_AT + i for i, name in enumerate(COUNTERS)}
-_MODEL_CALLS, _MODEL_REQUESTS, _BUSY = (_INDEX[name] for name in ("model_calls", "model_requests", "busy_ns"))
+_MODEL_CALLS, _MODEL_REQUESTS = _INDEX["model_calls"], _INDEX["model_requests"]
+_BUSY, _QUEUED = _INDEX["busy_ns"], _INDEX["queue_ns"]
 
 _SERVED, _ROWS = _INDEX["requests_2xx"], _INDEX["rows"]
 
@@ -75,7 +80,7 @@ class Pulse:
                 where=str(path),
                 fix="make room in the runtime folder",
             ) from error
-        for word in (_STATE, _BEAT, _STARTED, _DEADLINE, _LIMIT, _ROOM):
+        for word in (_STATE, _BEAT, _STARTED, _DEADLINE, _LIMIT, _ROOM, _WAITING):
             pulse._words[word] = 0
         pulse._words[_PID] = os.getpid()
         pulse._words[_STATE] = STARTING
@@ -110,20 +115,25 @@ class Pulse:
         """Say that the work path is alive."""
         self._words[_BEAT] = now_ns
 
-    def begin(self, now_ns: int, deadline_ns: int, inputs: Sequence[int] = ()) -> None:
+    def begin(self, now_ns: int, deadline_ns: int, inputs: Sequence[int] = (), queue_ns: int = 0) -> None:
         """Say that an item was begun and when it must be done: from here only the deadline counts, not beats.
 
-        `inputs` are hashes of the calls it is made of, at most `MOST_INPUTS`, for the case that it is never ended.
+        `inputs` are hashes of the calls it is made of, at most `MOST_INPUTS`, for the case that it is never ended;
+        `queue_ns` is how long all of them together have been here already.
         """
-        at = _INPUTS_AT
+        words, at = self._words, _INPUTS_AT
         for input_hash in inputs:
-            self._words[at] = input_hash
+            words[at] = input_hash
             at += 1
-        self._words[at] = 0
-        self._words[_MODEL_REQUESTS] += len(inputs)
-        self._words[_BEAT] = now_ns
-        self._words[_STARTED] = now_ns
-        self._words[_DEADLINE] = deadline_ns
+        words[at] = 0
+        if inputs:
+            calls = len(inputs)
+            words[_MODEL_REQUESTS] += calls
+            words[_BATCHES_AT + (calls - 1).bit_length()] += 1
+            words[_QUEUED] += max(0, queue_ns)
+        words[_BEAT] = now_ns
+        words[_STARTED] = now_ns
+        words[_DEADLINE] = deadline_ns
 
     def end(self, now_ns: int) -> None:
         """Say that the item is done. The beat goes first, else a reader in between sees an old beat and no item."""
@@ -138,6 +148,10 @@ class Pulse:
         """Say how many requests at once are best, and how many more may wait for them at the door."""
         self._words[_LIMIT] = limit
         self._words[_ROOM] = room
+
+    def wait(self, calls: int) -> None:
+        """Say how many calls are in line behind the one in hand."""
+        self._words[_WAITING] = calls
 
     def add(self, name: str, n: int = 1) -> None:
         """Raise one of `COUNTERS`."""
@@ -197,6 +211,20 @@ class Pulse:
         """Hashes of the calls in hand; those of the last item when nothing is."""
         found = self._words[_INPUTS_AT : _INPUTS_AT + MOST_INPUTS + 1].tolist()
         return found[: found.index(0)]
+
+    @property
+    def in_hand(self) -> int:
+        """Calls that the model is working on."""
+        return len(self.inputs) if self.started_ns else 0
+
+    @property
+    def waiting(self) -> int:
+        """Calls in line behind those."""
+        return self._words[_WAITING]
+
+    def batch_buckets(self) -> list[int]:
+        """Predictions by the calls they were for (not cumulative), one bucket per bound and none above the last."""
+        return self._words[_BATCHES_AT : _BATCHES_AT + len(BATCH_BOUNDS)].tolist()
 
     def counters(self) -> dict[str, int]:
         """All counters since the file was made, over every process of this name."""

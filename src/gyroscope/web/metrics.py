@@ -16,7 +16,7 @@ from gyroscope.errors import ProcessError
 from gyroscope.monitoring.alert_look import ALERTS_FILE, read_look
 from gyroscope.records import Signal
 from gyroscope.signals.prometheus import CONTENT_TYPE, Family, Histogram, Labels, Sample, exposition, gauges
-from gyroscope.supervisor.pulse import LATENCY_BOUNDS_S, Pulse
+from gyroscope.supervisor.pulse import BATCH_BOUNDS, LATENCY_BOUNDS_S, Pulse
 from gyroscope.web.overview import overview
 from gyroscope.web.parts import Parts
 
@@ -35,6 +35,10 @@ PLAIN = {
 LIMITS = (
     ("gyroscope_inflight_limit", "Requests at once that a replica asks the door for.", 0),
     ("gyroscope_queue_room", "Requests that may wait at the door for a replica.", 1),
+)
+NOW = (
+    ("gyroscope_requests_in_model", "Requests that the model of a replica works on at this moment.", 0),
+    ("gyroscope_requests_waiting", "Requests in line inside a replica at this moment.", 1),
 )
 RENAMED = {
     # Signal -> (its name here, what the name of its label becomes). Prometheus users look for these.
@@ -64,6 +68,8 @@ class Counted(msgspec.Struct, frozen=True):
     buckets: tuple[int, ...]
     latency_s: float
     admits: tuple[int, int] = (0, 0)
+    batches: tuple[int, ...] = ()
+    now: tuple[int, int] | None = None
 
 
 def metrics(request: Request) -> Response:
@@ -84,9 +90,10 @@ def read_pulses(folder: Path) -> list[Counted]:
         model, version, slot = path.stem.rsplit("-", 2)
         labels = (("model", model), ("version", version), ("replica", slot))
         times = tuple(pulse.latency_buckets()), pulse.latency_sum_ns / 1e9
-        found.append(
-            Counted(labels, pulse.counters(), *times, (pulse.limit, pulse.room) if pulse.state == "ready" else (0, 0))
-        )
+        is_ready = pulse.state == "ready"
+        admits = (pulse.limit, pulse.room) if is_ready else (0, 0)
+        now = (pulse.in_hand, pulse.waiting) if is_ready else None
+        found.append(Counted(labels, pulse.counters(), *times, admits, tuple(pulse.batch_buckets()), now))
         pulse.close()
     return found
 
@@ -103,6 +110,13 @@ def _families(counted: list[Counted]) -> Iterable[Family]:
         yield Family(f"gyroscope_{name}_total", "counter", text, samples)
     busy = tuple(Sample(one.counters["busy_ns"] / 1e9, one.labels) for one in counted)
     yield Family("gyroscope_busy_seconds_total", "counter", "Time a replica spent in the model; its rate: busy.", busy)
+    queued = tuple(Sample(one.counters["queue_ns"] / 1e9, one.labels) for one in counted)
+    text = "Time from the arrival of requests at a replica to their predictions, all together."
+    yield Family("gyroscope_queue_seconds_total", "counter", text, queued)
+    sizes = [Histogram(BATCH_BOUNDS, (*one.batches, 0), one.counters["model_requests"], one.labels) for one in counted]
+    yield Family("gyroscope_batch_requests", "histogram", "Requests that one prediction was for.", tuple(sizes))
+    for name, text, index in NOW:
+        yield Family(name, "gauge", text, tuple(Sample(one.now[index], one.labels) for one in counted if one.now))
     for name, text, index in LIMITS:
         yield Family(
             name, "gauge", text, tuple(Sample(one.admits[index], one.labels) for one in counted if one.admits[index])

@@ -52,12 +52,20 @@ def test_statistics_are_the_pulse(pulse, shown):
     for name, n in {"requests_2xx": 3, "requests_4xx": 2, "requests_5xx": 1, "rows": 30, "failed_ns": 500}.items():
         pulse.add(name, n)
     pulse.observe_latency(2_000)
+    pulse.begin(100, 900, (5, 6, 7), queue_ns=40)
+    pulse.end(350)
     (stats,) = json.loads(shown[f"{ONE}/stats"](b""))["model_stats"]
     assert stats == {
         "name": "flights",
         "version": "0a1b2c3d4e5f",
         "inference_count": 30,
-        "inference_stats": {"success": {"count": 3, "ns": 1_500}, "fail": {"count": 3, "ns": 500}},
+        "execution_count": 1,
+        "inference_stats": {
+            "success": {"count": 3, "ns": 1_500},
+            "fail": {"count": 3, "ns": 500},
+            "queue": {"count": 3, "ns": 40},
+            "compute_infer": {"count": 1, "ns": 250},
+        },
     }
 
 

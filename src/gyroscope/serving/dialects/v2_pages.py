@@ -88,11 +88,15 @@ def statistics(version: Version, pulse: Pulse) -> dict[str, Any]:
     measured = {
         "success": {"count": counts["requests_2xx"], "ns": pulse.latency_sum_ns - counts["failed_ns"]},
         "fail": {"count": failed, "ns": counts["failed_ns"]},
+        # Until the model began, reading and checking included; then the model's own time, once per prediction.
+        "queue": {"count": counts["model_requests"], "ns": counts["queue_ns"]},
+        "compute_infer": {"count": counts["model_calls"], "ns": counts["busy_ns"]},
     }
     one = {
         "name": version.model,
         "version": version.version,
         "inference_count": counts["rows"],
+        "execution_count": counts["model_calls"],
         "inference_stats": measured,
     }
     return {"model_stats": [one]}
