@@ -13,7 +13,7 @@ import pytest
 BACKEND_ONLY = {
     "onnxruntime": ("models/runners/onnx.py",),
     "onnx": ("models/estimators.py",),
-    "skops": ("models/runners/skops.py",),
+    "skops": ("models/runners/skops.py", "models/estimators.py"),
     "xgboost": ("models/runners/xgboost.py",),
     "lightgbm": ("models/runners/lightgbm.py", "demo/"),
     "skl2onnx": ("models/estimators.py",),
