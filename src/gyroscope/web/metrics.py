@@ -6,17 +6,16 @@ Counters come from the pulses, which outlive a replica, so they never fall; what
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gyroscope.errors import ProcessError
 from gyroscope.monitoring.alert_look import ALERTS_FILE, read_look
 from gyroscope.records import Signal
-from gyroscope.signals.prometheus import CONTENT_TYPE, Family, Histogram, Labels, Sample, exposition, gauges
-from gyroscope.supervisor.pulse import BATCH_BOUNDS, LATENCY_BOUNDS_S, Pulse
+from gyroscope.signals.prometheus import CONTENT_TYPE, Family, Histogram, Sample, exposition, gauges
+from gyroscope.supervisor.pulse import BATCH_BOUNDS, LATENCY_BOUNDS_S
+from gyroscope.web.counted import Counted, read_pulses
 from gyroscope.web.overview import overview
 from gyroscope.web.parts import Parts
 
@@ -60,42 +59,11 @@ MACHINE_OR_EVENT = (
 )  # fmt: skip
 
 
-class Counted(msgspec.Struct, frozen=True):
-    """What one replica has counted since its pulse file was made."""
-
-    labels: Labels
-    counters: dict[str, int]
-    buckets: tuple[int, ...]
-    latency_s: float
-    admits: tuple[int, int] = (0, 0)
-    batches: tuple[int, ...] = ()
-    now: tuple[int, int] | None = None
-
-
 def metrics(request: Request) -> Response:
     """One scrape."""
     parts: Parts = request.app.state.parts
     families = [*_families(read_pulses(parts.runtime / "pulses")), *_replicas(parts), *_alerts(parts), *_signals(parts)]
     return Response(exposition(families), media_type=CONTENT_TYPE)
-
-
-def read_pulses(folder: Path) -> list[Counted]:
-    """The counters of every replica that ever ran here since the machine's start."""
-    found = []
-    for path in sorted(folder.glob("*.pulse")):
-        try:
-            pulse = Pulse.open(path)
-        except ProcessError:
-            continue  # a file that a replica is just making
-        model, version, slot = path.stem.rsplit("-", 2)
-        labels = (("model", model), ("version", version), ("replica", slot))
-        times = tuple(pulse.latency_buckets()), pulse.latency_sum_ns / 1e9
-        is_ready = pulse.state == "ready"
-        admits = (pulse.limit, pulse.room) if is_ready else (0, 0)
-        now = (pulse.in_hand, pulse.waiting) if is_ready else None
-        found.append(Counted(labels, pulse.counters(), *times, admits, tuple(pulse.batch_buckets()), now))
-        pulse.close()
-    return found
 
 
 def _families(counted: list[Counted]) -> Iterable[Family]:
