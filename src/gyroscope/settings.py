@@ -66,6 +66,9 @@ class Serving(Section, frozen=True):
         int, Meta(ge=1, le=64, description="most requests that one prediction answers, where that is faster; 1: never")
     ] = 64
     warm: Annotated[int, Meta(ge=0, le=8, description="processes that have started and wait to become replicas")] = 1
+    idle_after_s: Annotated[
+        float, Meta(ge=0, le=2_592_000, description="seconds without a request until a model's replicas end; 0: never")
+    ] = 0.0
     log: Annotated[
         Literal["os", "full", "off"], Meta(description="os: log to memory that survives kills; full: to disk")
     ] = "os"

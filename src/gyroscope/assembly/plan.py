@@ -133,11 +133,18 @@ def _replica(house: House, route: Route, slot: int | str) -> ProcessSpec:
         warm=(sys.executable, "-m", "gyroscope.assembly", "warm", str(house.settings_path)),
         pulse=str(house.pulse(name)),
         quarantine=str(house.quarantine(model, version)),
+        idle_after_s=_idle_after_s(house),
         # A shadow is no server of the door: copies come to it another way.
         socket="" if slot == SHADOW else str(house.socket(name)),
         model=model,
         log=str(house.logs / f"{name}.log"),
     )
+
+
+def _idle_after_s(house: House) -> float:
+    """Only a door can repeat what was asked of a model that slept, and over gRPC it repeats nothing."""
+    can_wait = haproxy() and not house.settings.door.grpc_port
+    return house.settings.serving.idle_after_s if can_wait else 0.0
 
 
 def _door(house: House, binary: str) -> DoorSpec:

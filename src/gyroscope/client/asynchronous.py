@@ -10,7 +10,7 @@ import ssl
 from collections import deque
 
 from gyroscope.client.conversation import Exchange, Outcome, Step, Steps, T
-from gyroscope.client.wire import Lost, Origin, ReplyReader
+from gyroscope.client.wire import Origin, ReplyReader, lost
 from gyroscope.clock import SECOND_NS, machine_now
 
 
@@ -20,7 +20,7 @@ class Streams:
     def __init__(self, origin: Origin) -> None:
         self._origin = origin
         self._tls = ssl.create_default_context() if origin.scheme == "https" else None
-        self._idle: deque[_Link] = deque()
+        self._idle: deque[Link] = deque()
 
     async def run(self, steps: Steps[T]) -> T:
         """Do what the conversation says until it ends; returns or raises what it does."""
@@ -44,17 +44,16 @@ class Streams:
         return None
 
     async def _exchange(self, step: Exchange) -> Outcome:
-        link: _Link | None = None
+        link: Link | None = None
         try:
             async with asyncio.timeout((step.deadline - machine_now()) / SECOND_NS):
                 link = await self._connected()
                 reader = await link.ask(step.request)
-        except TimeoutError:
-            return _drop(link, Lost("time ran out", is_late=True))
-        except OSError as error:
-            return _drop(link, Lost(error.strerror or str(error)))
-        except BaseException:
-            _drop(link, Lost("interrupted"))
+        except BaseException as error:
+            if link is not None:
+                link.close()
+            if isinstance(error, OSError):
+                return lost(error)
             raise
         if reader.keeps_alive:
             self._idle.append(link)
@@ -63,18 +62,18 @@ class Streams:
         assert reader.reply is not None  # ask() waits for it
         return reader.reply
 
-    async def _connected(self) -> _Link:
+    async def _connected(self) -> Link:
         """An idle connection that its peer has not closed, else a new one."""
         while self._idle:
             link = self._idle.pop()
             if link.is_open():
                 return link
         loop = asyncio.get_running_loop()
-        _, link = await loop.create_connection(_Link, self._origin.host, self._origin.port, ssl=self._tls)
+        _, link = await loop.create_connection(Link, self._origin.host, self._origin.port, ssl=self._tls)
         return link
 
 
-class _Link(asyncio.Protocol):
+class Link(asyncio.Protocol):
     """One connection with at most one request in flight. A protocol of our own: streams cost as much again."""
 
     _transport: asyncio.Transport
@@ -108,9 +107,3 @@ class _Link(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_exception(exc or ConnectionError("the connection closed before the answer"))
-
-
-def _drop(link: _Link | None, lost: Lost) -> Lost:
-    if link is not None:
-        link.close()
-    return lost

@@ -13,7 +13,7 @@ import ssl
 from collections import deque
 
 from gyroscope.client.conversation import Exchange, Outcome, Step, Steps, T
-from gyroscope.client.wire import Lost, Origin, ReplyReader
+from gyroscope.client.wire import Origin, ReplyReader, lost
 from gyroscope.clock import SECOND_NS, MachineTime, machine_now, sleep
 
 _PIECE = 262_144
@@ -58,12 +58,11 @@ class Sockets:
                 link.sendall(step.request)
             while not reader.feed(self._received(link, step.deadline)):
                 pass
-        except TimeoutError:
-            return _drop(link, Lost("time ran out", is_late=True))
-        except OSError as error:
-            return _drop(link, Lost(error.strerror or str(error)))
-        except BaseException:
-            _drop(link, Lost("interrupted"))
+        except BaseException as error:
+            if link is not None:
+                link.close()
+            if isinstance(error, OSError):
+                return lost(error)
             raise
         if reader.keeps_alive:
             self._idle.append(link)
@@ -113,9 +112,3 @@ def _left_s(deadline: MachineTime) -> float:
     if left <= 0:
         raise TimeoutError
     return left
-
-
-def _drop(link: socket.socket | None, lost: Lost) -> Lost:
-    if link is not None:
-        link.close()
-    return lost

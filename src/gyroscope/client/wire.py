@@ -41,6 +41,17 @@ class Lost(msgspec.Struct, frozen=True):
     is_late: bool = False
 
 
+def lost(error: OSError) -> Lost:
+    """What an exchange came to that ended in this error.
+
+    >>> lost(ConnectionError("the peer went away"))
+    Lost(why='the peer went away', is_late=False)
+    """
+    if isinstance(error, TimeoutError):
+        return Lost("time ran out", is_late=True)
+    return Lost(error.strerror or str(error))
+
+
 def head(method: str, path: str, headers: Mapping[str, str]) -> bytes:
     """Everything before the body.
 

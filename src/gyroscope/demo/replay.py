@@ -14,9 +14,10 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from gyroscope.client.wire import Reply
 from gyroscope.clock import SECOND_US, EventTime, iso, machine_now
 from gyroscope.demo.flights import FEATURES, Flights
-from gyroscope.demo.wire import Answer, Connection
+from gyroscope.demo.wire import Connection
 
 LABEL_BATCH = 1_000
 PATIENCE_S = 30.0
@@ -111,7 +112,7 @@ class _Run:
                 heapq.heappush(self._landing, (int(self._flights.lands[at]), at))
         connection.close()
 
-    async def _ask(self, connection: Connection, request: bytes, at: int) -> Answer | None:
+    async def _ask(self, connection: Connection, request: bytes, at: int) -> Reply | None:
         for attempt in range(self._target.retries + 1):
             try:
                 answer = await connection.ask(request, PATIENCE_S)
@@ -125,7 +126,7 @@ class _Run:
                 await asyncio.sleep(0.05 * 2**attempt)
         return None
 
-    def _take(self, at: int, answer: Answer) -> None:
+    def _take(self, at: int, answer: Reply) -> None:
         self.status[at] = answer.status
         if answer.status != 200:
             self.failures.append(f"{self._flights.ids[at]}: {answer.status}: {answer.body[:200]!r}")

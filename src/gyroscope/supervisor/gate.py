@@ -28,7 +28,7 @@ NOBODY = Split()
 
 
 class Gate:
-    """At most one door, and doors on their way out."""
+    """At most one door, and doors on their way out. `bells` stand for models that sleep."""
 
     def __init__(self, run: RunDir) -> None:
         self._run = run
@@ -36,6 +36,7 @@ class Gate:
         self._splits: dict[str, Split] = {}
         self._link = DoorLink("")
         self._retired: list[tuple[Child, int]] = []
+        self.bells: list[Server] = []
         self.problem = ""
 
     def want(self, door: DoorSpec | None, splits: Mapping[str, Split] | None = None) -> list[ProcessSpec]:
@@ -133,7 +134,7 @@ class Gate:
     def _seats(self, watches: Mapping[str, Watch]) -> dict[str, Seat]:
         limits = self._door.backends if self._door else {}
         covered = {watch.spec.model for watch in watches.values() if self._mode(watch) == "ready"}
-        seats = {}
+        seats = {bell.key: Seat(bell, "ready") for bell in self.bells if bell.model in limits}
         for name, watch in watches.items():
             model = watch.spec.model
             if watch.spec.kind == "replica" and model in limits and watch.spec.socket:

@@ -18,6 +18,7 @@ from gyroscope.supervisor import procfs
 from gyroscope.supervisor.door_config import back_socket, grpc_socket
 from gyroscope.supervisor.gate import Gate
 from gyroscope.supervisor.hung import LATE_TICK_NS
+from gyroscope.supervisor.idle import Idle
 from gyroscope.supervisor.processes import adopt, kill_strays, spawn
 from gyroscope.supervisor.reconcile import Action, decide
 from gyroscope.supervisor.state import PostState, RunDir, State, append_event, read_state, write_state
@@ -39,6 +40,7 @@ class Supervisor:
         self._since = wall_now()
         self._gate = Gate(run)
         self._pool = WarmPool(run.path)
+        self._idle = Idle()
         self._warm = 0
         self._wanted: dict[str, ProcessSpec] = {}
         self._wanted_stamp = (0, 0)
@@ -97,7 +99,7 @@ class Supervisor:
         actions = self._decide(now)
         for action in actions:
             self._acts[action.verb](action, now)
-        self._gate.sync(self._watches)
+        self._sync()
         self._write_down()
         if all(watch.state == "ready" for name, watch in self._watches.items() if name not in self._aside):
             # Not while others start: they need the processor more.
@@ -108,6 +110,7 @@ class Supervisor:
         """Stop everything in order: the door while others finish its requests, the rest, then what drains for them."""
         self._is_leaving = True
         self._pool.close()
+        self._idle.close()
         everything = {name: watch.spec for name, watch in self._watches.items()}
         self._stop_all_but({name: spec for name, spec in everything.items() if spec.kind != "door"})
         self._stop_all_but({name: spec for name, spec in everything.items() if spec.stop_last})
@@ -178,8 +181,22 @@ class Supervisor:
         posts = {
             name: watch.look(now, self._calm_ns, in_flight.get(name, 0), door) for name, watch in self._watches.items()
         }
-        actions = decide(self._wanted, posts, now, self._aside)
+        kept, changes = self._idle.keep(self._wanted, self._watches, now)
+        for model, word in changes:
+            self._tell(model, word, "nobody asks" if word == "asleep" else "somebody asks")
+        actions = decide(kept, posts, now, self._aside)
         return [action for action in actions if not (self._is_leaving and action.verb == "start")]
+
+    def _sync(self) -> None:
+        """Tell the door. Who rang for a model that slept is hung up on when others are there to be asked."""
+        self._gate.bells = self._idle.servers
+        self._gate.sync(self._watches)
+        bells = self._idle.back(self._watches)
+        if bells:
+            self._gate.bells = self._idle.servers
+            self._gate.sync(self._watches)
+        for bell in bells:
+            bell.close()
 
     def _start(self, action: Action, now: MachineTime) -> None:
         watch = self._watches.setdefault(action.name, Watch(self._wanted[action.name], since=wall_now()))
@@ -259,7 +276,7 @@ class Supervisor:
     def _wait(self) -> None:
         """Until the next tick is due, or at once when a process ends."""
         poller = select.poll()
-        for descriptor in self._gate.pidfds():
+        for descriptor in (*self._gate.pidfds(), *self._idle.descriptors()):
             poller.register(descriptor, select.POLLIN)
         for watch in self._watches.values():
             if watch.child:

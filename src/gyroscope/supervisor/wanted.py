@@ -37,6 +37,7 @@ class ProcessSpec:
     model: str = ""
     log: str = ""
     stop_grace_s: float = 5.0  # from SIGTERM to SIGKILL
+    idle_after_s: float = 0.0  # without a request for so long the model's replicas end until the next one; 0: never
     stop_last: bool = False  # the recorder: it still drains what the others wrote
 
 

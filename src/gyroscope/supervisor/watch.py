@@ -78,6 +78,19 @@ class Watch:
             self.failed(f"killed: {self.kill_reason}" if self.kill_reason else how, now)
         return fatal
 
+    @property
+    def is_in(self) -> bool:
+        """Whether the holder is ready and the door has been told."""
+        return self.state == "ready" and self.child is not None
+
+    def asked(self) -> int:
+        """Requests that holders of this post have answered, and the ones in hand."""
+        pulse = self._own_pulse()
+        if pulse is None:
+            return 0
+        counts = pulse.counters()
+        return sum(counts[name] for name in ("requests_2xx", "requests_4xx", "requests_5xx")) + pulse.in_hand
+
     def condemn(self, reason: str, now: MachineTime) -> list[int]:
         """The holder is about to be killed. When what it has in hand is the reason, that is blamed before its death,
         since the door hands it to the next replica at once. One that a signal stopped could not get on with it.

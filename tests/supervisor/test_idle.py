@@ -1,0 +1,72 @@
+"""Models that nobody asks give their memory back; who asks next is answered, and the door's own checks wake nobody."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from tests.supervisor.rig import Rig, running, until
+
+from gyroscope.clock import MachineTime
+from gyroscope.supervisor.idle import Bell, Idle
+
+QUIET_S = 0.5
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    with running(tmp_path) as rig:
+        yield rig
+
+
+def test_a_knock_is_no_ring_and_words_are(tmp_path: Path) -> None:
+    bell = Bell(tmp_path / "a.bell")
+    with socket.socket(socket.AF_UNIX) as knocks:
+        knocks.connect(str(bell.path))
+        assert not bell.rings()
+    assert not bell.rings()
+    with socket.socket(socket.AF_UNIX) as speaks:
+        speaks.connect(str(bell.path))
+        speaks.sendall(b"POST /")
+        assert bell.rings()
+        assert len(bell.descriptors()) == 2
+        bell.close()
+        assert speaks.recv(1) == b"", "who rang is hung up on"
+    assert not bell.path.exists()
+
+
+def test_nobody_sleeps_who_need_not(rig: Rig) -> None:
+    idle, wanted = Idle(), {spec.name: spec for spec in rig.specs}
+    for now in (0, 10**18):
+        assert idle.keep(wanted, {}, MachineTime(now)) == (wanted, [])
+    assert idle.servers == idle.descriptors() == []
+
+
+def test_a_model_sleeps_and_whoever_asks_is_answered(rig: Rig) -> None:
+    before = {rig.pid(spec.name) for spec in rig.specs}
+    rig.change(idle_after_s=QUIET_S)
+    until(lambda: before.isdisjoint(rig.pid(spec.name) for spec in rig.specs), "changed specs are other replicas")
+    until(lambda: "asleep" in rig.events())
+    until(lambda: not any(rig.pid(spec.name) for spec in rig.specs))
+    time.sleep(2.5)  # the door looks at its servers every second
+    assert "woken" not in rig.events()
+    assert not any(rig.pid(spec.name) for spec in rig.specs)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda n: rig.request(b"x" * 1_000 * (n + 1), X_Request_Id=f"r{n}"), range(8)))
+    assert [status for status, _, _ in answers] == [200] * 8
+    assert [len(body) for _, _, body in answers] == [1_000 * (n + 1) for n in range(8)]
+    assert rig.events().count("woken") == 1
+    until(lambda: rig.events().count("asleep") == 2)
+    assert rig.request()[0] == 200
+
+
+def test_it_stops_asleep_and_leaves_nothing(rig: Rig) -> None:
+    rig.change(idle_after_s=QUIET_S)
+    until(lambda: "asleep" in rig.events())
+    rig.close()
+    assert not rig.runtime.exists()
+    assert rig.processes() == []
