@@ -51,6 +51,8 @@ def test_counts_what_it_did(bench):
         "sampled_out": 0,
         "model_calls": 1,
         "model_requests": 1,
+        "copied": 0,
+        "copies_lost": 0,
     }
     assert sum(served.pulse.latency_buckets()) == 2
 
