@@ -35,7 +35,8 @@ def test_a_knock_is_no_ring_and_words_are(tmp_path: Path) -> None:
         assert bell.rings()
         assert len(bell.descriptors()) == 2
         bell.close()
-        assert speaks.recv(1) == b"", "who rang is hung up on"
+        with pytest.raises(ConnectionResetError):  # who rang is hung up on
+            speaks.recv(1)
     assert not bell.path.exists()
 
 
@@ -47,9 +48,7 @@ def test_nobody_sleeps_who_need_not(rig: Rig) -> None:
 
 
 def test_a_model_sleeps_and_whoever_asks_is_answered(rig: Rig) -> None:
-    before = {rig.pid(spec.name) for spec in rig.specs}
     rig.change(idle_after_s=QUIET_S)
-    until(lambda: before.isdisjoint(rig.pid(spec.name) for spec in rig.specs), "changed specs are other replicas")
     until(lambda: "asleep" in rig.events())
     until(lambda: not any(rig.pid(spec.name) for spec in rig.specs))
     time.sleep(2.5)  # the door looks at its servers every second

@@ -12,6 +12,7 @@ import os
 import socket
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from gyroscope.clock import SECOND_NS, MachineTime
 from gyroscope.supervisor.door_config import Server
@@ -50,8 +51,11 @@ class Bell:
                 caller, _ = self._listener.accept()
                 caller.setblocking(False)
                 self._held.append(caller)
-        self._held = [caller for caller in self._held if _stays(caller)]
-        return any(_speaks(caller) for caller in self._held)
+        said = [_said(caller) for caller in self._held]
+        for caller in [caller for caller, word in zip(self._held, said, strict=True) if word == "gone"]:
+            caller.close()
+            self._held.remove(caller)
+        return "words" in said
 
     def descriptors(self) -> list[int]:
         return [self._listener.fileno(), *(caller.fileno() for caller in self._held)]
@@ -131,18 +135,11 @@ class Idle:
         return model in self._bells
 
 
-def _stays(caller: socket.socket) -> bool:
-    """Whether the other side is still there."""
+def _said(caller: socket.socket) -> Literal["words", "nothing", "gone"]:
+    """What has come from the other side, left where it is."""
     try:
-        return caller.recv(1, socket.MSG_PEEK) != b""
+        return "words" if caller.recv(1, socket.MSG_PEEK) else "gone"
     except BlockingIOError:
-        return True
+        return "nothing"
     except OSError:
-        return False
-
-
-def _speaks(caller: socket.socket) -> bool:
-    try:
-        return caller.recv(1, socket.MSG_PEEK) != b""
-    except OSError:
-        return False
+        return "gone"
