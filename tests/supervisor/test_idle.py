@@ -13,6 +13,7 @@ from tests.supervisor.rig import Rig, running, until
 
 from gyroscope.clock import MachineTime
 from gyroscope.supervisor.idle import Bell, Idle
+from gyroscope.supervisor.pulse import Pulse
 
 QUIET_S = 0.5
 
@@ -48,6 +49,7 @@ def test_nobody_sleeps_who_need_not(rig: Rig) -> None:
 
 
 def test_a_model_sleeps_and_whoever_asks_is_answered(rig: Rig) -> None:
+    assert [rig.request()[0] for _ in range(4)] == [200] * 4
     rig.change(idle_after_s=QUIET_S)
     until(lambda: "asleep" in rig.events())
     until(lambda: not any(rig.pid(spec.name) for spec in rig.specs))
@@ -61,6 +63,8 @@ def test_a_model_sleeps_and_whoever_asks_is_answered(rig: Rig) -> None:
     assert rig.events().count("woken") == 1
     until(lambda: rig.events().count("asleep") == 2)
     assert rig.request()[0] == 200
+    pulses = [Pulse.open(spec.pulse) for spec in rig.specs]
+    assert sum(pulse.counters()["requests_2xx"] for pulse in pulses) == 13, "counters sleep, and do not fall"
 
 
 def test_it_stops_asleep_and_leaves_nothing(rig: Rig) -> None:

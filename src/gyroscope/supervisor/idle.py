@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -76,9 +76,18 @@ class Idle:
         self._waking: set[str] = set()
 
     def keep(
-        self, wanted: Mapping[str, ProcessSpec], watches: Mapping[str, Watch], now: MachineTime
+        self,
+        wanted: Mapping[str, ProcessSpec],
+        watches: Mapping[str, Watch],
+        now: MachineTime,
+        aside: Container[str] = (),
     ) -> tuple[dict[str, ProcessSpec], list[tuple[str, str]]]:
-        """The wanted processes without those that may sleep, and what has changed: model, word."""
+        """The wanted processes without those that may sleep, and what has changed: model, word.
+
+        Nobody falls asleep while others than those `aside` come up: who starts a house waits until all are there.
+        """
+        if any(not _is_in(watches.get(name)) for name, spec in wanted.items() if self._counts(spec, aside)):
+            self._asked.clear()
         models: dict[str, list[ProcessSpec]] = {}
         for spec in wanted.values():
             if spec.kind == "replica" and spec.idle_after_s:
@@ -112,6 +121,9 @@ class Idle:
         for model in list(self._bells):
             self._take(model).close()
 
+    def _counts(self, spec: ProcessSpec, aside: Container[str]) -> bool:
+        return spec.name not in aside and spec.model not in self._bells
+
     def _take(self, model: str) -> Bell:
         self._waking.discard(model)
         return self._bells.pop(model)
@@ -121,7 +133,7 @@ class Idle:
         model, posts = specs[0].model, [watches.get(spec.name) for spec in specs]
         if model in self._bells:
             return False
-        if not all(post is not None and post.is_in for post in posts):
+        if not all(_is_in(post) for post in posts):
             self._asked.pop(model, None)
             return False
         asked = sum(post.asked() for post in posts if post)
@@ -133,6 +145,10 @@ class Idle:
         with contextlib.suppress(OSError):  # no bell, no sleep: it is tried again after as long
             self._bells[model] = Bell(Path(specs[0].socket).with_name(f"{model}.bell"))
         return model in self._bells
+
+
+def _is_in(watch: Watch | None) -> bool:
+    return watch is not None and watch.is_in
 
 
 def _said(caller: socket.socket) -> Literal["words", "nothing", "gone"]:

@@ -181,7 +181,7 @@ class Supervisor:
         posts = {
             name: watch.look(now, self._calm_ns, in_flight.get(name, 0), door) for name, watch in self._watches.items()
         }
-        kept, changes = self._idle.keep(self._wanted, self._watches, now)
+        kept, changes = self._idle.keep(self._wanted, self._watches, now, self._aside)
         for model, word in changes:
             self._tell(model, word, "nobody asks" if word == "asleep" else "somebody asks")
         actions = decide(kept, posts, now, self._aside)
@@ -243,11 +243,14 @@ class Supervisor:
     def _forget(self, action: Action, now: MachineTime) -> None:
         watch = self._watches.pop(action.name)
         spec = watch.spec
-        left = [spec.socket, spec.pulse]
+        left = [spec.socket]
         if spec.socket:
             left += [grpc_socket(spec.socket), back_socket(spec.socket)]
-        if all(other.spec.quarantine != spec.quarantine for other in self._watches.values()):
-            left.append(spec.quarantine)
+        # Of one that only sleeps the counters must not fall, and what is known of its inputs still holds.
+        if action.name not in self._wanted:
+            left.append(spec.pulse)
+            if all(other.spec.quarantine != spec.quarantine for other in self._watches.values()):
+                left.append(spec.quarantine)
         for path in filter(None, left):
             with contextlib.suppress(OSError):
                 Path(path).unlink(missing_ok=True)
