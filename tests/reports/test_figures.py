@@ -14,6 +14,7 @@ from gyroscope.reports.figures.alarm_days import Strip, alarm_days
 from gyroscope.reports.figures.calibration import calibration_curve
 from gyroscope.reports.figures.distribution import MOST_BARS, distribution
 from gyroscope.reports.figures.drift import drift_heat_map
+from gyroscope.reports.figures.estimates import estimated_and_realised
 from gyroscope.reports.figures.evidence import evidence_over_time
 from gyroscope.reports.figures.incidents import incident_timeline
 from gyroscope.reports.figures.performance import performance_over_time
@@ -228,3 +229,11 @@ def test_alarm_days_are_a_whole_picture_of_text_and_marks():
     boxes = [box for box in root.iter("{http://www.w3.org/2000/svg}rect") if len(box)]
     assert [box[0].text for box in boxes] == ["2013-03-01: 0.100", "2013-03-02: 0.300", "2013-03-02", "2013-03-03"]
     assert "nan" not in drawn and "nan" not in alarm_days("loss", [], np.empty(0), 0.2, [])
+
+
+def test_an_estimate_has_a_band_and_what_labels_said_beside_it():
+    estimated = [Signal("e", one.at, one.value, (), 0.1, 0.3, 9) for one in _series([0.2, 0.21])]
+    drawn = estimated_and_realised("brier", estimated, _series([0.22, UNKNOWN]))
+    band, before, after = drawn.data
+    assert (list(band.y), list(before.y), list(after.y)) == ([0.3, 0.3, 0.1, 0.1], [0.2, 0.21], [0.22])
+    assert "nothing is estimated" in estimated_and_realised("brier", [], []).layout.annotations[0].text

@@ -208,6 +208,8 @@ def measurements(version: str) -> list[Signal]:
                 found.append(Signal("performance", at, unknown, labels))
             else:
                 found.append(Signal("performance", at, known, labels, known - 0.015, known + 0.015, 900))
+        expected = (("metric", "brier"), *of)
+        found.append(Signal("performance_estimated", at, value + 0.01, expected, value - 0.02, value + 0.04, 900))
         found.append(Signal("label_coverage", at, 0.96 - 0.001 * day, of, n=900))
         found.append(Signal("predictions", at, 900.0 + 90 * math.sin(day), of, n=900))
         found.append(Signal("output_mean", at, 0.2 + 0.01 * math.cos(day), of, n=900))

@@ -82,4 +82,5 @@ DRAWN: dict[str, Callable[[Parts, str, Mapping[str, str]], go.Figure]] = {
     "incident": judged.incident,
     "evidence": judged.evidence,
     "calibration": judged.calibrated,
+    "estimated": judged.estimated,
 }

@@ -14,6 +14,7 @@ from gyroscope.clock import DAY_US, EventTime
 from gyroscope.records import NotEnoughData
 from gyroscope.reports.figures.calibration import calibration_curve
 from gyroscope.reports.figures.drift import drift_heat_map
+from gyroscope.reports.figures.estimates import estimated_and_realised
 from gyroscope.reports.figures.evidence import evidence_over_time
 from gyroscope.reports.figures.incidents import incident_timeline
 from gyroscope.reports.figures.performance import performance_over_time
@@ -33,6 +34,13 @@ def incidents(parts: Parts, model: str, _: Mapping[str, str]) -> go.Figure:
 
 def evidence(parts: Parts, model: str, _: Mapping[str, str]) -> go.Figure:
     return evidence_over_time(event_signals(parts, "evidence", {"model": model}), zone_of(parts))
+
+
+def estimated(parts: Parts, model: str, _: Mapping[str, str]) -> go.Figure:
+    """The Brier score as scores alone let expect it, and as it was; of the newest version."""
+    about = {"model": model, "metric": "brier", "version": parts.models.versions(model)[-1].version}
+    before, after = (event_signals(parts, name, about) for name in ("performance_estimated", "performance"))
+    return estimated_and_realised("brier", before, after, zone_of(parts))
 
 
 def calibrated(parts: Parts, model: str, _: Mapping[str, str]) -> go.Figure:

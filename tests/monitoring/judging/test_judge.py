@@ -9,6 +9,7 @@ import pytest
 from tests.monitoring.conftest import ZONE
 
 from gyroscope.clock import DAY_US, EventTime, iso, parse_event_time
+from gyroscope.monitoring.judging.verdicts import CORRECTED
 
 REFERENCE_DAYS, ROWS = 30, 150
 FIRST = parse_event_time("2013-01-01T00:00:00-05:00")
@@ -209,3 +210,22 @@ def test_a_short_reference_is_filled_up_with_the_first_days_and_says_how_many_ar
     house.measure()
     assert house.monitor.basis("flights", house.version.version, now).windows == 14
     assert len(house.values("evidence", family="input")) == 3
+
+
+def test_corrected_labels_take_no_incident_back_and_say_so(learned, make_rows):
+    rng, days = np.random.default_rng(1), []
+    for number in range(30, 42):
+        days.append(day(make_rows, number))
+        wrong = (rng.random(ROWS) < 0.75).astype(float)
+        learned.predict(days[-1])
+        learned.label(days[-1], values=wrong if number >= 36 else None)
+    learned.measure()
+    (before,) = [one for one in learned.incidents.all("flights") if one.kind == "performance"]
+    for rows in days[6:]:
+        learned.label_again(rows)
+    live(learned, day(make_rows, 42))
+    live(learned, day(make_rows, 43))
+    learned.measure()
+    after = learned.incidents.get(before.id)
+    assert (after.state, after.since, after.opened) == ("open", before.since, before.opened)
+    assert [note.text for note in after.notes] == [CORRECTED]

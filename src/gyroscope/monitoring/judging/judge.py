@@ -40,7 +40,7 @@ class Judge:
         self._entered = entered
         self._ledger = ledger
         self._completeness = Completeness(cache, settings)
-        self._verdicts = Verdicts(settings, self._merged)
+        self._verdicts = Verdicts(settings, self._merged, self._outcomes)
         self._normals: dict[tuple[str, str], Normal] = {}
         self._kept: dict[About, str] = {}
         self._said: dict[str, tuple[str, ...]] = {}

@@ -35,6 +35,11 @@ NOTHING_YET = NotEnoughData("not read yet")
 Merged = Callable[[About, Window], Profile | NotEnoughData]
 """The profile of a version's rows over a stretch of windows."""
 
+Today = Callable[[About, Window], Outcomes | None]
+"""The outcomes of a window as its labels say now."""
+
+CORRECTED = "would not be found on the labels known today"
+
 
 class Case(msgspec.Struct, frozen=True, eq=False):
     """Everything about one version that is judged."""
@@ -46,11 +51,11 @@ class Case(msgspec.Struct, frozen=True, eq=False):
 
 
 class Verdicts:
-    """Replays the cases of one home; `merged` reads profiles of stretches from the cache."""
+    """Replays the cases of one home; `merged` and `today` read what is known now from the cache."""
 
-    def __init__(self, settings: Monitoring, merged: Merged) -> None:
+    def __init__(self, settings: Monitoring, merged: Merged, today: Today) -> None:
         self._settings = settings
-        self._merged = merged
+        self._merged, self._today = merged, today
         self._states: dict[tuple[object, ...], tuple[tuple[EventTime, ...], State]] = {}
         self._looked: dict[tuple[object, ...], list[Moved]] = {}
         self._inside: dict[tuple[object, ...], bool] = {}
@@ -103,12 +108,31 @@ class Verdicts:
         if not isinstance(found, NotEnoughData) and found[0].names:
             baselines, current, streams = found
             track = self._follow(case, "performance", baselines, current, budget)
-            yield track, list(falls(case.about, track, streams, normal.policy.tolerance))
+            causes = list(falls(case.about, track, streams, normal.policy.tolerance))
+            yield track, self._annotated(case, budget, causes)
         if later and not isinstance(normal.estimates, NotEnoughData):
             meant = normal.estimates.meant
             track = self._follow(case, "relation", meant, streams_of(case.labels, meant.names), budget)
-            causes = falls(case.about, track, {METRIC: normal.estimates.disagreement}, normal.policy.tolerance)
-            yield track, [cause for cause in causes if self._is_inside(case, cause)]
+            moved = falls(case.about, track, {METRIC: normal.estimates.disagreement}, normal.policy.tolerance)
+            yield track, [cause for cause in moved if self._is_inside(case, cause)]
+
+    def _annotated(self, case: Case, budget: Budget, causes: list[Cause]) -> list[Cause]:
+        """Labels that came or were corrected later take no cause back: it is said of those that last."""
+        if all(cause.ended is not None for cause in causes):
+            return causes
+        today = [self._today(case.about, entry.window) for entry in case.labels]
+        found = case.normal.performance([one for one in today if one is not None])
+        if isinstance(found, NotEnoughData) or any(one is None for one in today):
+            return causes
+        baselines, current, streams = found
+        track = follow("performance", baselines, case.labels, current, budget, State())
+        still = list(falls(case.about, track, streams, case.normal.policy.tolerance))
+        return [
+            cause
+            if cause.ended is not None or any(one.ended is None for one in still)
+            else msgspec.structs.replace(cause, note=CORRECTED)
+            for cause in causes
+        ]
 
     def _believed(self, case: Case, cause: Cause) -> Cause:
         """An estimate about rows unlike any the estimator has learned from informs and pages nobody."""
