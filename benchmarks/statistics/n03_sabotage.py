@@ -41,7 +41,7 @@ def measure(options: Options) -> list[Row]:
 def in_sample(seed: tuple[int, ...]) -> int:
     """Reference windows are compared with a reference that holds them."""
     cell = Cell(rows=50, reference=20)
-    before, after = profiles(draw(np.random.default_rng(seed), cell, numbers=0, kinds=(200, 500) * 5), cell.reference)
+    before, after = profiles(draw(np.random.default_rng(seed), cell, numbers=0, kinds=(100,) * 50), cell.reference)
     scale = fit_columns(before)
     return _alarms(scale.streams(before), scale.streams(after))
 

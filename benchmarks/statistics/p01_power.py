@@ -79,7 +79,7 @@ def _rows(delays: np.ndarray, months: int, is_quick: bool) -> list[Row]:
     charts, last = list(CHARTS), len(CHARTS)
     for place, change in enumerate(CHANGES):
         mean = delays[:, place].mean(axis=0)
-        best = min(range(last), key=lambda chart: mean[chart])
+        best = min((chart for chart in range(last) if charts[chart] != ALONE), key=lambda chart: mean[chart])
         ours, at_budget, single = mean[last], mean[last + 1], mean[charts.index(ALONE)]
         low, high = _ratio_limits(delays[:, place, last], delays[:, place, best])
         print(f"P1 {change.said}: {dict(zip([*charts, 'equal', 'nominal'], mean.round(2).tolist(), strict=True))}")
