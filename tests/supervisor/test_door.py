@@ -158,6 +158,17 @@ def test_what_waits_too_long_is_refused_at_once_by_importance(rig: Rig) -> None:
         assert headers["x-request-id"]
 
 
+def test_it_counts_what_was_asked_refused_requests_too(rig: Rig) -> None:
+    before = link(rig).asked()["echo"][0]
+    narrow = Narrow(rig, Room(2, 100))
+    waiting = [narrow.send(b"sleep:0.5"), narrow.send(), narrow.send()]
+    assert rig.request()[0] == 503, "the line is full"
+    assert narrow.admin.asked()["echo"] == (before + 4, 2)
+    assert [each.result()[0] for each in waiting] == [200] * 3
+    narrow.close()
+    assert narrow.admin.asked()["echo"] == (before + 4, 0)
+
+
 def test_one_key_of_several_has_its_share(rig: Rig) -> None:
     narrow = Narrow(rig, Room(waiting=100, per_key=2))
     greedy = [narrow.send(b"sleep:0.2", Authorization="Bearer greedy") for _ in range(4)]
