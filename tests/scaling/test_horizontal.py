@@ -22,7 +22,7 @@ def even(per_s: float, waiting: int = 0) -> Load:
 
 def asked(load: Load | NotEnoughData, size: int, **changes) -> Inputs:
     policy = msgspec.structs.replace(POLICY, **changes)
-    return Inputs(1_000.0, size, policy, load, CAPACITY, Memory(0.0))
+    return Inputs(1_000.0, size, size, policy, load, CAPACITY, Memory(0.0))
 
 
 def test_demand_above_capacity_grows_at_once():
@@ -50,7 +50,7 @@ def test_it_shrinks_only_after_a_whole_stretch_in_which_less_was_enough():
     memory, sizes = Memory(0.0), []
     for second in range(240):
         load = even(60.0 if second < 60 else 5.0)
-        sizing = decide(Inputs(float(second), 8, POLICY, load, CAPACITY, memory))
+        sizing = decide(Inputs(float(second), 8, 8, POLICY, load, CAPACITY, memory))
         memory = sizing.memory
         sizes.append((sizing.replicas, sizing.reason))
     first = next(second for second, (size, _) in enumerate(sizes) if size < 8)
@@ -73,7 +73,7 @@ def test_missing_metrics_hold(size):
 
 def test_after_missing_metrics_a_whole_stretch_is_watched_before_anything_shrinks():
     memory = decide(asked(UNKNOWN, 8)).memory
-    inputs = Inputs(1_119.0, 8, POLICY, even(5.0), CAPACITY, memory)
+    inputs = Inputs(1_119.0, 8, 8, POLICY, even(5.0), CAPACITY, memory)
     sizing = decide(inputs)
     assert (sizing.replicas, sizing.reason) == (8, Reason.STABILISING)
     later = msgspec.structs.replace(inputs, now_s=1_240.0, memory=sizing.memory)

@@ -17,8 +17,7 @@ from gyroscope.scaling.load import STRETCHES_S, TINY_S, Load, Stretch
 from gyroscope.stats.queueing import Promise, Service, servers_needed
 
 DRAIN = 2.0
-"""A line that would take longer than so many times the promised time to clear, with the capacity left over, asks for
-more."""
+"""A line in which the last will be late is cleared within so many times the promised time."""
 
 PLANNED = 0.1
 """Of what the promise allows; the rest is for the minutes in which demand moves and replicas start."""
@@ -66,20 +65,26 @@ class Policy(msgspec.Struct, frozen=True):
 
 
 class Memory(msgspec.Struct, frozen=True):
-    """What one decision leaves to the next: sizes that were enough, newest last and each larger than those after it.
+    """What one decision leaves to the next: sizes with their times, newest last, each larger than those after it.
 
-    `since_s` is when this memory began: nothing shrinks before a whole stretch was watched.
+    `enough` were those for the demand that lasts, `brief` those for bursts to come and lines to clear, which are over
+    sooner. `since_s` is when this memory began: nothing shrinks before a whole stretch was watched.
     """
 
     since_s: float
     enough: tuple[tuple[float, int], ...] = ()
+    brief: tuple[tuple[float, int], ...] = ()
 
 
 class Inputs(msgspec.Struct, frozen=True):
-    """Everything a decision depends on: journaled with it, so that it can be made again."""
+    """Everything a decision depends on: journaled with it, so that it can be made again.
+
+    `size` replicas were wanted until now; of them `ready` work and the others start.
+    """
 
     now_s: float
     size: int
+    ready: int
     policy: Policy
     load: Load | NotEnoughData
     capacity: Capacity | NotEnoughData
@@ -87,7 +92,7 @@ class Inputs(msgspec.Struct, frozen=True):
 
 
 class Sizing(msgspec.Struct, frozen=True):
-    """The size to have, why, and the figures behind it: `needed` for the present demand, `enough` with the margin."""
+    """The size to have, why, and the figures behind it: `needed` now, `enough` for what lasts, with the margin."""
 
     replicas: int
     reason: Reason
@@ -104,7 +109,6 @@ def decide(inputs: Inputs) -> Sizing:
     Parameters
     ----------
     inputs : Inputs
-        `size` is the size wanted until now, replicas that are still starting included.
 
     Returns
     -------
@@ -118,10 +122,10 @@ def decide(inputs: Inputs) -> Sizing:
 
     >>> policy = Policy(least=1, most=20, promise=Promise(within_s=0.4))
     >>> load, capacity = Load((Stretch(50.0, 30.0),)), Capacity(0.0, 0.1, cv2=0.25)
-    >>> sizing = decide(Inputs(100.0, 2, policy, load, capacity, Memory(0.0)))
+    >>> sizing = decide(Inputs(100.0, 2, 2, policy, load, capacity, Memory(0.0)))
     >>> sizing.replicas, sizing.reason.value
     (7, 'demand_above_capacity')
-    >>> sizing = decide(Inputs(101.0, 7, policy, NotEnoughData("control was away"), capacity, sizing.memory))
+    >>> sizing = decide(Inputs(101.0, 7, 2, policy, NotEnoughData("control was away"), capacity, sizing.memory))
     >>> sizing.replicas, sizing.reason.value
     (7, 'metrics_missing_hold')
     """
@@ -135,12 +139,11 @@ def decide(inputs: Inputs) -> Sizing:
     if isinstance(inputs.capacity, NotEnoughData):
         if not inputs.load.is_idle:
             return Sizing(bounded, Reason.CAPACITY_UNKNOWN, blank)
-        memory = _remember(inputs, policy.least)
+        memory = _remember(inputs, policy.least, policy.least)
         return _settle(Sizing(bounded, Reason.STEADY, memory, policy.least, policy.least), inputs, is_burst=False)
     service = inputs.capacity.service(policy.promise.within_s, policy.most_batch, policy.threads)
-    needed, is_burst = _needed(inputs.load, service, policy, size)
-    enough = max(needed, _size_for(_with_margin(inputs.load), inputs.load.waiting, service, policy))
-    memory = _remember(inputs, enough)
+    needed, enough, is_burst = _wanted(inputs.load, service, policy, inputs.ready)
+    memory = _remember(inputs, needed, enough)
     found = Sizing(bounded, Reason.STEADY, memory, needed, enough, inputs.load.longest.per_s, service.mean_s)
     return _settle(found, inputs, is_burst=is_burst)
 
@@ -155,26 +158,36 @@ def _settle(found: Sizing, inputs: Inputs, *, is_burst: bool) -> Sizing:
         full = Reason.AT_MAX if size == policy.most else Reason.MACHINE_FULL
         more = Reason.BURST if is_burst else Reason.ABOVE
         return msgspec.structs.replace(found, replicas=useful, reason=more if useful > size else full)
-    most_of_late = max(each for _, each in found.memory.enough)
+    most_of_late = max(each for _, each in (*found.memory.enough, *found.memory.brief))
     if most_of_late < size and inputs.now_s - found.memory.since_s >= policy.down_after_s:
         return msgspec.structs.replace(found, replicas=max(most_of_late, policy.least), reason=Reason.BELOW)
-    return msgspec.structs.replace(found, reason=Reason.STABILISING if found.enough < size else Reason.STEADY)
+    would_do = max(found.needed, found.enough) < size
+    return msgspec.structs.replace(found, reason=Reason.STABILISING if would_do else Reason.STEADY)
 
 
-def _needed(load: Load, service: Service, policy: Policy, size: int) -> tuple[int, bool]:
-    """The size for the demand of now, and whether a burst is behind it."""
+def _wanted(load: Load, service: Service, policy: Policy, ready: int) -> tuple[int, int, bool]:
+    """The size for the demand of now, the one for what of it lasts, and whether a burst is behind it."""
     longest = load.longest
     # A mean over a stretch that is not over yet would take chance for demand.
     per_s = longest.per_s if longest.seconds >= STRETCHES_S[-1] - TINY_S else _between(longest)[0]
-    needed = _size_for(per_s, load.waiting, service, policy)
+    line = _line(load.waiting, service, policy.promise, ready)
+    needed = _size_for(per_s, line, service, policy)
+    enough = _size_for(_with_margin(longest), 0, service, policy)
     for stretch in load.stretches[:-1]:
         surely_per_s, perhaps_per_s = _between(stretch)
-        if surely_per_s > per_s and _size_for(surely_per_s, load.waiting, service, policy) > max(size, needed):
-            # What is there is too small even for the least the burst can be. It is met at the most, where it will be
+        if surely_per_s > per_s and _size_for(surely_per_s, line, service, policy) > max(ready, needed):
+            # What works is too little even for the least the burst can be. It is met at the most, where it will be
             # when new replicas work, but at most at its double.
             ahead_per_s = min(_rise(load) * policy.start_s, stretch.per_s)
-            return _size_for(perhaps_per_s + ahead_per_s, load.waiting, service, policy), True
-    return needed, False
+            needed = _size_for(perhaps_per_s + ahead_per_s, line, service, policy)
+            return needed, max(enough, _size_for(perhaps_per_s, 0, service, policy)), True
+    return needed, enough, False
+
+
+def _line(waiting: int, service: Service, promise: Promise, ready: int) -> int:
+    """Those who wait, where the last of them would be late; a line that chance made is as soon gone."""
+    wait_s = waiting * service.mean_s / max(ready, 1)
+    return waiting if wait_s + service.answer_s > promise.within_s else 0
 
 
 def _rise(load: Load) -> float:
@@ -191,27 +204,38 @@ def _between(stretch: Stretch) -> tuple[float, float]:
     return max(0.0, count - chance) / stretch.seconds, (count + chance) / stretch.seconds
 
 
-def _size_for(per_s: float, waiting: int, service: Service, policy: Policy) -> int:
-    """Enough for the promise and, beyond that, to clear what waits in time."""
+def _size_for(per_s: float, line: int, service: Service, policy: Policy) -> int:
+    """Enough for the promise and, beyond that, to clear a line in time."""
     promise = policy.promise
     planned = msgspec.structs.replace(promise, late=PLANNED * promise.late, lost=PLANNED * promise.lost)
-    clears = math.ceil((per_s + waiting / (DRAIN * promise.within_s)) * service.mean_s)
+    clears = math.ceil((per_s + line / (DRAIN * promise.within_s)) * service.mean_s)
     # One beyond the bound, so that it can be said when the bound is too low.
     found = max(servers_needed(per_s, service, planned, policy.most + 1), clears)
     return min(max(found, policy.least), policy.most + 1)
 
 
-def _with_margin(load: Load) -> float:
-    return max(_between(load.longest)[1], load.longest.per_s * (1 + LEAST_MARGIN))
+def _with_margin(stretch: Stretch) -> float:
+    return max(_between(stretch)[1], stretch.per_s * (1 + LEAST_MARGIN))
 
 
-def _remember(inputs: Inputs, enough: int) -> Memory:
-    """Only sizes that no later one exceeds can still be the largest of the stretch."""
-    load, memory, now_s = inputs.load, inputs.memory, inputs.now_s
+def _remember(inputs: Inputs, needed: int, enough: int) -> Memory:
+    """A burst is kept until the longest stretch knows of it and new replicas work; what lasts, as the policy says."""
+    load, memory, policy = inputs.load, inputs.memory, inputs.policy
     if isinstance(load, NotEnoughData) or load.is_partial:
         enough = max(enough, inputs.size)
-    kept = [(at_s, size) for at_s, size in memory.enough if at_s > now_s - inputs.policy.down_after_s and size > enough]
-    return Memory(memory.since_s, (*kept, (now_s, enough)))
+    return Memory(
+        memory.since_s,
+        _with_newest(memory.enough, inputs.now_s, enough, policy.down_after_s),
+        _with_newest(memory.brief, inputs.now_s, needed, policy.start_s + STRETCHES_S[-1]),
+    )
+
+
+def _with_newest(
+    entries: tuple[tuple[float, int], ...], now_s: float, size: int, stretch_s: float
+) -> tuple[tuple[float, int], ...]:
+    """Only sizes that no later one exceeds can still be the largest of the stretch."""
+    kept = [(at_s, each) for at_s, each in entries if at_s > now_s - stretch_s and each > size]
+    return (*kept, (now_s, size))
 
 
 def _most_useful(inputs: Inputs) -> int:

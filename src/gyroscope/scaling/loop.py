@@ -111,7 +111,7 @@ class Scaler:
         if kept.grew_at_s is not None and observed.ready >= size:
             kept.start_s, kept.grew_at_s = now_s - kept.grew_at_s, None
         policy = policy_of(self._settings, model, kept.start_s)
-        return Inputs(now_s, size, policy, observed.load, observed.capacity, kept.memory)
+        return Inputs(now_s, size, observed.ready, policy, observed.load, observed.capacity, kept.memory)
 
     def _tell(self, model: str, inputs: Inputs, sizing: Sizing, wall: EventTime) -> str:
         """Journal what is new; the reason for whoever keeps the size."""

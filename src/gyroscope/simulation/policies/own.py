@@ -30,6 +30,7 @@ class Own:
         inputs = Inputs(
             now_s=seen.now_s,
             size=seen.size,
+            ready=seen.ready,
             policy=self._policy,
             load=self._arrivals.load(seen.waiting),
             capacity=self._learner.capacity,
