@@ -1,23 +1,26 @@
 """A small HTTP client for the commands that talk to a running house: predictions and labels.
 
-It reads the API key from its file, speaks HTTP/1.1 to the door, and turns every refusal into words.
+It reads the API key from its file, speaks as `gyroscope.Client` does, and turns every refusal into words.
 """
 
 from __future__ import annotations
 
-import http.client
 from collections.abc import Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 
-from gyroscope.clock import sleep
+from gyroscope.client.blocking import Sockets
+from gyroscope.client.conversation import Exchange, Outcome, Steps
+from gyroscope.client.place import origin_of, read_key
+from gyroscope.client.wire import Lost, head
+from gyroscope.clock import SECOND_NS, MachineTime, machine_now, sleep
 from gyroscope.errors import GyroscopeError, InputError, OverloadError, ProcessError
 
 # Longer than the longest deadline a request may have (60 s), so that the server's own answer comes first.
-TIMEOUT_S = 75.0
+TIMEOUT_NS = 75 * SECOND_NS
 PAUSE_S = 0.2
 
 
@@ -55,34 +58,22 @@ class Client:
         raise AssertionError("at least one try")
 
     def _call(self, method: str, path: str, content: bytes, headers: dict[str, str]) -> Reply:
-        parts = urlsplit(self._address)
-        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
-        headers = {"Authorization": f"Bearer {self._key()}", "Content-Type": "application/json", **headers}
-        try:
-            connection.request(method, path, content, headers)
-            response = connection.getresponse()
-            body = response.read()
-        except (OSError, http.client.HTTPException) as error:
-            raise ProcessError(
-                f"nobody answers: {error}",
-                where=self._address,
-                fix="start everything with 'gyro up'; 'gyro status' says what runs",
-            ) from error
-        finally:
-            connection.close()
-        if response.status >= 300:
-            raise _refusal(response.status, body, f"{method} {path}")
-        return Reply({name.lower(): value for name, value in response.getheaders()}, _decode(body, path))
+        origin = origin_of(self._address)
+        sent = {"Host": origin.address.partition("//")[2], "Authorization": f"Bearer {read_key(self._key_path)}"}
+        sent |= {"Content-Type": "application/json", "Content-Length": str(len(content)), "Connection": "close"}
+        request = head(method, path, {**sent, **headers}) + content
+        answer = Sockets(origin).run(_once(request, MachineTime(machine_now() + TIMEOUT_NS)))
+        if isinstance(answer, Lost):
+            fix = "start everything with 'gyro up'; 'gyro status' says what runs"
+            raise ProcessError(f"nobody answers: {answer.why}", where=self._address, fix=fix)
+        if answer.status >= 300:
+            raise _refusal(answer.status, answer.body, f"{method} {path}")
+        return Reply(answer.headers, _decode(answer.body, path))
 
-    def _key(self) -> str:
-        try:
-            return self._key_path.read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise ProcessError(
-                f"the API key cannot be read: {error.strerror}",
-                where=str(self._key_path),
-                fix="'gyro up' makes it at the first start",
-            ) from error
+
+def _once(request: bytes, deadline: MachineTime) -> Steps[Outcome]:
+    outcome: Outcome = yield Exchange(request, deadline)
+    return outcome
 
 
 def _decode(body: bytes, path: str) -> Any:
@@ -99,7 +90,14 @@ def _refusal(status: int, body: bytes, where: str) -> GyroscopeError:
     except msgspec.DecodeError:
         told = {}
     told = told if isinstance(told, dict) else {}
-    what = str(told.get("error") or told.get("message") or http.client.responses.get(status, "refused"))
+    what = str(told.get("error") or told.get("message") or _phrase(status))
     place = str(told.get("where") or where)
     kind = OverloadError if status in (429, 502, 503, 504) else InputError
     return kind(f"{what} (status {status})", where=place, fix=str(told.get("fix") or ""), status=status)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "refused"

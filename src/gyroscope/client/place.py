@@ -20,9 +20,9 @@ def find(address: str, key: str, home: str | PathLike[str] | None) -> tuple[Orig
     Raises `SettingsError` without an address and a settings file, `ProcessError` when the key cannot be read.
     """
     if address and home is None:
-        return _origin(address), key
+        return origin_of(address), key
     settings = _settings(home)
-    return _origin(address or address_of(settings)), key or _key(api_key_path(settings.home_path))
+    return origin_of(address or address_of(settings)), key or read_key(api_key_path(settings.home_path))
 
 
 def address_of(settings: Settings) -> str:
@@ -36,18 +36,7 @@ def api_key_path(home: Path) -> Path:
     return home / "keys" / "api_key"
 
 
-def _settings(home: str | PathLike[str] | None) -> Settings:
-    if home is not None:
-        path = Path(home)
-        return read_settings(path / FILE_NAME if path.is_dir() else path)
-    found = find_settings(Path.cwd())
-    if found is None:
-        fix = "say where the server is, Client('http://host:8080', key=...), or name a home"
-        raise SettingsError(f"there is no {FILE_NAME} here or in a folder above", where=str(Path.cwd()), fix=fix)
-    return read_settings(found)
-
-
-def _origin(address: str) -> Origin:
+def origin_of(address: str) -> Origin:
     """Raises `InputError` for what is no address of a server."""
     try:
         parts = urlsplit(address)
@@ -59,9 +48,21 @@ def _origin(address: str) -> Origin:
     return Origin(parts.scheme, parts.hostname, port)
 
 
-def _key(path: Path) -> str:
+def read_key(path: Path) -> str:
+    """The key in a file. Raises `ProcessError` when it cannot be read."""
     try:
         return path.read_text(encoding="utf-8").strip()
     except OSError as error:
         fix = "'gyro up' makes it at the first start"
         raise ProcessError(f"the API key cannot be read: {error.strerror}", where=str(path), fix=fix) from error
+
+
+def _settings(home: str | PathLike[str] | None) -> Settings:
+    if home is not None:
+        path = Path(home)
+        return read_settings(path / FILE_NAME if path.is_dir() else path)
+    found = find_settings(Path.cwd())
+    if found is None:
+        fix = "say where the server is, Client('http://host:8080', key=...), or name a home"
+        raise SettingsError(f"there is no {FILE_NAME} here or in a folder above", where=str(Path.cwd()), fix=fix)
+    return read_settings(found)
