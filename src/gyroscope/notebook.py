@@ -25,8 +25,8 @@ def profile(data: Any, reference: Profile | Layout | None = None, engine: Engine
         A path names a Parquet, CSV or Arrow file, a Delta table, or a folder of Parquet files. It is read in blocks:
         memory does not grow with the rows. Dates become numbers (microseconds since 1970).
     reference : Profile or Layout, optional
-        Whose bins to count on; without it bins are fitted to `data`, which then is a reference itself (to 262,144 of
-        its rows, when there are more). Columns of lists or records are left out.
+        Whose bins to count on; without it bins are fitted to `data`, which then is a reference itself: to all of its
+        rows, or to 131,072 of them when there are more. Columns of lists or records are left out.
     engine : "local" or "ray"
         Who counts: this process on two threads, or a Ray cluster (extra `ray`), one task per file of a folder; the
         result is the same, bit for bit.

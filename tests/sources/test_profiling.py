@@ -32,7 +32,7 @@ def in_blocks(columns: dict, size: int) -> Table:
 
 @pytest.mark.parametrize("size", [1_000, 40_000, 300_000])
 def test_blocks_of_any_size_give_the_profile_of_all_rows(size):
-    columns = rows(150_000)
+    columns = rows(100_000)
     layout = fit_layout(columns)
     assert profile_table(in_blocks(columns, size), layout).profile == profile(columns, layout)
     assert profile_table(in_blocks(columns, size)).profile == profile(columns, layout)
@@ -51,7 +51,7 @@ def test_a_long_table_is_fitted_to_some_of_its_rows_and_counted_whole():
     x = found.columns["x"]
     assert found.n == MOST_ROWS + 100_000 and x.bins.edges[-1] == x.max == 1e9
     shares = x.counts[1:-1] / found.n
-    assert shares.size == 20 and np.all(np.abs(shares - 0.05) < 0.002)
+    assert shares.size == 20 and np.all(np.abs(shares - 0.05) < 0.003)
     assert found == profile_table(in_blocks(columns, BLOCK_ROWS)).profile
 
 

@@ -117,10 +117,13 @@ class Texts(msgspec.Struct, frozen=True, eq=False):
         if longest > LONGEST:
             return _tally_decoded(rows), self.missing
         words = rows.words(-(-longest // WORD))
-        _, firsts, group, counts = np.unique(
-            hashes(words, rows.sizes), return_index=True, return_inverse=True, return_counts=True
-        )
+        marks = hashes(words, rows.sizes)
+        known, counts = np.unique(marks, return_counts=True)
+        group = np.searchsorted(known, marks)
+        firsts = np.empty(known.size, np.int64)
+        firsts[group] = np.arange(group.size)
         alike = firsts[group]
+        # Different texts of one hash would be counted as one: then all are looked at.
         if not np.array_equal(words[:, alike], words) or not np.array_equal(rows.sizes[alike], rows.sizes):
             return _tally_decoded(rows), self.missing
         names = rows[firsts].tolist()

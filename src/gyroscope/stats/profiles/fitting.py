@@ -55,7 +55,7 @@ def _fit_numbers(values: Floats) -> NumericBins:
     ordered = np.sort(values[np.isfinite(values)])
     if not ordered.size:
         return NumericBins()
-    distinct = np.unique(ordered)
+    distinct = ordered[np.concatenate(([True], ordered[1:] != ordered[:-1]))]
     if distinct.size > NUMERIC_BINS:
         ranks = np.minimum(np.arange(NUMERIC_BINS + 1) * ordered.size // NUMERIC_BINS, ordered.size - 1)
         distinct = np.unique(ordered[ranks])

@@ -18,8 +18,8 @@ from gyroscope.stats.profiles.inputs import Column, as_floats, is_numeric, row_c
 from gyroscope.stats.profiles.layout import Layout, NumericBins
 from gyroscope.stats.texts import Texts, joined
 
-MOST_ROWS = 1 << 18
-"""Rows that are held at most; a share of rows in a bin is then 5 % within 0.1 %."""
+MOST_ROWS = 1 << 17
+"""Rows that are held at most; the share of a bin is then 5 % within 0.12 %."""
 
 _EVERY = 1 << 64
 _STEP = np.uint64(0x9E3779B97F4A7C15)
