@@ -72,6 +72,7 @@ TARGETS = {
         "X1": "benchmarks.statistics.x01_metrics",
         "S1": "benchmarks.statistics.s01_spikes",
         "A1": "benchmarks.statistics.a01_attribution",
+        "B1": "benchmarks.statistics.b01_broken",
         "G1": "benchmarks.statistics.g01_gates",
     },
 }

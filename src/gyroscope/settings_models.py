@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta
 
 from gyroscope.settings_tree import Section
@@ -28,6 +29,10 @@ class ModelMonitor(Section, frozen=True):
         float, Meta(ge=0, le=10, description="drift effect size w below which a change is a reading, no incident")
     ] = 0.1
     ignore: Annotated[tuple[str, ...], Meta(description="columns that are measured and never judged")] = ()
+    made_from: Annotated[
+        dict[str, str],
+        Meta(description="columns computed from another one, such as {age_squared: age}: it is named for what breaks"),
+    ] = msgspec.field(default_factory=dict)
 
 
 MostReplicas = Annotated[int, Meta(ge=1, le=256)]

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from gyroscope.stats.quality import Change, Finding, FindingKind, derived_from, inhibits, roots_first, vetoes_retraining
+from gyroscope.stats.quality import (
+    Change,
+    Finding,
+    FindingKind,
+    causes_only,
+    derived_from,
+    inhibits,
+    roots_first,
+    vetoes_retraining,
+)
 
 LINEAGE = {"source": ["half", "twice"], "twice": ["four times"]}
 
@@ -18,6 +27,18 @@ def test_the_source_comes_first_then_the_gravest():
     ]
     assert [one.column for one in roots_first(found, LINEAGE)] == ["source", "other", "lonely", "four times"]
     assert roots_first(found, {})[0].column == "four times"
+
+
+def test_what_is_computed_from_a_broken_column_is_left_out_and_counted():
+    names = ("four times", "source", "other", "half")
+    found = [Finding(FindingKind.ALL_MISSING, name, "") for name in names]
+    assert [(one.column, one.figures) for one in causes_only(found, LINEAGE)] == [
+        ("source", {"explains": 2}),
+        ("other", {}),
+    ]
+    assert len(causes_only(found, {})) == 4
+    circle = {"half": ["other"], "other": ["half"]}
+    assert {one.column for one in causes_only(found, circle)} == set(names)
 
 
 def test_what_is_computed_from_it_is_explained_whenever_it_follows():

@@ -9,7 +9,16 @@ from collections.abc import Mapping, Sequence
 
 from gyroscope.records import NotEnoughData
 from gyroscope.stats.profiles import ColumnCounts, NumericBins, Profile
-from gyroscope.stats.quality import ColumnLimits, Finding, FindingKind, hard_rules, roots_first, swaps, unit_change
+from gyroscope.stats.quality import (
+    ColumnLimits,
+    Finding,
+    FindingKind,
+    Lineage,
+    causes_only,
+    hard_rules,
+    swaps,
+    unit_change,
+)
 
 AFTER, MOST_AFTER = "elsewhere_after", 0.05
 
@@ -18,7 +27,7 @@ MOSTLY_ONE = 0.5
 
 
 def inspect(
-    limits: Mapping[str, ColumnLimits], total: Profile, current: Profile, elsewhere: Sequence[str]
+    limits: Mapping[str, ColumnLimits], total: Profile, current: Profile, elsewhere: Sequence[str], lineage: Lineage
 ) -> tuple[Finding, ...]:
     """The findings of a window, causes first; columns `elsewhere` lie far from where normal windows do."""
     rules = hard_rules(limits, current)
@@ -31,7 +40,7 @@ def inspect(
     sure = {rule.column for rule in rules}
     explained = {name: one for name, one in found.items() if name in sure or one.figures[AFTER] <= MOST_AFTER}
     broken = [rule for rule in rules if rule.column not in explained and _is_broken(rule, total, current)]
-    return tuple(roots_first([*explained.values(), *broken], {}))
+    return tuple(causes_only([*explained.values(), *broken], lineage))
 
 
 def _explained(total: Profile, current: Profile, flagged: Sequence[str]) -> dict[str, Finding]:

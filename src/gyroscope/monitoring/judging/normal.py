@@ -70,7 +70,7 @@ class Normal(msgspec.Struct, frozen=True, eq=False):
         for place, one in enumerate(windows):
             streams, estimates = guessed[place]
             here = streams | {name: value for table in tables for name, value in table[place].items()}
-            broken = inspect(self.limits, self.total, one.profile, self._elsewhere(here))
+            broken = inspect(self.limits, self.total, one.profile, self._elsewhere(here), self._lineage())
             entries.append(Entry(one.window, one.scored, here, broken, estimates=estimates))
         return entries
 
@@ -84,6 +84,13 @@ class Normal(msgspec.Struct, frozen=True, eq=False):
                 if abs(y - normal.mean[row]) >= FAR * math.sqrt(within + normal.tau2[row]):
                     found.append(name.removesuffix(":location"))
         return found
+
+    def _lineage(self) -> dict[str, list[str]]:
+        """Which columns are computed from each, as the policy says."""
+        made: dict[str, list[str]] = {}
+        for name, source in self.policy.made_from.items():
+            made.setdefault(source, []).append(name)
+        return made
 
     def label(self, windows: Sequence[tuple[Window, int, Outcomes]]) -> list[Entry]:
         """What windows with mature labels say: start, scored rows and outcomes of each."""

@@ -17,7 +17,7 @@ from gyroscope.stats.attribution.losses import BinLosses
 LEAST_SHARE, MOST_SHARE = 0.01, 0.6
 """A run holds 1 % to 60 % of the current rows: less is an anecdote, more is the window itself."""
 
-_CHANCE = 3.0
+_CHANCE = 3.5
 
 Places = npt.NDArray[np.intp]
 
@@ -49,7 +49,7 @@ def worst_run(reference: BinLosses, current: BinLosses, row_variance: float, sig
     -------
     Run
         Of all runs the one with the greatest difference in standard deviations. The best of hundreds is three standard
-        deviations out by chance: that is taken off, in quadrature.
+        deviations out by chance: three and a half are taken off, in quadrature.
 
     Notes
     -----
@@ -62,7 +62,7 @@ def worst_run(reference: BinLosses, current: BinLosses, row_variance: float, sig
     >>> after = BinLosses(rows, np.array([6_400, 6_400, 12_800, 6_400]), np.zeros(4, np.int64))
     >>> found = worst_run(before, after, 0.09, 1.0)
     >>> found.cells, round(found.beyond_noise, 3)
-    ((2,), 0.022)
+    ((2,), 0.021)
     """
     used = np.flatnonzero((reference.counts > 0) & (current.counts > 0))
     if used.size < 2:

@@ -118,8 +118,11 @@ def attribute(reference: Sequence[FeatureLosses], current: FeatureLosses) -> Att
         return NotEnoughData(f"{rows} rows with a loss; attribution needs {LEAST_ROWS}")
     gap = current.mean - whole.mean
     row_variance = (whole.variance + current.variance) / 2
+    # A bad cause on a good day leaves no gap: less loss is explained only where there surely is less.
+    sign = -1.0 if gap < -_NOISE_SDS * np.sqrt(row_variance / current.n) else 1.0
+    about = (float(sign), row_variance)
     splits = [
-        _split(name, [window.columns[name] for window in reference], (part, current.columns[name]), (gap, row_variance))
+        _split(name, [window.columns[name] for window in reference], (part, current.columns[name]), about)
         for name, part in whole.columns.items()
         if name in current.columns
     ]
@@ -131,21 +134,21 @@ def _split(
     name: str, windows: list[BinLosses], pair: tuple[BinLosses, BinLosses], about: tuple[float, float]
 ) -> FeatureSplit:
     reference, current = pair
-    gap, row_variance = about
+    sign, row_variance = about
     p, q = reference.counts / reference.counts.sum(), current.counts / current.counts.sum()
     known, here = reference.counts > 0, current.counts > 0
     now = np.where(here, current.sums / np.maximum(current.counts, 1), 0.0)
     # What the reference never had cannot have become worse: its loss is that of rows that moved there.
     before = np.where(known, reference.sums / np.maximum(reference.counts, 1), now)
     moved, worse = float(((q - p) * before).sum()), float((q * (now - before)).sum())
-    run = worst_run(reference, current, row_variance, 1.0 if gap >= 0 else -1.0)
+    run = worst_run(reference, current, row_variance, sign)
     beyond = _beyond(moved, _NOISE_SDS * _usual_move(windows, p, before, int(current.counts.sum())))
     return FeatureSplit(
         column=name,
         moved=moved,
         worse=worse,
         singled_out=run.beyond_noise,
-        explains=max(np.sign(gap) * np.sign(moved), 0.0) * beyond + run.beyond_noise,
+        explains=(beyond if sign * moved > 0 else 0.0) + run.beyond_noise,
         score=run.score,
         cells=run.cells,
         unseen=float(q[~known].sum()),

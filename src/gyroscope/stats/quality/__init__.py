@@ -6,7 +6,15 @@ about harm to a model, and it never needs a label.
 
 from gyroscope.stats.quality.duplicates import RowCounts
 from gyroscope.stats.quality.finding import Finding, FindingKind
-from gyroscope.stats.quality.inhibition import Change, derived_from, inhibits, roots_first, vetoes_retraining
+from gyroscope.stats.quality.inhibition import (
+    Change,
+    Lineage,
+    causes_only,
+    derived_from,
+    inhibits,
+    roots_first,
+    vetoes_retraining,
+)
 from gyroscope.stats.quality.limits import ColumnLimits, learn_limits
 from gyroscope.stats.quality.rules import future_time, hard_rules, no_rows, schema_rules, stale
 from gyroscope.stats.quality.skew import skew
@@ -19,7 +27,9 @@ __all__ = [
     "ColumnLimits",
     "Finding",
     "FindingKind",
+    "Lineage",
     "RowCounts",
+    "causes_only",
     "derived_from",
     "encoding_change",
     "future_time",

@@ -76,6 +76,39 @@ def roots_first(findings: Sequence[Finding], lineage: Lineage) -> list[Finding]:
     return sorted(findings, key=order)
 
 
+def causes_only(findings: Sequence[Finding], lineage: Lineage) -> list[Finding]:
+    """Findings of one window without those on columns that are computed from another column found.
+
+    Parameters
+    ----------
+    findings : sequence of Finding
+    lineage : mapping of str to sequence of str
+
+    Returns
+    -------
+    list of Finding
+        As `roots_first` orders them; one that explains others says in its figure `explains` how many columns.
+
+    Examples
+    --------
+    >>> from gyroscope.stats.quality.finding import FindingKind
+    >>> found = [Finding(FindingKind.ALL_MISSING, name, "") for name in ("age_squared", "age")]
+    >>> [(one.column, one.figures) for one in causes_only(found, {"age": ["age_squared"]})]
+    [('age', {'explains': 1})]
+    """
+    columns = {one.column for one in findings}
+    below = {name: derived_from(name, lineage) & columns - {name} for name in columns}
+    # In a circle everything comes from everything: then nobody is left out.
+    explained = {name for name in columns for other in columns if name in below[other] and other not in below[name]}
+    return [
+        msgspec.structs.replace(one, figures={**one.figures, "explains": len(below[one.column])})
+        if below[one.column]
+        else one
+        for one in roots_first(findings, lineage)
+        if one.column not in explained
+    ]
+
+
 def derived_from(column: str, lineage: Lineage) -> set[str]:
     """Every column that is computed from one, directly or not; a circle ends where it began.
 

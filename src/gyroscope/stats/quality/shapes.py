@@ -85,24 +85,35 @@ def cuts_of(shape: Shape) -> Floats:
     return np.concatenate(([least - rim], inner, [greatest + rim]))
 
 
-def apart(reference: Shape, current: Shape, noise: float) -> float:
-    """The share of rows that lie elsewhere than in the reference, 0 to 1, corrected for noise.
-
-    Parameters
-    ----------
-    reference, current : Shape
-    noise : float
-        1 / N + 1 / n of the rows.
+class Yardstick(msgspec.Struct, frozen=True, eq=False):
+    """A reference shape cut into cells, to measure other shapes by.
 
     Examples
     --------
     >>> one = np.array([1.0, 2.0])
-    >>> apart(Shape(one, one, one), Shape(one + 10, one + 10, one), 0.0)
+    >>> Yardstick.of(Shape(one, one, one)).apart(Shape(one + 10, one + 10, one), 0.0)
     1.0
     """
-    cuts = cuts_of(reference)
-    p, q = (np.diff(shape.below(cuts), prepend=0.0, append=1.0) for shape in (reference, current))
-    return total_variation(p, q, noise)
+
+    cuts: Floats
+    shares: Floats
+
+    @staticmethod
+    def of(reference: Shape) -> Yardstick:
+        """Cut at the masses of a reference."""
+        cuts = cuts_of(reference)
+        return Yardstick(cuts, _steps(reference.below(cuts)))
+
+    def apart(self, current: Shape, noise: float) -> float:
+        """The share of rows that lie elsewhere than in the reference, 0 to 1, corrected for noise, 1 / N + 1 / n."""
+        return total_variation(self.shares, _steps(current.below(self.cuts)), noise)
+
+
+def _steps(below: Floats) -> Floats:
+    steps = np.empty(below.size + 1)
+    steps[0], steps[-1] = below[0], 1 - below[-1]
+    np.subtract(below[1:], below[:-1], out=steps[1:-1])
+    return steps
 
 
 def _edges(keys: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Floats:

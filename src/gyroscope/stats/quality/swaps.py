@@ -13,7 +13,7 @@ from scipy.optimize import linear_sum_assignment
 
 from gyroscope.stats.profiles import ColumnCounts, NumericBins, Profile
 from gyroscope.stats.quality.finding import Finding, FindingKind
-from gyroscope.stats.quality.shapes import Shape, apart, shape_of
+from gyroscope.stats.quality.shapes import Yardstick, shape_of
 from gyroscope.stats.quality.units import LEAST_BEFORE, MOST_AFTER
 
 
@@ -53,7 +53,9 @@ def swaps(reference: Sequence[Profile], current: Profile, columns: Sequence[str]
     if len(now) < 2:
         return []
     usable = list(now)
-    distances = np.array([[_distance(before[old], now[new], current.n) for old in usable] for new in usable])
+    yards = [(Yardstick.of(before[old]), max(wholes[old].values, 1)) for old in usable]
+    rows_now = max(current.n, 1)
+    distances = np.array([[yard.apart(now[new], 1 / rows_now + 1 / n) for yard, n in yards] for new in usable])
     rows, chosen = linear_sum_assignment(distances)
     found = []
     for row, column in zip(rows.tolist(), chosen.tolist(), strict=True):
@@ -63,7 +65,3 @@ def swaps(reference: Sequence[Profile], current: Profile, columns: Sequence[str]
             reason = f"it holds what {usable[column]} held"
             found.append(Finding(FindingKind.SWAPPED, usable[row], reason, figures))
     return found
-
-
-def _distance(before: Shape, now: Shape, rows: int) -> float:
-    return apart(before, now, 1 / max(rows, 1) + 1 / max(float(before.count.sum()), 1.0))

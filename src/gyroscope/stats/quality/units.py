@@ -15,7 +15,7 @@ import numpy as np
 
 from gyroscope.stats.profiles import CategoryBins, ColumnCounts
 from gyroscope.stats.quality.finding import Finding, FindingKind
-from gyroscope.stats.quality.shapes import Shape, apart, shape_of
+from gyroscope.stats.quality.shapes import Yardstick, shape_of
 
 LEAST_BEFORE = 0.3
 MOST_AFTER = 0.05
@@ -84,16 +84,17 @@ def unit_change(name: str, reference: Sequence[ColumnCounts], current: ColumnCou
     'it looks like minutes for hours, or seconds for minutes: 60 times as large'
     """
     whole = reduce(ColumnCounts.merge, reference)
-    before, now = shape_of(whole), shape_of(current)
-    if before is None or now is None:
+    shape, now = shape_of(whole), shape_of(current)
+    if shape is None or now is None:
         return None
+    before = Yardstick.of(shape)
     noise = 1 / whole.values + 1 / current.values
-    distance = apart(before, now, noise)
+    distance = before.apart(now, noise)
     slack = math.sqrt(noise)
     limit = max(MOST_AFTER, _usual(before, reference, whole.values)) + slack
     if distance <= LEAST_BEFORE or distance <= 2 * limit:
         return None
-    found = {change: apart(before, now.scaled(1 / a, -b / a), noise) for change, (a, b) in _changes().items()}
+    found = {change: before.apart(now.scaled(1 / a, -b / a), noise) for change, (a, b) in _changes().items()}
     # Hours for days and inches differ by 6 %: of changes that fit equally well the commoner one is named.
     nearest = min(found.values())
     change = next(one for one, after in found.items() if after <= nearest + 2 * slack)
@@ -177,8 +178,8 @@ def _changes() -> dict[str, tuple[float, float]]:
     return {**changes, **_TEMPERATURES, "the other sign": (-1.0, 0.0)}
 
 
-def _usual(whole: Shape, windows: Sequence[ColumnCounts], rows: int) -> float:
+def _usual(whole: Yardstick, windows: Sequence[ColumnCounts], rows: int) -> float:
     """How far nine of ten windows of the reference are from all of it: days differ."""
     shapes = [(shape_of(window), window.values) for window in windows]
-    distances = [apart(whole, shape, 1 / rows + 1 / n) for shape, n in shapes if shape is not None]
+    distances = [whole.apart(shape, 1 / rows + 1 / n) for shape, n in shapes if shape is not None]
     return float(np.quantile(distances, 0.9)) if distances else 0.0
