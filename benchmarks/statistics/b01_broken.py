@@ -91,8 +91,8 @@ class World:
 
 
 def measure(options: Options) -> list[Row]:
-    """A run per fault in turn, and a pair of runs with and without a shift; 60 of each quickly, 300 in full."""
-    runs = 60 if options.is_quick else 300
+    """A run per fault in turn, and a pair of runs with and without a shift; 30 of each quickly, 300 in full."""
+    runs = 30 if options.is_quick else 300
     rng = np.random.default_rng([options.seed, 17])
     quick = {"is_quick": options.is_quick}
     one, named, moved = 0, 0, 0

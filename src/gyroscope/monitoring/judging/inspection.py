@@ -15,6 +15,7 @@ from gyroscope.stats.quality import (
     FindingKind,
     Lineage,
     causes_only,
+    derived_from,
     hard_rules,
     swaps,
     unit_change,
@@ -34,7 +35,9 @@ def inspect(
     if isinstance(rules, NotEnoughData):
         return ()
     flagged = dict.fromkeys([*(rule.column for rule in rules), *elsewhere])
-    varied = [name for name in flagged if name in limits and limits[name].most_alike <= MOSTLY_ONE]
+    made = {name for source in flagged for name in derived_from(source, lineage)}
+    asked = [name for name in flagged if name in limits and name not in made]
+    varied = [name for name in asked if limits[name].most_alike <= MOSTLY_ONE]
     found = _explained(total, current, varied)
     # Where no rule was broken a plain shift may look like a change of unit: then it has to fit exactly.
     sure = {rule.column for rule in rules}
@@ -50,7 +53,8 @@ def _explained(total: Profile, current: Profile, flagged: Sequence[str]) -> dict
         if isinstance(total.columns[name].bins, NumericBins):
             changed = unit_change(name, [total.columns[name]], current.columns[name])
             found |= {name: changed} if changed is not None else {}
-    moved = swaps([total], current, flagged) if len(flagged) > 1 else []
+    left = [name for name in flagged if name not in found]
+    moved = swaps([total], current, left) if len(left) > 1 else []
     return {**{one.column: one for one in moved}, **found}
 
 
