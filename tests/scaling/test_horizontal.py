@@ -46,6 +46,32 @@ def test_a_line_that_waits_asks_for_more():
     assert decide(asked(even(20.0, waiting=60), 4)).replicas > decide(asked(even(20.0), 4)).replicas
 
 
+def test_a_line_whose_last_is_still_in_time_asks_for_nothing():
+    assert decide(asked(even(20.0, waiting=12), 4)).replicas == 4
+
+
+def test_a_burst_is_met_where_it_will_be_as_long_as_too_few_work():
+    rising = Load((Stretch(80.0, 2.0), Stretch(60.0, 5.0), Stretch(20.0, 30.0)))
+    now, later = asked(rising, 12, start_s=0.0), asked(rising, 12, start_s=10.0)
+    assert decide(msgspec.structs.replace(now, ready=4)).replicas == 12
+    assert decide(msgspec.structs.replace(later, ready=4)).replicas == 20
+    assert decide(later).replicas == 10, "more than the long mean asks for, less than what might come"
+
+
+def test_what_only_the_rise_of_a_burst_asked_for_goes_before_the_rest():
+    rising = Load((Stretch(80.0, 2.0), Stretch(60.0, 5.0), Stretch(20.0, 30.0)))
+    sizing = decide(asked(rising, 4, start_s=5.0))
+    size = sizing.replicas
+    sizes = []
+    for second in range(1_001, 1_119):
+        policy = msgspec.structs.replace(POLICY, start_s=5.0)
+        sizing = decide(Inputs(float(second), size, size, policy, even(60.0), CAPACITY, sizing.memory))
+        size = sizing.replicas
+        sizes.append(size)
+    assert set(sizes[:34]) == {19}
+    assert set(sizes[34:]) == {12}, "what lasts stays for the whole stretch"
+
+
 def test_it_shrinks_only_after_a_whole_stretch_in_which_less_was_enough():
     memory, sizes = Memory(0.0), []
     for second in range(240):

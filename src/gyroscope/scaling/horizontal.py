@@ -175,12 +175,15 @@ def _wanted(load: Load, service: Service, policy: Policy, ready: int) -> tuple[i
     enough = _size_for(_with_margin(longest), 0, service, policy)
     for stretch in load.stretches[:-1]:
         surely_per_s, perhaps_per_s = _between(stretch)
-        if surely_per_s > per_s and _size_for(surely_per_s, line, service, policy) > max(ready, needed):
+        if surely_per_s <= per_s:
+            continue
+        if _size_for(surely_per_s, line, service, policy) > max(ready, needed):
             # What works is too little even for the least the burst can be. It is met at the most, where it will be
             # when new replicas work, but at most at its double.
             ahead_per_s = min(_rise(load) * policy.start_s, stretch.per_s)
             needed = _size_for(perhaps_per_s + ahead_per_s, line, service, policy)
             return needed, max(enough, _size_for(perhaps_per_s, 0, service, policy)), True
+        enough = max(enough, _size_for(stretch.per_s, 0, service, policy))
     return needed, enough, False
 
 
