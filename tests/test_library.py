@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from tests.alerts.causes import cause, judged
 
 import gyroscope
 from gyroscope.assembly import House
-from gyroscope.clock import wall_now
+from gyroscope.clock import EventTime, wall_now
 from gyroscope.errors import InputError, ModelError, SettingsError
 from gyroscope.models import Candidate
 from gyroscope.records import Feature, Label, Signature
@@ -138,3 +139,16 @@ def test_the_function_and_the_room_of_its_name_are_one():
         "assert gyroscope.predictions.tables.table.Table\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_incidents_and_a_rehearsal_from_a_script(home):
+    at = EventTime(0)
+    broken = cause("quality", 0, "age", model="churn", since=at, seen=at)
+    House(home / "gyroscope.yaml").incidents.take("churn", judged(broken))
+    assert [one.subjects for one in gyroscope.incidents("churn")] == [("age",)]
+    assert gyroscope.incidents() == gyroscope.incidents("churn")
+    assert gyroscope.rehearse("churn").incidents == ()
+    with pytest.raises(ModelError, match="chrun"):
+        gyroscope.incidents("chrun")
+    with pytest.raises(InputError, match="seldom"):
+        gyroscope.rehearse("churn", "seldom")

@@ -15,6 +15,8 @@ _HOMES = {
     "compare": "gyroscope.notebook",
     "Comparison": "gyroscope.notebook",
     "log": "gyroscope.library",
+    "incidents": "gyroscope.library",
+    "rehearse": "gyroscope.library",
     "Client": "gyroscope.client",
     "AsyncClient": "gyroscope.client",
     "NotEnoughData": "gyroscope.records",
@@ -29,9 +31,11 @@ __all__ = [
     "NotEnoughData",
     "__version__",
     "compare",
+    "incidents",
     "log",
     "predictions",
     "profile",
+    "rehearse",
 ]
 
 

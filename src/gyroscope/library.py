@@ -16,9 +16,11 @@ from typing import Any, Literal, TypedDict, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
+from gyroscope.alerts import Incident
 from gyroscope.assembly.house import House
 from gyroscope.assembly.ingest import ingesting, version_for
 from gyroscope.assembly.reading import selection
+from gyroscope.assembly.rehearsal import Rehearsal, rehearsed
 from gyroscope.clock import EventTime, event_time_of, parse_event_time, wall_now
 from gyroscope.errors import InputError, SettingsError, did_you_mean
 from gyroscope.ids import new_id
@@ -28,7 +30,7 @@ from gyroscope.predictions.ingest.cells import names
 from gyroscope.predictions.ingest.given import Given
 from gyroscope.predictions.reading.selection import FIRST_TIME, LAST_TIME, Selection
 from gyroscope.records import Task, Version
-from gyroscope.settings import FILE_NAME, find_settings
+from gyroscope.settings import FILE_NAME, find_settings, per_30_days
 from gyroscope.sources import read_columns
 
 Time = str | datetime | None
@@ -93,6 +95,30 @@ def predictions(model: str, home: Home = None) -> Predictions:
     house = _house(home)
     house.signature_of(model)
     return Predictions(house, model)
+
+
+def incidents(model: str = "", home: Home = None) -> list[Incident]:
+    """What monitors are sure of, what needs a person first; of all models when none is named.
+
+    Raises `SettingsError` and `ModelError` as `predictions`.
+    """
+    house = _house(home)
+    if model:
+        house.signature_of(model)
+    return house.incidents.all(model)
+
+
+def rehearse(model: str, false_alarms: str = "1 per 30d", home: Home = None) -> Rehearsal:
+    """The incidents that a budget of false alarms would have opened on a model's own history; it changes nothing.
+
+    Raises `InputError` for a budget that is no rate, else as `predictions`.
+    """
+    house = _house(home)
+    house.signature_of(model)
+    try:
+        return rehearsed(house, model, wall_now(), per_30_days(false_alarms))
+    except ValueError as error:
+        raise InputError(str(error), where="false_alarms", fix="such as 1 per 30d") from error
 
 
 def log(
