@@ -56,9 +56,9 @@ class Case(NamedTuple):
 
 
 def measure(options: Options) -> list[Row]:
-    """200 months of each kind, all of them by NannyML too, and 306 days; 20, 3 and 120 in a quick run."""
+    """200 months of each kind, all of them by NannyML too, and 306 days; 16, 2 and 90 in a quick run."""
     rng = np.random.default_rng((5, options.seed))
-    n, by_them, days = (20, 3, 120) if options.is_quick else (200, 200, 306)
+    n, by_them, days = (16, 2, 90) if options.is_quick else (200, 200, 306)
     moved = [draw("covariate", rng) for _ in range(n)]
     turned = [draw("relation", rng) for _ in range(n)]
     year = load_year(options.folder)

@@ -1,6 +1,6 @@
 """Days on which Evidently's drift preset finds a drifted column: `alarm_days.py REFERENCE.csv LATER.csv OUT.json`.
 
-Each day is a report against the whole reference.
+Each day is a report against every tenth row of the reference (5,000), for time.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ def main(reference_path: str, later_path: str, out: str) -> None:
     """Days on which the report of the day says so of any column, and of half of them."""
     reference, later = (pd.read_csv(path, parse_dates=["at"]) for path in (reference_path, later_path))
     features = [name for name in reference.columns if name not in OWN]
+    reference = reference.iloc[::10]
     any_column, dataset = [], []
     for day, rows in later.groupby(later["at"].dt.strftime("%Y-%m-%d")):
         share = drifted(Report([DataDriftPreset()]).run(rows[features], reference[features]).dict())
