@@ -12,8 +12,10 @@ from gyroscope.clock import machine_now
 from gyroscope.models.runners import Checked
 from gyroscope.serving.batching import CHEAP_NS, SLOW_NS
 from gyroscope.serving.connection import Connection
+from gyroscope.serving.dialects.mlflow import Mlflow
 from gyroscope.serving.express import Express, express
 from gyroscope.serving.http import Http
+from gyroscope.serving.intake import Intake
 from gyroscope.serving.keys import ApiKeys
 from gyroscope.serving.line import Line
 
@@ -73,6 +75,22 @@ def test_replies_entries_and_counters_are_those_of_the_plane(open_line, values, 
         assert entry.matrix.tolist() == [list(values)]
         assert entry.outputs.tolist() == [[sum(values)]]
         assert entry.client_id == entry.entity_key == entry.error == ""
+
+
+@pytest.mark.parametrize("form", ["inputs", "instances"])
+def test_so_are_those_of_mlflow(open_line, form):
+    served, line, _ = open_line()
+    dialect = Mlflow(served.version, Intake(served.signature))
+    short = express(dialect, served.plane._runner, served.log, served.pulse, line)
+    asked = json.dumps({form: [[1, 2.5, -0.0]]}).encode()
+    call = served.call(asked, request_id="r")
+    call.dialect = dialect
+    assert short.answer(asked, machine_now(), "r") == served.plane.handle(call)
+    first, second = served.written()
+    assert (first.matrix == second.matrix).all()
+    others = ([[1, 2, 3], [1, 2, 3]], [1, 2, 3], [[1, 2]], [[1, None, 3]], [{"a": 1, "b": 2, "c": 3}], [])
+    for other in (*({form: rows} for rows in others), {"inputs": [[1, 2, 3]], "instances": [[1, 2, 3]]}, {"params": 1}):
+        assert short.answer(json.dumps(other).encode(), machine_now(), "") is None, other
 
 
 def test_an_id_is_made_where_none_came(open_line):
@@ -137,7 +155,7 @@ def test_http_takes_it_where_the_head_says_no_more_than_an_id(open_line, tmp_pat
     served, line, short = open_line()
     (tmp_path / "digests").touch()
     keys = ApiKeys(lambda: [hashlib.sha256(b"key").hexdigest()], tmp_path / "digests")
-    connection = Connection(Http(served.plane, [served.dialect], keys, line, short))
+    connection = Connection(Http(served.plane, [served.dialect], keys, line, [short]))
     connection._transport = wire = Wire()
     line.enter = lambda call, deliver: deliver(served.plane.handle(call))
     asked = body(1, 2, 3)

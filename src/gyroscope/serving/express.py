@@ -1,4 +1,4 @@
-"""The ordinary request in one function: a V2 body of one row of numbers, answered by one number, its log kept whole.
+"""The ordinary request in one function: a body of one row of numbers, answered by one number, its log kept whole.
 
 `Http` tries it first where nobody waits and the model is fast. What it returns and writes is, to the byte, what the
 plane would; whatever is out of the ordinary, faults included, it leaves to the plane untouched. It refuses nothing.
@@ -15,7 +15,7 @@ from gyroscope.ids import new_id
 from gyroscope.models.runners import Checked, Runner
 from gyroscope.predictions.segments.log import PredictionLog
 from gyroscope.predictions.segments.wal import PlainRow
-from gyroscope.serving.dialects.v2 import V2
+from gyroscope.serving.dialects import OneRow
 from gyroscope.serving.line import Line
 from gyroscope.serving.plane import COUNTED_AS, Reply
 from gyroscope.supervisor.pulse import Pulse
@@ -27,17 +27,17 @@ _pack_answer = struct.Struct("<d").pack
 class Express:
     """For one version; on the thread of the plane. `express` makes it."""
 
-    def __init__(self, v2: V2, runner: Checked, log: PredictionLog, pulse: Pulse, line: Line) -> None:
-        self.dialect = v2
+    def __init__(self, dialect: OneRow, runner: Checked, log: PredictionLog, pulse: Pulse, line: Line) -> None:
+        self.dialect = dialect
         self._line = line
-        self._read = v2.plain.one
-        self._answer = v2.answer_one
+        self._read = dialect.one
+        self._answer = dialect.answer_one
         self._one = runner.one
         self._log = log
         self._pulse = pulse
         self._deadline_ns = line.limits.deadline_ns
         self._quarantine = line.limits.quarantine
-        self._pack = struct.Struct(f"<{v2.plain.width}d").pack
+        self._pack = struct.Struct(f"<{dialect.width}d").pack
 
     def answer(self, body: bytes, arrived: MachineTime, request_id: str) -> Reply | None:
         """The reply; None when the plane must be asked instead."""
@@ -70,8 +70,8 @@ class Express:
         return Reply(200, self._answer(output, request_id), request_id, logged)
 
 
-def express(v2: V2, runner: Runner, log: PredictionLog, pulse: Pulse, line: Line) -> Express | None:
+def express(dialect: OneRow, runner: Runner, log: PredictionLog, pulse: Pulse, line: Line) -> Express | None:
     """None where no request can be ordinary: texts, several outputs, a runner or a log with more to do."""
     if not isinstance(runner, Checked) or not runner.takes_one:
         return None
-    return Express(v2, runner, log, pulse, line) if v2.plain.is_usable and log.takes_plain_rows else None
+    return Express(dialect, runner, log, pulse, line) if dialect.takes_one and log.takes_plain_rows else None

@@ -38,7 +38,7 @@ class Route(msgspec.Struct, frozen=True):
     """Where a head leads and what of it a call needs; as good for the next request that has the same head.
 
     `dialect` is there when the model is asked, `page` for other paths; `refusal` says why a body is not wanted.
-    `is_ordinary`: nothing but an id is in the head that an answer would depend on.
+    `express` is there when nothing but an id is in the head that an answer would depend on.
     """
 
     head: Head
@@ -54,7 +54,7 @@ class Route(msgspec.Struct, frozen=True):
     entity_key: str = ""
     door_time: str = ""
     variant: Variant = "live"
-    is_ordinary: bool = False
+    express: Express | None = None
 
 
 class Http:
@@ -66,7 +66,7 @@ class Http:
         services: Sequence[Service],
         keys: ApiKeys,
         line: Line,
-        express: Express | None = None,
+        express: Sequence[Express] = (),
         mirror: Mirror | None = None,
     ) -> None:
         self.cap_bytes = plane.limits.body_bytes
@@ -133,8 +133,8 @@ class Http:
                 self.routes.clear()
             around = route.event_time or route.timeout_ms or route.entity_key or route.door_time
             is_plain = not around and route.variant == "live"
-            is_ordinary = is_plain and self._express is not None and route.dialect is self._express.dialect
-            self.routes[text] = msgspec.structs.replace(route, request_id="", is_ordinary=is_ordinary)
+            fitting = [one for one in self._express if is_plain and one.dialect is route.dialect]
+            self.routes[text] = msgspec.structs.replace(route, request_id="", express=next(iter(fitting), None))
         return route
 
     def _find(self, head: Head) -> Route:
@@ -186,8 +186,8 @@ class Http:
         self, connection: Connection, route: Route, body: bytes, arrived: MachineTime, request_id: str = ""
     ) -> None:
         """Have a whole request answered; an id that is given is that of the head that was not read again."""
-        if route.is_ordinary and self._express is not None:
-            reply = self._express.answer(body, arrived, request_id)
+        if route.express is not None:
+            reply = route.express.answer(body, arrived, request_id)
             if reply is not None:
                 connection.send(self.message(reply, connection.is_last))
                 if self._mirror is not None and self._mirror.is_on:

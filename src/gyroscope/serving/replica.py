@@ -96,11 +96,12 @@ def serve_replica(replica: ReplicaPlan) -> None:
     limits = Limits(deadline_ns, replica.body_bytes, replica.max_in_flight, replica.batch_calls, replica.quarantine)
     plane = Plane(replica.version, replica.runner, replica.log, replica.pulse, limits)
     intake = Intake(replica.version.signature)
-    v2 = V2(replica.version, intake, replica.pulse)
-    services: list[Service] = [v2, Mlflow(replica.version, intake)]
+    v2, mlflow = V2(replica.version, intake, replica.pulse), Mlflow(replica.version, intake)
+    services: list[Service] = [v2, mlflow]
     keys, line = ApiKeys(replica.key_digests, replica.key_file), Line(plane)
     mirror = Mirror(replica.mirror, replica.pulse) if replica.mirror else None
-    http = Http(plane, services, keys, line, express(v2, replica.runner, replica.log, replica.pulse, line), mirror)
+    short = [express(one, replica.runner, replica.log, replica.pulse, line) for one in (v2, mlflow)]
+    http = Http(plane, services, keys, line, [one for one in short if one], mirror)
     copies = Copies(replica.copies, services, line) if replica.copies else None
     rpc = _grpc(plane, line, intake, keys, replica.pulse) if replica.listen.grpc else None
     # The model and the libraries stay: without this every full collection would walk them, some 50 ms in one request.

@@ -55,6 +55,24 @@ class Dialect(Protocol):
         ...
 
 
+class OneRow(Dialect, Protocol):
+    """What a dialect says more where the ordinary request, one row of numbers, has a way of its own (`express.py`)."""
+
+    takes_one: bool
+    """Whether there is one: all features are float64, and more than one."""
+
+    width: int
+    """Numbers of a row."""
+
+    def one(self, body: bytes) -> list[float | None] | None:
+        """The numbers of a body that holds one row and says nothing else; None for any other. Never raises."""
+        ...
+
+    def answer_one(self, output: float, request_id: str) -> bytes:
+        """What `answer` says of one number."""
+        ...
+
+
 class Service(Dialect, Protocol):
     """One protocol over HTTP; itself the dialect of its JSON bodies."""
 

@@ -66,6 +66,13 @@ class Mlflow:
 
     def __init__(self, version: Version, intake: Intake) -> None:
         self._frames = FrameReader(intake)
+        self.takes_one, self.width = intake.is_plain and len(intake.names) > 1, len(intake.names)
+        number = float | None if intake.is_nullable else float
+        row: Any = tuple[list[number]] | UnsetType  # type: ignore[valid-type]
+        fields = [(form, row, UNSET) for form in ("inputs", "instances")]
+        self._one: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
+            msgspec.defstruct("OneRow", fields, forbid_unknown_fields=True)
+        )
         self._csv = _Csv(self, intake)
         self.asks: tuple[str, ...] = ("/invocations", f"/models/{version.model}/invocations")
         self.pages: Mapping[str, Page] = {
@@ -93,6 +100,20 @@ class Mlflow:
         rows, pairs = self._rows(form, given[0])
         refuse_twin_keys(body, pairs + 1)
         return Question(rows)
+
+    def one(self, body: bytes) -> list[float | None] | None:
+        """The numbers of the one row of `inputs` or `instances`, as lists; None for any other body."""
+        try:
+            found = self._one.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        rows = found.inputs or found.instances
+        # One colon: neither form was there twice, nor both.
+        is_one = rows and len(rows[0]) == self.width and body.count(b":") == 1
+        return rows[0] if is_one else None
+
+    def answer_one(self, output: float, request_id: str) -> bytes:
+        return b'{"predictions":[%b]}' % orjson.dumps(output)
 
     def answer(self, question: Question, outputs: NDArray[Any], request_id: str) -> tuple[bytes, Headers]:
         return b'{"predictions":' + orjson.dumps(outputs.tolist()) + b"}", ()

@@ -40,7 +40,8 @@ class V2:
 
     def __init__(self, version: Version, intake: Intake, pulse: Pulse) -> None:
         self._intake = intake
-        self.plain = PlainReader(intake)
+        self._plain = PlainReader(intake)
+        self.takes_one, self.width, self.one = self._plain.is_usable, self._plain.width, self._plain.one
         self._arrow = Arrow(version.signature, intake, self.complain)
         self._output = version.signature.output
         model = f"/v2/models/{version.model}"
@@ -70,7 +71,7 @@ class V2:
         raise unspoken(media, (JSON, OCTETS, ARROW))
 
     def read(self, body: bytes) -> Question:
-        plain = self.plain.read(body)
+        plain = self._plain.read(body)
         if plain is not None:
             return plain
         request = decode(REQUEST, body)
