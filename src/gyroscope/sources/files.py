@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from gyroscope.errors import InputError
 from gyroscope.sources.blocks import BLOCK_ROWS, Block, arrow_blocks
 
+_PARQUET = b"PAR1"
 _MOMENTS = ("TIMESTAMP", "TIME", "INTERVAL", "DATE")
 
 
@@ -19,6 +21,10 @@ def parquet(path: Path) -> Iterator[Block]:
     """A Parquet file, row group by row group."""
     from arro3.io import read_parquet
 
+    with path.open("rb") as file:
+        is_whole = file.read(4) == _PARQUET and file.seek(-4, os.SEEK_END) >= 0 and file.read(4) == _PARQUET
+    if not is_whole:
+        raise _unreadable(ValueError("it does not begin and end as Parquet does"), path)
     return _arrow_rs(path, lambda file: read_parquet(file, batch_size=BLOCK_ROWS))
 
 
@@ -74,7 +80,7 @@ def _cell(name: str, kind: str) -> str:
 def _arrow_rs(path: Path, read: Callable[[Path], Any]) -> Iterator[Block]:
     try:
         found = read(path)
-    except BaseException as error:  # arrow-rs panics where a file is damaged, which is no Exception
+    except BaseException as error:  # arrow-rs panics where the end of a file is damaged, which is no Exception
         if isinstance(error, KeyboardInterrupt):
             raise
         raise _unreadable(error, path) from error
