@@ -31,7 +31,7 @@ class ModelMonitor(Section, frozen=True):
     ignore: Annotated[tuple[str, ...], Meta(description="columns that are measured and never judged")] = ()
     made_from: Annotated[
         dict[str, str],
-        Meta(description="columns computed from another one, such as {age_squared: age}: it is named for what breaks"),
+        Meta(description="source of columns that are computed, as {age_squared: age}"),
     ] = msgspec.field(default_factory=dict)
 
 
@@ -119,7 +119,7 @@ class Rollouts(Section, frozen=True):
 
     needs: Annotated[
         Literal["better", "no_worse", "nothing"],
-        Meta(description="what labelled predictions must show in the shadow; nothing: errors and speed alone decide"),
+        Meta(description="what labels must show in the shadow"),
     ] = "better"
     margin: Annotated[
         float, Meta(ge=0, le=1_000, description="by how much better, or how much worse it may be, in units of the loss")
@@ -157,9 +157,7 @@ class Rollouts(Section, frozen=True):
 class Loops(Section, frozen=True):
     """What runs by itself. propose: it decides and writes down what it would do."""
 
-    scaling: Annotated[Switch, Meta(description="the number of replicas follows the load, where there is a choice")] = (
-        "act"
-    )
+    scaling: Annotated[Switch, Meta(description="replicas follow the load, where there is a choice")] = "act"
     retraining: Annotated[Switch, Meta(description="train a challenger when one of its triggers says so")] = "propose"
     promotion: Annotated[Switch, Meta(description="move a challenger on: from shadow to canary to champion")] = (
         "propose"

@@ -29,7 +29,8 @@ def test_every_setting_is_in_the_file_with_its_meaning():
 def test_every_live_line_can_be_read_alone_as_yaml():
     plain = yaml.safe_load(settings_text())
     assert plain["door"]["port"] == Settings().door.port
-    assert set(plain) == {"home", "runtime_dir", "door", "serving", "log", "monitoring", "models", "label_sources"}
+    sections = {"door", "serving", "log", "monitoring", "loops", "rollouts", "models", "label_sources"}
+    assert set(plain) == {"home", "runtime_dir", *sections}
 
 
 def test_the_example_of_a_model_is_right_once_uncommented():
