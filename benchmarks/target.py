@@ -37,6 +37,8 @@ TARGETS = {
         "O3": "benchmarks.loop.o03_rollback",
         "O4": "benchmarks.loop.o04_bad",
         "O5": "benchmarks.loop.o05_equal",
+        "O6": "benchmarks.loop.o06_killed",
+        "O7": "benchmarks.loop.o07_shadow",
         "O8": "benchmarks.loop.o08_scaling",
     },
     # Rows that share a file share its rounds: they are measured together, in one process.

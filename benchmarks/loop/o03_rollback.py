@@ -1,7 +1,7 @@
 """O3: the way back under 300 requests a second: by hand, and by itself on a crash, NaN, another schema, 10x latency.
 
-By hand it counts from the start of the command to the last request that reached the version; by itself from the change
-of the routes, with the time from the first bad answer printed beside it.
+It counts from the change of the routes to the last request that reached the version. The table says beside it how long
+it took from the first bad answer, and by hand from the start of the command, half a second of which is Python's start.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from gyroscope.models import Candidate, read_signature
 
 RATE = 300.0
 KINDS = {
-    "by hand": "3x slow",
+    "by hand": "fine",
     "crash": "segfault on the first request",
     "NaN": "NaN",
     "schema break": "3x slow",
@@ -51,7 +51,7 @@ def measure(options: Options) -> list[Row]:
 
                 found = under_load(house, version, calls, RATE, 30.0, roll_back if kind == "by hand" else None)
                 if kind == "by hand":
-                    found = found._replace(after_s=float(moments(calls)[-1]) - by_hand[0])
+                    found = found._replace(in_all_s=float(moments(calls)[-1]) - by_hand[0])
                 seen.setdefault(kind, []).append(found)
     _tell(seen)
     every = [one for each in seen.values() for one in each]
@@ -69,7 +69,9 @@ def measure(options: Options) -> list[Row]:
 
 
 def _tell(seen: dict[str, list[Seen]]) -> None:
-    table = Table("way back", "tries", "failed", "after the change, s", "after the first bad answer, s")
+    table = Table(
+        "way back", "tries", "failed", "after the change, s", "after the first bad answer, or the command's start, s"
+    )
     for kind, each in seen.items():
         after, whole = max(one.after_s for one in each), max(one.in_all_s for one in each)
         table.add_row(kind, str(len(each)), str(sum(one.failed for one in each)), f"{after:.2f}", f"{whole:.2f}")

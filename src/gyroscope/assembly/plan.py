@@ -23,6 +23,8 @@ RECORDER_GRACE_S = 30.0
 LONGEST_DEADLINE_S = 60.0
 SHADOW = "shadow"
 """The slot of the one replica that a shadow has."""
+STANDS_BACK = ("nice", "-n", "15")
+"""From its first instruction: one that dies again and again would else start at the champion's expense."""
 
 
 def wanted(house: House) -> Wanted:
@@ -114,10 +116,11 @@ def _split(house: House, model: str) -> Split:
 
 def _replica(house: House, route: Route, slot: int | str) -> ProcessSpec:
     model, version = route.model, route.version
-    name = replica_name(model, version, slot)
+    name, is_shadow = replica_name(model, version, slot), slot == SHADOW
     return ProcessSpec(
         name=name,
         argv=(
+            *(STANDS_BACK if is_shadow else ()),
             sys.executable,
             "-m",
             "gyroscope.assembly",
@@ -130,12 +133,12 @@ def _replica(house: House, route: Route, slot: int | str) -> ProcessSpec:
         kind="replica",
         # One thread a replica: two replicas on two cores must not fight over them inside one small prediction.
         env={"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-        warm=(sys.executable, "-m", "gyroscope.assembly", "warm", str(house.settings_path)),
+        warm=() if is_shadow else (sys.executable, "-m", "gyroscope.assembly", "warm", str(house.settings_path)),
         pulse=str(house.pulse(name)),
         quarantine=str(house.quarantine(model, version)),
         idle_after_s=_idle_after_s(house),
         # A shadow is no server of the door: copies come to it another way.
-        socket="" if slot == SHADOW else str(house.socket(name)),
+        socket="" if is_shadow else str(house.socket(name)),
         model=model,
         log=str(house.logs / f"{name}.log"),
     )

@@ -5,7 +5,6 @@ Only the supervisor starts it. It imports neither the tables nor the pages: it m
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from gyroscope.assembly.house import House
@@ -22,14 +21,9 @@ from gyroscope.supervisor.door_config import grpc_socket
 from gyroscope.supervisor.pulse import Pulse
 from gyroscope.supervisor.quarantine import Quarantine
 
-SHADOW_NICE = 15
-"""A shadow gets the processor time that the others leave."""
-
 
 def run_replica(settings_path: Path, model: str, version_name: str, slot: int | str) -> None:
     """Load, warm up and serve until SIGTERM."""
-    if slot == SHADOW:
-        os.nice(SHADOW_NICE)
     house = House(settings_path)
     serving, door = house.settings.serving, house.settings.door
     policy = house.settings.models.get(model, ModelPolicy())

@@ -228,12 +228,10 @@ class DoorLink:
 
     def _add(self, key: str, seat: Seat) -> None:
         """HAProxy lets a new server take turns, whatever its state, until it was ready once and then not any more; in
-        one line, so that nobody is sent to it in between. What a canary cannot take at once goes on to the others.
+        one line, so that nobody is sent to it in between.
         """
         is_aside = seat.mode == "aside"
-        self._must(
-            f"add server {key} {address(seat.server)}{' maxqueue 1' if is_aside else ''}", "New server registered."
-        )
+        self._must(f"add server {key} {address(seat.server)}", "New server registered.")
         self._must(f"enable health {key}")
         if is_aside:
             self._must(f"set server {key} state ready; set server {key} state drain")

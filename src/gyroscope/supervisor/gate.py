@@ -25,6 +25,9 @@ from gyroscope.supervisor.watch import Watch
 
 NAME = "door"
 NOBODY = Split()
+ASIDE_PLACES = 1_000
+"""A request that waits at the door for a canary that hangs would be refused there after `queue_s`; in the canary it is
+repeated with the champion when that is killed."""
 
 
 class Gate:
@@ -141,6 +144,8 @@ class Gate:
                 server = Server(name, model, watch.spec.socket, watch.admits()[0] or limits[model])
                 is_needed = model not in covered and name in self._splits.get(model, NOBODY).standby
                 mode: Mode = "ready" if is_needed and self._mode(watch) == "aside" else self._mode(watch)
+                if mode == "aside":
+                    server = replace(server, maxconn=ASIDE_PLACES)
                 seats[server.key] = Seat(server, mode)
                 if self._door and self._door.grpc_port:
                     seats[server.over_grpc().key] = Seat(server.over_grpc(), mode)
