@@ -11,7 +11,7 @@ from scipy.special import ndtr
 
 from gyroscope.stats.arrays import Floats, Ints
 
-PRIORS = {0.25: 0.25, 1.0: 0.5, 4.0: 0.25}
+PRIORS = {0.25: 0.2, 1.0: 0.4, 4.0: 0.4}
 """Variances of the normal prior on the shift in standard deviations, and their weights: small, middle, large shifts."""
 
 _LARGEST_LOG = 600.0
@@ -73,7 +73,7 @@ def e_values(reference: Sums, current: Sums, sides: Ints, tolerances: Floats) ->
     >>> reference, normal, high = sums(40.0, 40.0, 0.0, 40.0), sums(5.0, 5.0, 0.0, 5.0), sums(5.0, 5.0, 10.0, 25.0)
     >>> either = np.array([0]), np.array([0.0])
     >>> e_values(reference, normal, *either).round(2).tolist(), e_values(reference, high, *either).round(0).tolist()
-    ([[0.44]], [[131.0]])
+    ([[0.4]], [[149.0]])
     """
     h = reference.weight * current.weight / (reference.weight + current.weight)
     shift = _beyond(current.mean - reference.mean, sides, tolerances)
