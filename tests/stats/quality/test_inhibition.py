@@ -10,6 +10,7 @@ from gyroscope.stats.quality import (
     FindingKind,
     causes_only,
     derived_from,
+    followers,
     inhibits,
     roots_first,
     vetoes_retraining,
@@ -59,6 +60,23 @@ def test_without_lineage_scores_that_move_together_from_the_same_window_are_one(
     assert not inhibits(cause, Change("derived", 37, scores), {})
     assert not inhibits(cause, Change("apart", 35, rng.normal(0, 1, 40)), {})
     assert not inhibits(cause, Change("empty", 35, np.full(40, np.nan)), {})
+
+
+def test_the_source_is_the_column_that_all_others_follow():
+    rng = np.random.default_rng(1)
+    days = rng.normal(0, 1, 30)
+    derived = [slope * days + rng.normal(0, 0.3, 30) for slope in (-2, -1, 1, 2)]
+    names = ["a", "b", "c", "d", "source", "apart"]
+    found = followers(names, np.stack([*derived, days, rng.normal(0, 1, 30)]))
+    assert sorted(found["source"]) == ["a", "b", "c", "d"]
+    assert "apart" not in {name for below in found.values() for name in below} | set(found)
+    assert all("source" not in below for below in found.values())
+
+
+def test_few_constant_or_absent_windows_are_followed_by_nobody():
+    for scores in (np.ones((3, 30)), np.full((3, 30), np.nan), np.random.default_rng(2).normal(0, 1, (3, 5))):
+        assert followers(["a", "b", "c"], scores) == {}
+    assert followers([], np.zeros((0, 30))) == {}
 
 
 def test_a_circle_of_lineage_ends():

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from gyroscope.records import NotEnoughData
+from gyroscope.stats.evidence import Streams
 from gyroscope.stats.profiles import ColumnCounts, NumericBins, Profile
 from gyroscope.stats.quality import (
     ColumnLimits,
@@ -16,11 +17,13 @@ from gyroscope.stats.quality import (
     Lineage,
     causes_only,
     derived_from,
+    followers,
     hard_rules,
     swaps,
     unit_change,
 )
 
+LOCATION = ":location"
 AFTER, MOST_AFTER = "elsewhere_after", 0.05
 
 MOSTLY_ONE = 0.5
@@ -44,6 +47,18 @@ def inspect(
     explained = {name: one for name, one in found.items() if name in sure or one.figures[AFTER] <= MOST_AFTER}
     broken = [rule for rule in rules if rule.column not in explained and _is_broken(rule, total, current)]
     return tuple(causes_only([*explained.values(), *broken], lineage))
+
+
+def lineage_of(made_from: Mapping[str, str], reference: Streams, outputs: Sequence[str]) -> dict[str, list[str]]:
+    """Which columns come from each: as the policy says, as they move together in normal windows, and all outputs."""
+    places = [row for row, name in enumerate(reference.names) if name.endswith(LOCATION)]
+    names = [reference.names[row].removesuffix(LOCATION) for row in places]
+    lineage = followers(names, reference.y[places])
+    for name, source in made_from.items():
+        lineage = {one: [other for other in below if other != name] for one, below in lineage.items()}
+        lineage.pop(name, None)
+        lineage[source] = [*lineage.get(source, []), name]
+    return {name: [*lineage.get(name, []), *outputs] for name in dict.fromkeys((*names, *lineage))}
 
 
 def _explained(total: Profile, current: Profile, flagged: Sequence[str]) -> dict[str, Finding]:

@@ -14,13 +14,13 @@ import msgspec
 from gyroscope.monitoring.judging.basis import Basis
 from gyroscope.monitoring.judging.entered import Entry
 from gyroscope.monitoring.judging.estimates import Estimates, Values, estimates_of
-from gyroscope.monitoring.judging.inspection import inspect
+from gyroscope.monitoring.judging.inspection import inspect, lineage_of
 from gyroscope.records import CauseKind, NotEnoughData, Signature, Window
 from gyroscope.settings_models import ModelMonitor
 from gyroscope.stats.evidence import Baselines, Streams, fit_baselines
 from gyroscope.stats.performance import PRIMARY, Outcomes, PerformanceStream, as_streams, performance_streams
 from gyroscope.stats.profiles import Profile
-from gyroscope.stats.quality import ColumnLimits, learn_limits, soft_baselines
+from gyroscope.stats.quality import ColumnLimits, Lineage, learn_limits, soft_baselines
 from gyroscope.stats.streams import ColumnScale, fit_columns
 
 FAR = 4.0
@@ -56,6 +56,7 @@ class Normal(msgspec.Struct, frozen=True, eq=False):
     quality: Baselines
     estimates: Estimates | NotEnoughData
     icc: dict[str, float]
+    lineage: Lineage
 
     def enter(self, windows: Sequence[Rows]) -> list[Entry]:
         """What complete windows say, held against what is normal."""
@@ -70,7 +71,7 @@ class Normal(msgspec.Struct, frozen=True, eq=False):
         for place, one in enumerate(windows):
             streams, estimates = guessed[place]
             here = streams | {name: value for table in tables for name, value in table[place].items()}
-            broken = inspect(self.limits, self.total, one.profile, self._elsewhere(here), self._lineage())
+            broken = inspect(self.limits, self.total, one.profile, self._elsewhere(here), self.lineage)
             entries.append(Entry(one.window, one.scored, here, broken, estimates=estimates))
         return entries
 
@@ -84,13 +85,6 @@ class Normal(msgspec.Struct, frozen=True, eq=False):
                 if abs(y - normal.mean[row]) >= FAR * math.sqrt(within + normal.tau2[row]):
                     found.append(name.removesuffix(":location"))
         return found
-
-    def _lineage(self) -> dict[str, list[str]]:
-        """Which columns are computed from each, as the policy says."""
-        made: dict[str, list[str]] = {}
-        for name, source in self.policy.made_from.items():
-            made.setdefault(source, []).append(name)
-        return made
 
     def label(self, windows: Sequence[tuple[Window, int, Outcomes]]) -> list[Entry]:
         """What windows with mature labels say: start, scored rows and outcomes of each."""
@@ -142,6 +136,7 @@ def learn(
         quality=soft_baselines(drift.scale.reference.select(shares)),
         estimates=estimates_of(signature, known),
         icc=basis.icc,
+        lineage=lineage_of(policy.made_from, drift.scale.reference, outputs),
     )
 
 
