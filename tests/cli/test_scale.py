@@ -42,8 +42,8 @@ def test_show_says_size_bounds_and_the_newest_decision(gyro, act_id):
 def test_explain_makes_the_decision_again(gyro, act_id):
     told = gyro("scale", "explain", act_id)
     assert told.code == 0
-    assert "made again from its inputs: the same" in told.out
-    assert "requests_per_s 50" in told.out
+    assert "decided again from the same inputs: the same" in told.out
+    assert "requests_per_s" in told.out
     assert gyro("scale", "explain", act_id, "--json").json["same"] is True
 
 

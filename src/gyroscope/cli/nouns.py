@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import typer
 
+from gyroscope.cli import explain
 from gyroscope.cli.incidents import list as incidents_list
 from gyroscope.cli.incidents import move as incidents_move
 from gyroscope.cli.incidents import show as incidents_show
@@ -30,7 +31,6 @@ from gyroscope.cli.rollouts import canary as rollouts_canary
 from gyroscope.cli.rollouts import promote as rollouts_promote
 from gyroscope.cli.rollouts import show as rollouts_show
 from gyroscope.cli.rollouts import start as rollouts_start
-from gyroscope.cli.scale import explain as scale_explain
 from gyroscope.cli.scale import once as scale_once
 from gyroscope.cli.scale import show as scale_show
 
@@ -102,7 +102,7 @@ def scale() -> typer.Typer:
     return noun(
         "How many replicas each model has, and why.",
         show=scale_show.show,
-        explain=scale_explain.explain,
+        explain=explain.explain,
         once=scale_once.once,
     )
 
