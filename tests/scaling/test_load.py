@@ -35,4 +35,4 @@ def test_what_is_old_is_forgotten():
         arrivals.add(float(second), 1.0, 1_000 if second < 60 else 0)
     load = arrivals.load()
     assert isinstance(load, Load)
-    assert load.longest.per_s == 0.0
+    assert load.level.per_s == 0.0

@@ -13,7 +13,7 @@ import msgspec
 
 from gyroscope.records import NotEnoughData
 from gyroscope.scaling.capacity import Capacity
-from gyroscope.scaling.load import STRETCHES_S, TINY_S, Load, Stretch
+from gyroscope.scaling.load import LEVEL, SIGMAS, STRETCHES_S, TINY_S, Load, Stretch
 from gyroscope.stats.queueing import Promise, Service, servers_needed
 
 DRAIN = 2.0
@@ -22,12 +22,13 @@ DRAIN = 2.0
 PLANNED = 0.1
 """Of what the promise allows; the rest is for the minutes in which demand moves and replicas start."""
 
-BURST_SIGMAS = 4.0
-"""A burst is believed when chance alone would show it in one of 30,000 looks: three a day."""
-
 LEAST_MARGIN = 0.1
 """Demand may rise by so much, or by as much as chance moves it, before the smaller size would be too small again: a
 size that is left is not needed again a minute later."""
+
+
+SLIGHT = 0.25
+"""Replicas beyond what lasts that are not worth a change by themselves: they stay as long as the others."""
 
 
 class Reason(StrEnum):
@@ -144,7 +145,7 @@ def decide(inputs: Inputs) -> Sizing:
     service = inputs.capacity.service(policy.promise.within_s, policy.most_batch, policy.threads)
     needed, enough, is_burst = _wanted(inputs.load, service, policy, inputs.ready)
     memory = _remember(inputs, needed, enough)
-    found = Sizing(bounded, Reason.STEADY, memory, needed, enough, inputs.load.longest.per_s, service.mean_s)
+    found = Sizing(bounded, Reason.STEADY, memory, needed, enough, inputs.load.level.per_s, service.mean_s)
     return _settle(found, inputs, is_burst=is_burst)
 
 
@@ -167,21 +168,23 @@ def _settle(found: Sizing, inputs: Inputs, *, is_burst: bool) -> Sizing:
 
 def _wanted(load: Load, service: Service, policy: Policy, ready: int) -> tuple[int, int, bool]:
     """The size for the demand of now, the one for what of it lasts, and whether a burst is behind it."""
-    longest = load.longest
-    # A mean over a stretch that is not over yet would take chance for demand.
-    per_s = longest.per_s if longest.seconds >= STRETCHES_S[-1] - TINY_S else _between(longest)[0]
+    level = load.level
+    # A mean over a stretch that is not over yet would take chance for demand; one that rises is of half a stretch ago.
+    is_whole = level.seconds >= STRETCHES_S[LEVEL] - TINY_S
+    ahead_per_s = min(load.trend * (level.seconds / 2 + policy.start_s), level.per_s)
+    per_s = level.per_s + ahead_per_s if is_whole else _between(level)[0]
     line = _line(load.waiting, service, policy.promise, ready)
     needed = _size_for(per_s, line, service, policy)
-    enough = _size_for(_with_margin(longest), 0, service, policy)
-    for stretch in load.stretches[:-1]:
+    enough = _size_for(max(per_s, _with_margin(level)), 0, service, policy)
+    for stretch in load.stretches[:LEVEL]:
         surely_per_s, perhaps_per_s = _between(stretch)
         if surely_per_s <= per_s:
             continue
         if _size_for(surely_per_s, line, service, policy) > max(ready, needed):
             # What works is too little even for the least the burst can be. It is met at the most, where it will be
             # when new replicas work, but at most at its double.
-            ahead_per_s = min(_rise(load) * policy.start_s, stretch.per_s)
-            needed = _size_for(perhaps_per_s + ahead_per_s, line, service, policy)
+            rises_to_per_s = perhaps_per_s + min(_rise(load) * policy.start_s, stretch.per_s)
+            needed = _size_for(rises_to_per_s, line, service, policy)
             return needed, max(enough, _size_for(perhaps_per_s, 0, service, policy)), True
         enough = max(enough, _size_for(stretch.per_s, 0, service, policy))
     return needed, enough, False
@@ -203,7 +206,7 @@ def _rise(load: Load) -> float:
 def _between(stretch: Stretch) -> tuple[float, float]:
     """What is asked at the least and at the most, whatever chance did to the count."""
     count = stretch.per_s * stretch.seconds
-    chance = BURST_SIGMAS * math.sqrt(count)
+    chance = SIGMAS * math.sqrt(count)
     return max(0.0, count - chance) / stretch.seconds, (count + chance) / stretch.seconds
 
 
@@ -222,14 +225,16 @@ def _with_margin(stretch: Stretch) -> float:
 
 
 def _remember(inputs: Inputs, needed: int, enough: int) -> Memory:
-    """A burst is kept until the longest stretch knows of it and new replicas work; what lasts, as the policy says."""
+    """A burst is kept until the level knows of it and new replicas work; what lasts, as the policy says."""
     load, memory, policy = inputs.load, inputs.memory, inputs.policy
     if isinstance(load, NotEnoughData) or load.is_partial:
         enough = max(enough, inputs.size)
+    if needed <= enough + max(1, SLIGHT * enough):
+        enough = max(enough, needed)
     return Memory(
         memory.since_s,
         _with_newest(memory.enough, inputs.now_s, enough, policy.down_after_s),
-        _with_newest(memory.brief, inputs.now_s, needed, policy.start_s + STRETCHES_S[-1]),
+        _with_newest(memory.brief, inputs.now_s, needed, policy.start_s + STRETCHES_S[LEVEL]),
     )
 
 

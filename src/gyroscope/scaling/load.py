@@ -5,6 +5,7 @@ The loop and the simulation keep one `Arrivals` a model and hand its `Load` to `
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 import msgspec
@@ -12,8 +13,14 @@ import msgspec
 from gyroscope.records import NotEnoughData
 
 TINY_S = 1e-6
-STRETCHES_S = (2.0, 5.0, 30.0)
-"""A burst is seen in the shorter ones, the sooner the larger it is; sizes follow the mean of the longest."""
+STRETCHES_S = (2.0, 5.0, 30.0, 60.0)
+"""A burst is seen in the first two, the sooner the larger it is; sizes follow the mean of the third, its level, and the
+fourth tells whether that rises."""
+
+SIGMAS = 4.0
+"""A rise is believed when chance alone would show it in one of 30,000 looks: three a day."""
+
+LEVEL, EARLIER_S = 2, 10.0
 
 
 class Stretch(msgspec.Struct, frozen=True):
@@ -39,8 +46,26 @@ class Load(msgspec.Struct, frozen=True, tag=True):
         return not self.waiting and not any(stretch.per_s for stretch in self.stretches)
 
     @property
-    def longest(self) -> Stretch:
-        return self.stretches[-1]
+    def level(self) -> Stretch:
+        """The mean that sizes follow; over less time where there was less."""
+        return self.stretches[min(LEVEL, len(self.stretches) - 1)]
+
+    @property
+    def trend(self) -> float:
+        """Requests per second that come on top each second; 0 where it falls or chance explains the rise.
+
+        >>> ramp = Load((Stretch(79.0, 2.0), Stretch(77.0, 5.0), Stretch(65.0, 30.0), Stretch(50.0, 60.0)))
+        >>> ramp.trend
+        1.0
+        """
+        level, whole = self.level, self.stretches[-1]
+        earlier_s = whole.seconds - level.seconds
+        if earlier_s < EARLIER_S:
+            return 0.0
+        earlier_per_s = (whole.per_s * whole.seconds - level.per_s * level.seconds) / earlier_s
+        chance = SIGMAS * math.sqrt(level.per_s / level.seconds + earlier_per_s / earlier_s)
+        rise = level.per_s - earlier_per_s
+        return rise / (whole.seconds / 2) if rise > chance else 0.0
 
 
 class Arrivals:
@@ -50,7 +75,7 @@ class Arrivals:
     >>> for second in range(1, 41):
     ...     arrivals.add(float(second), 1.0, 10 if second <= 35 else 25)
     >>> [stretch.per_s for stretch in arrivals.load(waiting=3).stretches]
-    [25.0, 25.0, 12.5]
+    [25.0, 25.0, 12.5, 11.875]
     """
 
     def __init__(self) -> None:
