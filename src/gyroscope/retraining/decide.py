@@ -85,9 +85,9 @@ def decide(seen: Seen) -> Decision:
     """ "train", or "keep waiting".
 
     >>> seen = Seen("m", EventTime(50 * DAY_US), rows=5_000, data="a", incidents=("quality fell",))
-    >>> decide(seen).action, decide(seen).reason
+    >>> decide(seen).action, str(decide(seen).reason)
     ('train', 'an incident says that it got worse')
-    >>> decide(msgspec.structs.replace(seen, before="a")).reason
+    >>> str(decide(msgspec.structs.replace(seen, before="a")).reason)
     'the same data as before'
     """
     figures: dict[str, float | str] = {"rows": seen.rows, "rows_before": seen.rows_before, "data": seen.data}

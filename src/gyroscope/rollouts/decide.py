@@ -126,10 +126,10 @@ def decide(seen: Seen) -> Decision:
 
     >>> fine = Arms((950,) * 9, (5,) * 9, (50,) * 9, (0,) * 9)
     >>> waits = Seen("m", "new", "canary", share=0.05, step_s=60.0, errors=fine, slow=fine)
-    >>> decide(waits).reason
+    >>> str(decide(waits).reason)
     'not enough data'
     >>> broken = msgspec.structs.replace(waits, errors=Arms((950,) * 9, (5,) * 9, (50,) * 9, (10,) * 9))
-    >>> decide(broken).action, decide(broken).reason
+    >>> decide(broken).action, str(decide(broken).reason)
     ('roll back', 'more errors than the champion')
     """
     if seen.asked:
