@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gyroscope.reports.theme import BLUE, FAINT, FONT, GREYS, GRID, INK, PAPER, VERMILION
 
-_LEFT, _WIDTH, _CHART, _STRIP, _TOP = 190, 720, 150, 20, 28
+_LEFT, _WIDTH, _CHART, _STRIP, _TOP = 250, 720, 150, 20, 28
 
 
 class Strip(msgspec.Struct, frozen=True):
