@@ -51,10 +51,14 @@ def route(own: Own, version: str) -> None:
     tell(own.house)
 
 
+def events(own: Own, version: str, kind: str) -> list[str]:
+    """The reasons of one kind of event that a version's replicas met."""
+    every = [json.loads(line) for line in (own.house.run_dir / "supervisor.events").read_text().splitlines()]
+    return [one["reason"] for one in every if one["event"] == kind and version in one["process"]]
+
+
 def starts(own: Own, version: str) -> int:
-    lines = (own.house.run_dir / "supervisor.events").read_text().splitlines()
-    events = [json.loads(line) for line in lines]
-    return sum(one["event"] == "started" and version in one["process"] for one in events)
+    return len(events(own, version, "started"))
 
 
 @pytest.mark.parametrize("how", POISON)
@@ -70,15 +74,17 @@ def test_the_version_before_answers_on(own: Own, tmp_path: Path, how: str) -> No
 
     beside = threading.Thread(target=ask)
     beside.start()
-    poison = serve(own, tmp_path, f"class Model:\n    def __init__(self):\n        {POISON[how]}\n")
+    poison = serve(own, tmp_path, f"{GOOD}\n    def __init__(self):\n        {POISON[how]}\n")
     until(lambda: starts(own, poison.version), "the poison is tried")
     time.sleep(WATCHED_S)
     enough.set()
     beside.join()
-    print(f"{how}: {len(answers)} answered meanwhile, {starts(own, poison.version)} starts")
+    ends = events(own, poison.version, "ended")
+    print(f"{how}: {len(answers)} answered meanwhile, {starts(own, poison.version)} starts; {ends}")
     assert {one.status for one in answers} == {200}
     assert {one.headers["x-model-version"] for one in answers} == {own.version.version}
     assert 1 <= starts(own, poison.version) <= MOST_STARTS
+    assert bool(ends) == (how != "hangs"), "it does what its name says"
     route(own, own.version.version)
     until(lambda: all(poison.version not in one["name"] for one in own.replicas()), "the poison is gone")
     assert own.ask(1.0).status == 200
