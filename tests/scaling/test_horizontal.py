@@ -72,6 +72,13 @@ def test_what_only_the_rise_of_a_burst_asked_for_goes_before_the_rest():
     assert set(sizes[34:]) == {12}, "what lasts stays for the whole stretch"
 
 
+def test_nothing_goes_while_demand_rises():
+    rising = Load((Stretch(20.0, 2.0), Stretch(20.0, 5.0), Stretch(20.0, 30.0), Stretch(19.0, 60.0)))
+    assert decide(asked(rising, 8)).reason is Reason.STABILISING
+    falling = Load((*rising.stretches[:3], Stretch(21.0, 60.0)))
+    assert decide(asked(falling, 8)).reason is Reason.BELOW
+
+
 def test_it_shrinks_only_after_a_whole_stretch_in_which_less_was_enough():
     memory, sizes = Memory(0.0), []
     for second in range(240):

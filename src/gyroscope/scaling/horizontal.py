@@ -160,7 +160,10 @@ def _settle(found: Sizing, inputs: Inputs, *, is_burst: bool) -> Sizing:
         more = Reason.BURST if is_burst else Reason.ABOVE
         return msgspec.structs.replace(found, replicas=useful, reason=more if useful > size else full)
     most_of_late = max(each for _, each in (*found.memory.enough, *found.memory.brief))
-    if most_of_late < size and inputs.now_s - found.memory.since_s >= policy.down_after_s:
+    is_watched = inputs.now_s - found.memory.since_s >= policy.down_after_s
+    # What goes while demand rises comes back soon; where it only seems to rise, a look a little later will tell.
+    is_rising = isinstance(inputs.load, Load) and inputs.load.is_rising
+    if most_of_late < size and is_watched and not is_rising:
         return msgspec.structs.replace(found, replicas=max(most_of_late, policy.least), reason=Reason.BELOW)
     would_do = max(found.needed, found.enough) < size
     return msgspec.structs.replace(found, reason=Reason.STABILISING if would_do else Reason.STEADY)

@@ -51,6 +51,11 @@ class Load(msgspec.Struct, frozen=True, tag=True):
         return self.stretches[min(LEVEL, len(self.stretches) - 1)]
 
     @property
+    def is_rising(self) -> bool:
+        """Whether more is asked than on average of late, by chance or not."""
+        return self.level.per_s > self.stretches[-1].per_s
+
+    @property
     def trend(self) -> float:
         """Requests per second that come on top each second; 0 where it falls or chance explains the rise.
 
