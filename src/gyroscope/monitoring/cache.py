@@ -21,11 +21,12 @@ from gyroscope.database import Database, transaction
 from gyroscope.monitoring.fold import Cell, Fold
 from gyroscope.monitoring.tally import Tally
 from gyroscope.records import Window
+from gyroscope.stats.attribution import FeatureLosses
 from gyroscope.stats.performance import Arrivals, Outcomes
 from gyroscope.stats.profiles import Profile
 
 # Part of the meaning of every row here: a change of what a fold counts throws the cache away.
-FORMAT = 2
+FORMAT = 3
 
 _COUNTS = ("answered", "errors", "scored", "shadow", "positives", "answered_squares", "scored_squares", "newest")
 _FOLD = f"{', '.join(f'{name} INTEGER' for name in _COUNTS)}, profile BLOB"
@@ -42,7 +43,8 @@ CREATE TABLE IF NOT EXISTS cells (
 );
 CREATE INDEX IF NOT EXISTS cells_of_day ON cells (model, day);
 CREATE TABLE IF NOT EXISTS tallies (
-    model TEXT, version TEXT, start INTEGER, outcomes BLOB, arrivals BLOB, PRIMARY KEY (model, version, start)
+    model TEXT, version TEXT, start INTEGER, outcomes BLOB, arrivals BLOB, losses BLOB,
+    PRIMARY KEY (model, version, start)
 );
 CREATE TABLE IF NOT EXISTS dirty (
     model TEXT, version TEXT, start INTEGER, day TEXT, has_new_rows INTEGER, PRIMARY KEY (model, version, start)
@@ -172,10 +174,10 @@ class Cache:
 
     def put_tallies(self, model: str, tallies: Mapping[Cell, Tally]) -> None:
         rows = [
-            (model, cell.version, cell.start, known.outcomes.to_bytes(), known.arrivals.to_bytes())
+            (model, cell.version, cell.start, *(part.to_bytes() for part in msgspec.structs.astuple(known)))
             for cell, known in tallies.items()
         ]
-        self._many("INSERT OR REPLACE INTO tallies VALUES (?, ?, ?, ?, ?)", rows)
+        self._many("INSERT OR REPLACE INTO tallies VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     def drop_tallies(self, model: str, cells: Iterable[Cell]) -> None:
         rows = [(model, cell.version, cell.start) for cell in cells]
@@ -188,6 +190,15 @@ class Cache:
             *(model, version, window.start, window.end),
         )
         return [Outcomes.from_bytes(packed) for (packed,) in rows]
+
+    def losses(self, model: str, version: str, window: Window) -> list[FeatureLosses]:
+        """What the labelled rows of the cells of a version in a window lost, by feature; all on the same bins."""
+        rows = self._rows(
+            "SELECT losses FROM tallies JOIN cells USING (model, version, start) "
+            "WHERE model = ? AND version = ? AND start >= ? AND start < ? ORDER BY start",
+            *(model, version, window.start, window.end),
+        )
+        return [FeatureLosses.from_bytes(packed) for (packed,) in rows]
 
     def arrivals(self, model: str, version: str, window: Window) -> dict[EventTime, tuple[int, Arrivals]]:
         """By start of each cell of a version in a window: its scored rows, and when their labels came."""

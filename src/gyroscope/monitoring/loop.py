@@ -344,7 +344,7 @@ class Monitor:
             return  # the rows are gone, what was tallied of them stays
         lenses = {version: standard.lens for version, standard in standards.items()}
         cells = [cell for cell in self._cache.cells_of_day(model, day) if cell.version in lenses]
-        tallies = {cell: empty_tally(lenses[cell.version].signature) for cell in cells}
+        tallies = {cell: empty_tally(lenses[cell.version]) for cell in cells}
         found = self._reader.tallied(model, day, lenses, self._labels.known_on(model, day))
         tallies |= {cell: known for cell, known in found.items() if cell in tallies}
         with self._cache.transaction():

@@ -15,14 +15,12 @@ from gyroscope.errors import StoreError
 from gyroscope.models.blocks import Blocks
 from gyroscope.monitoring.cache import Cache
 from gyroscope.monitoring.fold import (
-    WHO,
     Cell,
     Columns,
     Fold,
     Lens,
     fold_rows,
     merge_folds,
-    output_names,
     wanted_columns,
 )
 from gyroscope.monitoring.tally import Tally, tally_rows
@@ -77,7 +75,7 @@ class Reader:
 
     def tallied(self, model: str, day: str, lenses: Lenses, labels: KnownLabels) -> dict[Cell, Tally]:
         """The tallies of the rows of one day that have a label."""
-        columns = (*WHO, *output_names(lens.signature for lens in lenses.values()))
+        columns = wanted_columns(lens.signature for lens in lenses.values())
 
         def work() -> dict[Cell, Tally]:
             parts = labelled(self._table(model), self.files_of(model, {day}), columns, list(lenses), labels)

@@ -15,25 +15,37 @@ from numpy.typing import NDArray
 
 from gyroscope.clock import SECOND_US
 from gyroscope.models.blocks import Blocks
-from gyroscope.monitoring.fold import STATUS_OK, Cell, Columns, Lens, among, cells_of, outputs_of
-from gyroscope.records import Signature
+from gyroscope.monitoring.fold import STATUS_OK, Cell, Columns, Lens, among, cells_of, features, outputs_of
+from gyroscope.records import Task
+from gyroscope.stats.attribution import FeatureLosses, tally_losses
 from gyroscope.stats.performance import Arrivals, Outcomes, count_arrivals, tally
+from gyroscope.stats.profiles import Layout
+
+LEAST_PROBABILITY = float(np.finfo(np.float64).eps)
 
 
 class Tally(msgspec.Struct, frozen=True):
-    """The labelled rows of one version in one cell."""
+    """The labelled rows of one version in one cell: what became of them, when, and by feature what they lost."""
 
     outcomes: Outcomes
     arrivals: Arrivals
+    losses: FeatureLosses
 
     def merge(self, other: Tally) -> Tally:
         """The tally of the rows of both, exactly."""
-        return Tally(self.outcomes.merge(other.outcomes), self.arrivals.merge(other.arrivals))
+        return Tally(
+            self.outcomes.merge(other.outcomes), self.arrivals.merge(other.arrivals), self.losses.merge(other.losses)
+        )
+
+    def scaled(self, weight: int) -> Tally:
+        """As if every row had been there `weight` times."""
+        return Tally(self.outcomes.scaled(weight), self.arrivals.scaled(weight), self.losses.scaled(weight))
 
 
-def empty_tally(signature: Signature) -> Tally:
+def empty_tally(lens: Lens) -> Tally:
     """No label yet."""
-    return _count(np.empty((0, signature.width)), np.empty(0), np.empty(0), signature)
+    width = lens.signature.width
+    return _count({}, np.empty((0, width) if width > 1 else 0), np.empty(0), np.empty(0), lens)
 
 
 def tally_rows(parts: Iterable[Columns], day: str, lenses: Mapping[str, Lens], blocks: Blocks) -> dict[Cell, Tally]:
@@ -41,26 +53,50 @@ def tally_rows(parts: Iterable[Columns], day: str, lenses: Mapping[str, Lens], b
     whole: dict[Cell, Tally] = {}
     for rows in parts:
         for cell, places in cells_of(rows, day, list(lenses), blocks):
-            found = _tally(rows, places, lenses[cell.version].signature)
+            found = _tally(rows, places, lenses[cell.version])
             whole[cell] = whole[cell].merge(found) if cell in whole else found
     return whole
 
 
-def _tally(rows: Columns, places: NDArray[np.intp] | slice, signature: Signature) -> Tally:
+def row_losses(task: Task, outputs: NDArray[np.float64], labels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What each row adds to the metric that pages by default: Brier, log loss or absolute error.
+
+    NaN where the label is no class.
+
+    >>> row_losses("binary", np.array([0.5, 0.2]), np.array([1.0, 7.0])).tolist()
+    [0.25, nan]
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        if task == "regression":
+            return np.asarray(np.abs(outputs - labels), np.float64)
+        if task == "binary":
+            is_class = (labels == 0) | (labels == 1)
+            return np.where(is_class, (outputs - labels) ** 2, np.nan)
+    is_class = np.isin(labels, np.arange(outputs.shape[1]))
+    said = outputs[np.arange(len(labels)), np.where(is_class, labels, 0).astype(np.intp)]
+    return np.where(is_class, -np.log(np.clip(said, LEAST_PROBABILITY, 1.0)), np.nan)
+
+
+def _tally(rows: Columns, places: NDArray[np.intp] | slice, lens: Lens) -> Tally:
     weights = rows["weight"][places]
     good = (rows["status"][places] == STATUS_OK) & ~rows["id_conflict"][places]
-    whole = empty_tally(signature)
+    whole = empty_tally(lens)
     for weight in np.unique(weights[good]).tolist():
         chosen = among(places, good & (weights == weight))
         lags_s = (rows["said_at"][chosen] - rows["event_time"][chosen]) / SECOND_US
-        some = _count(outputs_of(rows, chosen, signature), rows["label"][chosen], lags_s, signature)
-        whole = whole.merge(Tally(some.outcomes.scaled(weight), some.arrivals.scaled(weight)))
+        columns, outputs = features(rows, chosen, lens.signature), outputs_of(rows, chosen, lens.signature)
+        whole = whole.merge(_count(columns, outputs, rows["label"][chosen], lags_s, lens).scaled(weight))
     return whole
 
 
-def _count(outputs: NDArray[Any], labels: NDArray[Any], lags_s: NDArray[np.float64], signature: Signature) -> Tally:
+def _count(
+    columns: Columns, outputs: NDArray[Any], labels: NDArray[Any], lags_s: NDArray[np.float64], lens: Lens
+) -> Tally:
+    signature = lens.signature
     task, threshold = signature.task, signature.threshold
+    bins = {name: found for name, found in lens.layout.columns.items() if name in signature.names}
     return Tally(
         tally(task, outputs, labels, threshold=threshold, classes=signature.width),
         count_arrivals(task, outputs, labels, lags_s, threshold=threshold),
+        tally_losses(columns, row_losses(task, outputs, labels), Layout(bins)),
     )

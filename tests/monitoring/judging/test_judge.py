@@ -87,6 +87,20 @@ def test_performance_that_falls_opens_one_incident_with_the_gap_and_the_harm(lea
     assert incident.harm_per_day > 1
 
 
+def test_performance_that_falls_for_one_carrier_names_it_and_how_much_it_explains(learned, make_rows):
+    for number in range(30, 45):
+        rows = day(make_rows, number)
+        if number >= 35:
+            rows.labels = np.where(rows.carrier == 2, 1.0, rows.labels)
+        live(learned, rows)
+    learned.measure()
+    (incident,) = [one for one in learned.incidents.all("flights") if one.kind == "performance"]
+    assert "suspect: carrier B6, worse than before" in incident.why
+    (explained, *_) = [one for one in incident.bundle if one.name == "explains"]
+    assert dict(explained.labels) == {"of": "carrier"}
+    assert 0.5 < explained.value / incident.harm_per_day * ROWS < 1.5
+
+
 def test_inputs_that_move_inform_and_page_nobody(learned, make_rows):
     for number in range(30, 45):
         live(learned, day(make_rows, number, shift=400.0 if number >= 35 else 0.0))

@@ -24,6 +24,7 @@ from gyroscope.monitoring.references import Standard
 from gyroscope.records import Cause, CauseKind, Judged, NotEnoughData, Signal, Window
 from gyroscope.settings import Monitoring, per_30_days
 from gyroscope.settings_models import ModelMonitor
+from gyroscope.stats.attribution import FeatureLosses
 from gyroscope.stats.performance import Outcomes
 from gyroscope.stats.profiles import Profile
 
@@ -40,7 +41,7 @@ class Judge:
         self._entered = entered
         self._ledger = ledger
         self._completeness = Completeness(cache, settings)
-        self._verdicts = Verdicts(settings, self._merged, self._outcomes)
+        self._verdicts = Verdicts(settings, self._merged, self._outcomes, self._losses)
         self._normals: dict[tuple[str, str], Normal] = {}
         self._kept: dict[About, str] = {}
         self._said: dict[str, tuple[str, ...]] = {}
@@ -166,6 +167,10 @@ class Judge:
     def _outcomes(self, about: About, window: Window) -> Outcomes | None:
         found = self._cache.tallies(about.model, about.version, window)
         return reduce(Outcomes.merge, found) if found else None
+
+    def _losses(self, about: About, window: Window) -> FeatureLosses | None:
+        found = self._cache.losses(about.model, about.version, window)
+        return reduce(FeatureLosses.merge, found) if found else None
 
     def _merged(self, about: About, window: Window) -> Profile | NotEnoughData:
         fold = self._fold(about, window)

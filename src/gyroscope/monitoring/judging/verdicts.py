@@ -19,7 +19,9 @@ from gyroscope.monitoring.judging.entered import Entry
 from gyroscope.monitoring.judging.estimates import METRIC
 from gyroscope.monitoring.judging.normal import Normal
 from gyroscope.monitoring.judging.practical import Moved, drifted
+from gyroscope.monitoring.judging.suspects import Losses, Suspects, told
 from gyroscope.monitoring.judging.tracks import Budget, Track, follow, streams_of
+from gyroscope.monitoring.windows import window_of
 from gyroscope.records import Cause, CauseKind, NotEnoughData, Signal, Window
 from gyroscope.settings import Monitoring
 from gyroscope.stats.estimation import Verdict
@@ -51,11 +53,12 @@ class Case(msgspec.Struct, frozen=True, eq=False):
 
 
 class Verdicts:
-    """Replays the cases of one home; `merged` and `today` read what is known now from the cache."""
+    """Replays the cases of one home; `merged`, `today` and `losses` read what is known now from the cache."""
 
-    def __init__(self, settings: Monitoring, merged: Merged, today: Today) -> None:
+    def __init__(self, settings: Monitoring, merged: Merged, today: Today, losses: Losses) -> None:
         self._settings = settings
         self._merged, self._today = merged, today
+        self._suspects = Suspects(losses)
         self._states: dict[tuple[object, ...], tuple[tuple[EventTime, ...], State]] = {}
         self._looked: dict[tuple[object, ...], list[Moved]] = {}
         self._inside: dict[tuple[object, ...], bool] = {}
@@ -109,12 +112,20 @@ class Verdicts:
             baselines, current, streams = found
             track = self._follow(case, "performance", baselines, current, budget)
             causes = list(falls(case.about, track, streams, normal.policy.tolerance))
-            yield track, self._annotated(case, budget, causes)
+            yield track, [self._suspected(case, budget, cause) for cause in self._annotated(case, budget, causes)]
         if later and not isinstance(normal.estimates, NotEnoughData):
             meant = normal.estimates.meant
             track = self._follow(case, "relation", meant, streams_of(case.labels, meant.names), budget)
             moved = falls(case.about, track, {METRIC: normal.estimates.disagreement}, normal.policy.tolerance)
             yield track, [cause for cause in moved if self._is_inside(case, cause)]
+
+    def _suspected(self, case: Case, budget: Budget, cause: Cause) -> Cause:
+        basis = case.normal.basis
+        starts = [start for start, _, _ in basis.reference.windows] if basis.uses_reference else []
+        normal = [window_of(start, self._settings.window, self._settings.timezone) for start in starts]
+        labels = [entry.window for entry in case.labels if entry.window.start not in budget.excluded]
+        found = self._suspects.of(case.about, cause, labels, [*normal, *basis.added])
+        return told(cause, found, basis.reference.layout)
 
     def _annotated(self, case: Case, budget: Budget, causes: list[Cause]) -> list[Cause]:
         """Labels that came or were corrected later take no cause back: it is said of those that last."""

@@ -59,6 +59,10 @@ class BinLosses(msgspec.Struct, frozen=True, eq=False):
         """Of the rows of both."""
         return _carried(self.counts + other.counts, self.high + other.high, self.low + other.low)
 
+    def scaled(self, weight: int) -> BinLosses:
+        """As if every row had been there `weight` times; `weight` is at least 1."""
+        return _carried(self.counts * weight, self.high * weight, self.low * weight)
+
 
 class FeatureLosses(msgspec.Struct, frozen=True, eq=False):
     """Rows, losses and squared losses of a window, and of each feature by bin.
@@ -119,6 +123,11 @@ class FeatureLosses(msgspec.Struct, frozen=True, eq=False):
             )
         columns = {name: one.merge(other.columns[name]) for name, one in self.columns.items()}
         return FeatureLosses(self.whole.merge(other.whole), self.squares.merge(other.squares), columns)
+
+    def scaled(self, weight: int) -> FeatureLosses:
+        """As if every row had been there `weight` times, for a log that keeps one row in `weight`; at least 1."""
+        columns = {name: one.scaled(weight) for name, one in self.columns.items()}
+        return FeatureLosses(self.whole.scaled(weight), self.squares.scaled(weight), columns)
 
     def to_bytes(self) -> bytes:
         """The frozen form, version 1."""
