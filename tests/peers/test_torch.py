@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-
 import numpy as np
 import pytest
 
@@ -14,25 +12,17 @@ from gyroscope.models.store import Candidate, ModelStore
 from gyroscope.records import Feature, Signature
 from peers import HERE
 
-pytestmark = pytest.mark.peer
+EXPORTED = HERE / "torch" / "exported"
+"""What `export.py` wrote: torch itself is too large to be installed for three files."""
 
 
-@pytest.fixture(scope="module")
-def exported(peer_python, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("torch")
-    argv = [str(peer_python("torch")), "-W", "ignore", str(HERE / "torch" / "export.py"), str(folder)]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return folder
-
-
-def test_the_exported_module_says_what_torch_says(exported, tmp_path):
+def test_the_exported_module_says_what_torch_says(tmp_path):
     signature = Signature("binary", tuple(Feature(name) for name in "abcd"), output="score")
-    path = exported / "module.onnx"
+    path = EXPORTED / "module.onnx"
     assert format_of(path) == "onnx"
     store = ModelStore(tmp_path / "home")
     runner = open_runner(store, store.add(Candidate("net", "onnx", signature, path), 1, check=rehearse))
-    said = np.load(exported / "said.npz")
+    said = np.load(EXPORTED / "said.npz")
     rows = said["rows"].astype(np.float64)
     assert np.abs(runner.predict(Rows(rows)) - said["score"]).max() < 1e-6
     alone = [runner.predict(Rows(rows[at : at + 1])).item() for at in range(20)]
@@ -40,10 +30,10 @@ def test_the_exported_module_says_what_torch_says(exported, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["module.pt2", "module.pt"])
-def test_its_own_formats_are_refused_with_the_way_out(exported, tmp_path, name):
-    assert format_of(exported / name) == "torch"
+def test_its_own_formats_are_refused_with_the_way_out(tmp_path, name):
+    assert format_of(EXPORTED / name) == "torch"
     with pytest.raises(ModelError, match="torch") as caught:
         ModelStore(tmp_path / "home").add(
-            Candidate("net", "onnx", Signature("binary", (Feature("a"),)), exported / name), 1
+            Candidate("net", "onnx", Signature("binary", (Feature("a"),)), EXPORTED / name), 1
         )
     assert "torch.onnx.export" in caught.value.fix
