@@ -29,6 +29,7 @@ from gyroscope.monitoring.judging.basis import Basis
 from gyroscope.monitoring.judging.completeness import Moment, moment_of_data
 from gyroscope.monitoring.judging.entered import Entered
 from gyroscope.monitoring.judging.judge import Judge
+from gyroscope.monitoring.judging.turns import Turns
 from gyroscope.monitoring.judging.watched import Watched
 from gyroscope.monitoring.measure import Facts, measure_labels, measure_rows
 from gyroscope.monitoring.reader import ROWS_A_ROUND, Reader
@@ -46,10 +47,6 @@ from gyroscope.stats.profiles import Profile
 
 # A window that keeps changing is measured this often: a replay touches the same day in every round for seconds.
 SETTLE_NS = 2 * SECOND_NS
-
-# A model is judged when something of it changed, and else this often; after five minutes without a row its last window
-# ends with the clock.
-RESTED_NS, QUIET_NS = 60 * SECOND_NS, 300 * SECOND_NS
 
 # Work of one round, about half a second each, so that a long backlog neither blocks control nor hides its progress.
 FILES_A_ROUND = 64
@@ -135,8 +132,7 @@ class Monitor:
         self._references = References(stores.models)
         self._entered = Entered(stores.cache)
         self._judge = Judge(settings, self._cache, self._entered, ledger) if ledger is not None else None
-        self._changed_at: dict[str, MachineTime] = {}
-        self._judged_at: dict[str, MachineTime] = {}
+        self._turns = Turns()
         self._measured_at: dict[tuple[str, str, EventTime], MachineTime] = {}
         self._running = threading.Lock()
         self._failures: dict[str, str] = {}
@@ -148,14 +144,11 @@ class Monitor:
         """
         done = Round()
         with self._running:
+            known: dict[str, Standards] = {}
             for model in self._models.models():
-                try:
-                    self._one_model(model, now, final, done)
-                except GyroscopeError as error:
-                    done.failures[model] = str(error)
-                except Exception as error:
-                    LOG.exception("measuring %s met a fault of its own", model)
-                    done.failures[model] = repr(error)
+                with _named(model, done):
+                    known[model] = self._one_model(model, now, final, done)
+            self._judge_some(known, now, final, done)
             for model, failure in done.failures.items() - self._failures.items():
                 LOG.error("measuring %s: %s", model, failure)
             self._failures = done.failures
@@ -169,7 +162,7 @@ class Monitor:
     def outcomes(self, model: str, version: str, start: EventTime, end: EventTime) -> Outcomes | NotEnoughData:
         """The labelled rows of a version in the windows that start in [start, end), added up exactly."""
         found = self._cache.tallies(model, version, Window(start, end))
-        return _added(found) if found else NotEnoughData("no rows in this stretch")
+        return reduce(Outcomes.merge, found) if found else NotEnoughData("no rows in this stretch")
 
     def basis(self, model: str, version: str, now: EventTime) -> Basis | NotEnoughData:
         """What a version's windows are held against, or why they are not judged yet."""
@@ -180,16 +173,11 @@ class Monitor:
 
     def rehearse(self, model: str, now: EventTime, false_alarms: float) -> list[Cause]:
         """What would have been found at some budget on all that is known of a model now; it changes nothing."""
-        if self._judge is None:
-            return []
-        known = (self._references.of(model), self._policy(model), self._moment(model, now))
-        return self._judge.rehearse(model, *known, false_alarms)
+        return [] if self._judge is None else self._judge.rehearse(model, *self._about(model, now), false_alarms)
 
     def watched(self, model: str, now: EventTime) -> list[Watched]:
         """What each family of monitors of a model follows, and how small a change it can see."""
-        if self._judge is None:
-            return []
-        return self._judge.watched(model, self._references.of(model), self._policy(model), self._moment(model, now))
+        return [] if self._judge is None else self._judge.watched(model, *self._about(model, now))
 
     def months(self, model: str, version: str) -> list[Month]:
         """Every calendar month of the monitoring time zone that has predictions, oldest first."""
@@ -207,7 +195,7 @@ class Monitor:
         self._cache.close()
         self._entered.close()
 
-    def _one_model(self, model: str, now: EventTime, final: bool, done: Round) -> None:
+    def _one_model(self, model: str, now: EventTime, final: bool, done: Round) -> Standards:
         with done.timed("references"):
             standards = self._current_standards(model)
         before = (done.files, done.label_days, done.windows)
@@ -223,32 +211,35 @@ class Monitor:
         if not made:
             with done.timed("measure"):
                 self._measure(model, standards, now, final, done)
-            with done.timed("judge"):
-                is_changed = before != (done.files, done.label_days, done.windows)
-                self._judge_model(model, standards, now, is_changed, done)
         elif final:  # now every window has something to be held against: all is folded anew
-            self._one_model(model, now, final, done)
+            return self._one_model(model, now, final, done)
+        if before != (done.files, done.label_days, done.windows):
+            self._turns.changed(model, machine_now())
+        return standards
 
-    def _judge_model(self, model: str, standards: Standards, now: EventTime, is_changed: bool, done: Round) -> None:
-        """Judge a model that changed; others once a minute, as time alone makes windows complete and labels mature."""
-        moment = machine_now()
-        if is_changed:
-            self._changed_at[model] = moment
-        is_rested = moment - self._judged_at.get(model, MachineTime(-RESTED_NS)) >= RESTED_NS
-        if self._judge is None or not (is_changed or is_rested):
+    def _judge_some(self, known: Mapping[str, Standards], now: EventTime, final: bool, done: Round) -> None:
+        """Judge the models whose turn it is, after all are measured; when time is up, the others have theirs later."""
+        if self._judge is None:
             return
-        self._judged_at[model] = moment
-        entered, evidence = self._judge.judge(model, standards, self._policy(model), self._moment(model, now))
-        done.entered += entered
-        self._signals.put(evidence)
+        for model in self._turns.due(known, machine_now()):
+            began = machine_now()
+            if not (final or self._turns.has_time(began)):
+                return
+            with _named(model, done), done.timed("judge"):
+                policy, moment = self._policy(model), self._moment(model, now)
+                entered, evidence = self._judge.judge(model, known[model], policy, moment)
+                done.entered += entered
+                self._signals.put(evidence)
+            self._turns.judged(model, began, machine_now())
+
+    def _about(self, model: str, now: EventTime) -> tuple[Standards, ModelMonitor, Moment]:
+        return self._references.of(model), self._policy(model), self._moment(model, now)
 
     def _policy(self, model: str) -> ModelMonitor:
         return self._policies.get(model, ModelPolicy()).monitor
 
     def _moment(self, model: str, now: EventTime) -> Moment:
-        moment = machine_now()
-        is_quiet = moment - self._changed_at.get(model, moment) >= QUIET_NS
-        return moment_of_data(self._cache.newest(model), now, is_quiet=is_quiet)
+        return moment_of_data(self._cache.newest(model), now, is_quiet=self._turns.is_quiet(model, machine_now()))
 
     def _current_standards(self, model: str) -> Standards:
         """What each version is held against; where that has changed, its rows are to be folded anew."""
@@ -357,7 +348,7 @@ class Monitor:
         facts = Facts(
             window=due.window,
             fold=_merged(cells) if cells else Fold(profile=Profile.empty(standard.lens.layout)),
-            outcomes=_added(tallies) if tallies else NotEnoughData("no rows in this window"),
+            outcomes=reduce(Outcomes.merge, tallies) if tallies else NotEnoughData("no rows in this window"),
         )
         limits = self._settings.thresholds
         about_rows = measure_rows(facts, standard, limits) if due.has_new_rows else []
@@ -395,5 +386,13 @@ def _merged(cells: list[Fold]) -> Fold:
     return reduce(Fold.merge, cells)
 
 
-def _added(tallies: list[Outcomes]) -> Outcomes:
-    return reduce(Outcomes.merge, tallies)
+@contextmanager
+def _named(model: str, done: Round) -> Iterator[None]:
+    """What goes wrong with one model is kept in the round; the others go on."""
+    try:
+        yield
+    except GyroscopeError as error:
+        done.failures[model] = str(error)
+    except Exception as error:
+        LOG.exception("measuring %s met a fault of its own", model)
+        done.failures[model] = repr(error)
