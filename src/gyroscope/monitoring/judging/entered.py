@@ -54,24 +54,34 @@ class Entered:
             path, "the entered windows cannot be read or written", "check free space and permissions", _SCHEMA
         )
         self._db = self._database.connect()
+        self._known: dict[tuple[str, str, str, Source], list[Entry]] = {}
 
     def add(self, model: str, version: str, basis: str, source: Source, entries: Sequence[Entry]) -> None:
-        """Enter windows; one that is there already stays as it is."""
+        """Enter windows that are not there yet, in any order."""
+        if not entries:
+            return
+        known = self.entries(model, version, basis, source)
         rows = [(model, version, basis, source, entry.window.start, msgspec.msgpack.encode(entry)) for entry in entries]
         with self._database.errors_named(), self._lock, transaction(self._db):
             self._db.executemany("INSERT OR IGNORE INTO entered VALUES (?, ?, ?, ?, ?, ?)", rows)
+        known.extend(entries)
+        known.sort(key=lambda entry: entry.window.start)
 
     def entries(self, model: str, version: str, basis: str, source: Source) -> list[Entry]:
-        """All of them, oldest first."""
-        rows = self._rows("record", model, version, basis, source)
-        return [msgspec.msgpack.decode(packed, type=Entry) for (packed,) in rows]
+        """All of them, oldest first; read once, as nobody else writes."""
+        key = (model, version, basis, source)
+        if key not in self._known:
+            self._known[key] = [msgspec.msgpack.decode(packed, type=Entry) for (packed,) in self._rows(*key)]
+        return self._known[key]
 
     def starts(self, model: str, version: str, basis: str, source: Source) -> list[EventTime]:
         """The starts of all of them, oldest first."""
-        return [EventTime(start) for (start,) in self._rows("start", model, version, basis, source)]
+        return [entry.window.start for entry in self.entries(model, version, basis, source)]
 
     def keep_only(self, model: str, version: str, basis: str) -> None:
         """Drop what was entered against another normal."""
+        for key in [key for key in self._known if key[:2] == (model, version) and key[2] != basis]:
+            del self._known[key]
         with self._database.errors_named(), self._lock, transaction(self._db):
             condition = "model = ? AND version = ? AND basis <> ?"
             self._db.execute(f"DELETE FROM entered WHERE {condition}", (model, version, basis))  # noqa: S608  # fixed
@@ -80,7 +90,7 @@ class Entered:
         with self._lock:
             self._db.close()
 
-    def _rows(self, column: str, *key: str) -> list[tuple[Any]]:
+    def _rows(self, *key: str) -> list[tuple[Any]]:
         condition = "model = ? AND version = ? AND basis = ? AND source = ? ORDER BY start"
         with self._database.errors_named(), self._lock:
-            return self._db.execute(f"SELECT {column} FROM entered WHERE {condition}", key).fetchall()  # noqa: S608
+            return self._db.execute(f"SELECT record FROM entered WHERE {condition}", key).fetchall()  # noqa: S608

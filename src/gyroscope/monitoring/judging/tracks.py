@@ -73,15 +73,20 @@ def follow(
     return Track(kind, tuple(entries), baselines, known, course)
 
 
-def streams_of(entries: Sequence[Entry], names: tuple[str, ...]) -> Streams:
-    """The entered values of some streams; sides and weights are those of the baselines they are held against."""
+def streams_of(entries: Sequence[Entry], names: tuple[str, ...], before: Streams | None = None) -> Streams:
+    """The entered values of some streams; sides and weights are those of the baselines they are held against.
+
+    `before` are those of the first entries, if they are known.
+    """
     absent = (np.nan, np.nan)
-    rows = [[entry.streams.get(name, absent) for name in names] for entry in entries]
-    values = np.array(rows, np.float64).reshape(len(entries), len(names), 2)
+    later = entries[before.windows :] if before is not None else entries
+    rows = [[entry.streams.get(name, absent) for name in names] for entry in later]
+    values = np.array(rows, np.float64).reshape(len(later), len(names), 2)
+    y, within = values[:, :, 0].T, values[:, :, 1].T
+    if before is not None:
+        y, within = np.hstack([before.y, y]), np.hstack([before.within, within])
     one = np.ones(len(names))
-    return Streams(
-        names, values[:, :, 0].T.copy(), values[:, :, 1].T.copy(), np.zeros(len(names), np.int64), one, 0 * one
-    )
+    return Streams(names, y.copy(), within.copy(), np.zeros(len(names), np.int64), one, 0 * one)
 
 
 def _days(entries: Sequence[Entry], budget: Budget) -> Floats:

@@ -6,6 +6,7 @@ on where the last one stopped, to the same bits, and no stretch of windows is lo
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
@@ -59,7 +60,7 @@ class Verdicts:
         self._settings = settings
         self._merged, self._today = merged, today
         self._suspects = Suspects(losses)
-        self._states: dict[tuple[object, ...], tuple[tuple[EventTime, ...], State]] = {}
+        self._tracks: dict[tuple[object, ...], Track] = {}
         self._looked: dict[tuple[object, ...], list[Moved]] = {}
         self._inside: dict[tuple[object, ...], bool] = {}
         self._stretches: dict[tuple[About, EventTime], tuple[EventTime, Profile | NotEnoughData]] = {}
@@ -86,12 +87,10 @@ class Verdicts:
     def tracks(self, case: Case, budget: Budget) -> Iterator[tuple[Track, list[Cause]]]:
         for kind, drift in case.normal.drift.items():
             if drift.baselines.names and case.rows:
-                current = streams_of(case.rows, drift.baselines.names)
-                track = self._follow(case, kind, drift.baselines, current, budget)
+                track = self._follow(case, kind, drift.baselines, budget)
                 yield track, list(drifts(case.about, track, self._look_of(case)))
         if case.normal.quality.names and case.rows:
-            current = streams_of(case.rows, case.normal.quality.names)
-            track = self._follow(case, "quality", case.normal.quality, current, budget)
+            track = self._follow(case, "quality", case.normal.quality, budget)
             yield track, list(drifts(case.about, track, self._look_of(case)))
         yield from self._estimated(case, budget)
         yield from self._labelled(case, budget)
@@ -99,8 +98,7 @@ class Verdicts:
     def _estimated(self, case: Case, budget: Budget) -> Iterator[tuple[Track, list[Cause]]]:
         estimates, tolerance = case.normal.estimates, case.normal.policy.tolerance
         if not isinstance(estimates, NotEnoughData) and estimates.baselines.names and case.rows:
-            current = streams_of(case.rows, estimates.baselines.names)
-            track = self._follow(case, "estimate", estimates.baselines, current, budget)
+            track = self._follow(case, "estimate", estimates.baselines, budget)
             causes = falls(case.about, track, {METRIC: estimates.stream}, tolerance)
             yield track, [self._believed(case, cause) for cause in causes]
 
@@ -110,12 +108,12 @@ class Verdicts:
         found = normal.performance(later) if later else NotEnoughData("no window has its labels yet")
         if not isinstance(found, NotEnoughData) and found[0].names:
             baselines, current, streams = found
-            track = self._follow(case, "performance", baselines, current, budget)
+            track = self._follow(case, "performance", baselines, budget, current)
             causes = list(falls(case.about, track, streams, normal.policy.tolerance))
             yield track, [self._suspected(case, budget, cause) for cause in self._annotated(case, budget, causes)]
         if later and not isinstance(normal.estimates, NotEnoughData):
             meant = normal.estimates.meant
-            track = self._follow(case, "relation", meant, streams_of(case.labels, meant.names), budget)
+            track = self._follow(case, "relation", meant, budget)
             moved = falls(case.about, track, {METRIC: normal.estimates.disagreement}, normal.policy.tolerance)
             yield track, [cause for cause in moved if self._is_inside(case, cause)]
 
@@ -132,6 +130,8 @@ class Verdicts:
         if all(cause.ended is not None for cause in causes):
             return causes
         today = [self._today(case.about, entry.window) for entry in case.labels]
+        if [one.to_bytes() if one else b"" for one in today] == [entry.outcomes for entry in case.labels]:
+            return causes
         found = case.normal.performance([one for one in today if one is not None])
         if isinstance(found, NotEnoughData) or any(one is None for one in today):
             return causes
@@ -165,14 +165,21 @@ class Verdicts:
             )
         return self._inside[key]
 
-    def _follow(self, case: Case, kind: CauseKind, baselines: Baselines, current: Streams, budget: Budget) -> Track:
-        """Replay, going on from the windows that were replayed before if those are still the first ones."""
+    def _follow(
+        self, case: Case, kind: CauseKind, baselines: Baselines, budget: Budget, current: Streams | None = None
+    ) -> Track:
+        """Replay, going on from what was replayed before if that was of the first of these very entries."""
         entries = case.labels if kind in OF_LABELS else case.rows
         key = (case.about, case.normal.basis.id, kind, budget.false_alarms)
-        starts = tuple(entry.window.start for entry in entries)
-        known, state = self._states.get(key, ((), State()))
-        track = follow(kind, baselines, entries, current, budget, state if starts[: len(known)] == known else State())
-        self._states[key] = (starts, track.course.state)
+        before = self._tracks.get(key)
+        if before is not None and not _begins_with(entries, before.entries):
+            before = None
+        if current is None:
+            current = streams_of(entries, baselines.names, before.current if before else None)
+        state = before.course.state if before else State()
+        track = follow(kind, baselines, entries, current, budget, state)
+        # What is held back on a day of the calendar is so in the track alone: the day may be taken off it again.
+        self._tracks[key] = msgspec.structs.replace(track, current=current)
         return track
 
     def _stretch(self, about: About, stretch: Window) -> Profile | NotEnoughData:
@@ -201,6 +208,11 @@ class Verdicts:
             return self._looked[key]
 
         return look
+
+
+def _begins_with(entries: Sequence[Entry], first: Sequence[Entry]) -> bool:
+    """Whether the same objects come first: `Entered` keeps them, and a rehearsal makes its own."""
+    return len(first) <= len(entries) and all(map(operator.is_, entries, first))
 
 
 @lru_cache(maxsize=2_048)
