@@ -185,11 +185,16 @@ class Cache:
 
     def tallies(self, model: str, version: str, window: Window) -> list[Outcomes]:
         """The outcomes of the cells of a version that start inside a window, oldest first."""
+        return [Outcomes.from_bytes(packed) for packed in self.packed_tallies(model, version, window).values()]
+
+    def packed_tallies(self, model: str, version: str, window: Window) -> dict[EventTime, bytes]:
+        """The same by start of the cell, as they lie in the file."""
         rows = self._rows(
-            "SELECT outcomes FROM tallies WHERE model = ? AND version = ? AND start >= ? AND start < ? ORDER BY start",
+            "SELECT start, outcomes FROM tallies "
+            "WHERE model = ? AND version = ? AND start >= ? AND start < ? ORDER BY start",
             *(model, version, window.start, window.end),
         )
-        return [Outcomes.from_bytes(packed) for (packed,) in rows]
+        return {EventTime(start): packed for start, packed in rows}
 
     def losses(self, model: str, version: str, window: Window) -> list[FeatureLosses]:
         """What the labelled rows of the cells of a version in a window lost, by feature; all on the same bins."""

@@ -87,11 +87,13 @@ def continued(causes: Sequence[Cause]) -> list[Cause]:
 
 def _when_it_matters(about: About, track: Track, alarm: Alarm, look: Look) -> Iterator[Cause]:
     end = len(track.entries) if alarm.closed is None else alarm.closed + 1
-    for last in range(alarm.at, end):
+    last, found = track.seen.get((alarm.at, alarm.names), (alarm.at - 1, []))
+    while not found and last + 1 < end:
+        last += 1
         found = look(alarm, last)
-        if found:
-            yield _cause(about, track, alarm, last, found)
-            return
+    track.seen[alarm.at, alarm.names] = last, found
+    if found:
+        yield _cause(about, track, alarm, last, found)
 
 
 def _cause(about: About, track: Track, alarm: Alarm, last: int, found: list[Moved]) -> Cause:

@@ -6,6 +6,7 @@ control that was killed says the same causes again.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from functools import reduce
 
@@ -41,7 +42,7 @@ class Judge:
         self._entered = entered
         self._ledger = ledger
         self._completeness = Completeness(cache, settings)
-        self._verdicts = Verdicts(settings, self._merged, self._outcomes, self._losses)
+        self._verdicts = Verdicts(settings, self._merged, self._today, self._losses)
         self._normals: dict[tuple[str, str], Normal] = {}
         self._kept: dict[About, str] = {}
         self._said: dict[str, tuple[str, ...]] = {}
@@ -171,6 +172,20 @@ class Judge:
     def _losses(self, about: About, window: Window) -> FeatureLosses | None:
         found = self._cache.losses(about.model, about.version, window)
         return reduce(FeatureLosses.merge, found) if found else None
+
+    def _today(self, about: About, windows: Sequence[Window]) -> list[bytes]:
+        stretch = Window(windows[0].start, windows[-1].end)
+        packed = self._cache.packed_tallies(about.model, about.version, stretch)
+        starts = list(packed)
+        found = []
+        for window in windows:
+            inside = starts[bisect_left(starts, window.start) : bisect_left(starts, window.end)]
+            if len(inside) == 1:
+                found.append(packed[inside[0]])
+            else:
+                cells = [Outcomes.from_bytes(packed[start]) for start in inside]
+                found.append(reduce(Outcomes.merge, cells).to_bytes() if cells else b"")
+        return found
 
     def _merged(self, about: About, window: Window) -> Profile | NotEnoughData:
         fold = self._fold(about, window)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -41,13 +42,17 @@ class Budget(msgspec.Struct, frozen=True):
 
 
 class Track(msgspec.Struct, frozen=True, eq=False):
-    """One family over the windows that were entered into it, in order of time."""
+    """One family over the windows that were entered into it, in order of time.
+
+    `seen` is up to which window an alarm was looked at, and what of it matters by then: a track that goes on keeps it.
+    """
 
     kind: CauseKind
     entries: tuple[Entry, ...]
     baselines: Baselines
     current: Streams
     course: Course
+    seen: dict[tuple[int, tuple[str, ...]], tuple[int, list[Any]]] = {}
 
     def pooled(self, first: int, last: int) -> Streams:
         """The windows first to last, both included."""

@@ -38,8 +38,8 @@ NOTHING_YET = NotEnoughData("not read yet")
 Merged = Callable[[About, Window], Profile | NotEnoughData]
 """The profile of a version's rows over a stretch of windows."""
 
-Today = Callable[[About, Window], Outcomes | None]
-"""The outcomes of a window as its labels say now."""
+Today = Callable[[About, Sequence[Window]], list[bytes]]
+"""The packed outcomes of windows, oldest first, as their labels say now; nothing for one that has none."""
 
 CORRECTED = "would not be found on the labels known today"
 
@@ -129,11 +129,11 @@ class Verdicts:
         """Labels that came or were corrected later take no cause back: it is said of those that last."""
         if all(cause.ended is not None for cause in causes):
             return causes
-        today = [self._today(case.about, entry.window) for entry in case.labels]
-        if [one.to_bytes() if one else b"" for one in today] == [entry.outcomes for entry in case.labels]:
+        today = self._today(case.about, [entry.window for entry in case.labels])
+        if today == [entry.outcomes for entry in case.labels] or not all(today):
             return causes
-        found = case.normal.performance([one for one in today if one is not None])
-        if isinstance(found, NotEnoughData) or any(one is None for one in today):
+        found = case.normal.performance([_outcomes(packed) for packed in today])
+        if isinstance(found, NotEnoughData):
             return causes
         baselines, current, streams = found
         track = follow("performance", baselines, case.labels, current, budget, State())
@@ -178,6 +178,8 @@ class Verdicts:
             current = streams_of(entries, baselines.names, before.current if before else None)
         state = before.course.state if before else State()
         track = follow(kind, baselines, entries, current, budget, state)
+        if before:
+            track.seen.update(before.seen)
         # What is held back on a day of the calendar is so in the track alone: the day may be taken off it again.
         self._tracks[key] = msgspec.structs.replace(track, current=current)
         return track

@@ -236,17 +236,20 @@ def variance_between(y: Floats, within: Floats) -> Floats:
 
 
 def ranks(values: Floats, reference: Floats) -> Floats:
-    """Where values (S, T) stand among the reference (S, D), 0.5 to D + 0.5; ties count half.
+    """Where values (S, T) stand among the reference (S, D), sorted, 0.5 to D + 0.5; ties count half.
+
+    0.5 where a value is NaN.
 
     Examples
     --------
     >>> ranks(np.array([[0.0, 1.0, 1.5]]), np.array([[1.0, 2.0]])).tolist()
     [[0.5, 1.0, 1.5]]
     """
-    less = (reference[:, np.newaxis, :] < values[:, :, np.newaxis]).sum(axis=2)
-    equal = (reference[:, np.newaxis, :] == values[:, :, np.newaxis]).sum(axis=2)
-    place: Floats = less + 0.5 * equal + 0.5
-    return place
+    place = np.empty(values.shape)
+    for row, known in enumerate(reference):
+        less, not_more = (known.searchsorted(values[row], side) for side in ("left", "right"))
+        place[row] = (less + not_more) / 2 + 0.5
+    return np.where(np.isnan(values), 0.5, place)
 
 
 def normal_square(windows: Ints) -> Floats:
