@@ -41,6 +41,8 @@ WRONG = {
         ":2  models.a.replicas",
         "at least min",
     ),
+    "no step to go": ("rollouts: {steps: []}", ":1  rollouts.steps", "list, each number"),
+    "a share in percent": ("rollouts:\n  steps: [1, 5, 25]", ":2  rollouts.steps", "0.0001 to 1"),
     "a key twice": ("door: {port: 1}\nserving: {log: os}\ndoor: {port: 2}", ":3  door", "keep one"),
     "a bracket left open": ("door:\n  {port: 1", ":", "mend the line"),
     "two documents": ("door: {port: 1}\n---\ndoor: {port: 2}", ":", "mend the line"),

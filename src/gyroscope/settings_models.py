@@ -112,6 +112,7 @@ class ModelPolicy(Section, frozen=True):
 
 
 Switch = Literal["off", "propose", "act"]
+Share = Annotated[float, Meta(ge=0.0001, le=1)]  # the door draws from ten thousand
 
 
 class Rollouts(Section, frozen=True):
@@ -132,7 +133,8 @@ class Rollouts(Section, frozen=True):
         Meta(ge=0, le=1, description="answers slower than twice the champion's median that must be ruled out"),
     ] = 0.05
     steps: Annotated[
-        tuple[float, ...], Meta(description="shares of the requests a canary is offered, one after another")
+        tuple[Share, ...],
+        Meta(min_length=1, description="shares of the requests a canary is offered, one after another"),
     ] = (
         0.01,
         0.05,

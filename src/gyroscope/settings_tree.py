@@ -134,6 +134,8 @@ def _kind_text(kind: Any) -> str:
     words[tuple[float, ...]] = "list of numbers"
     if get_origin(plain) is dict and get_args(plain)[1] is float:
         return "numbers by name: " + ", ".join(get_args(get_args(plain)[0]))
+    if get_origin(plain) is tuple and get_origin(get_args(plain)[0]) is Annotated:
+        return f"list, each {_kind_text(get_args(plain)[0])}"
     if sections := [section for kind in get_args(plain) if (section := _section_of(kind))]:
         names = ", ".join(field.name for field in msgspec.structs.fields(sections[0]))
         return f"{_kind_text(get_args(plain)[0])}, or {{{names}}}"

@@ -6,6 +6,7 @@ import ast
 
 FOREIGN_CODE = {
     "assembly/control.py": "the outermost line of a loop: what failed is logged and tried again from what is stored",
+    "assembly/turns.py": "a loop's look at one model: the others go on, this one is tried again",
     "models/convert_child.py": "what a pickle holds may raise anything; the child reports it and ends",
     "models/estimators.py": "converters of scikit-learn models raise whatever they like",
     "monitoring/loop.py": "the outermost line of a loop: the other models go on, this one is tried again",

@@ -7,7 +7,7 @@ import itertools
 import msgspec
 import pytest
 
-from gyroscope.clock import SECOND_US, EventTime, MachineTime
+from gyroscope.clock import DAY_US, SECOND_US, EventTime, MachineTime
 from gyroscope.models import Candidate
 from gyroscope.models.challengers import Challengers
 from gyroscope.models.routes import Routes
@@ -148,6 +148,23 @@ def test_killed_at_anything_it_writes_it_goes_on(tmp_path, harm):
     assert kill_at > 4
     assert len({states for _, states in ends}) == 1, ends
     assert ends.pop()[1] == ("rolled_back" if harm else "promoted")
+
+
+def test_who_became_champion_by_hand_while_it_waited_is_done(tmp_path):
+    place = Place(tmp_path)
+    place.challengers.propose("m", place.new, "retraining", EventTime(5))
+    place.routes.set_route(Route("m", place.new), reason="by hand", now=EventTime(6))
+    for _ in range(2):
+        place.turn()
+    assert [one.state for one in place.challengers.every("m")] == ["promoted"]
+    assert place.roles() == [(place.new, "champion", 1.0)]
+
+
+def test_the_days_that_it_waited_for_its_turn_are_none_of_its_way(tmp_path):
+    place = Place(tmp_path)
+    place.challengers.propose("m", place.new, "retraining", EventTime(5))
+    place.now += round(2 * POLICY.most_days * DAY_US)
+    assert [place.turn().action for _ in range(2)] == ["shadow", "canary"]
 
 
 def test_seen_is_one_record(tmp_path):

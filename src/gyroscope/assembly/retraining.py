@@ -13,6 +13,7 @@ import msgspec
 
 from gyroscope.assembly.house import House
 from gyroscope.assembly.training import Data, describe
+from gyroscope.assembly.turns import each
 from gyroscope.clock import SECOND_NS, EventTime, machine_now, wall_now
 from gyroscope.errors import ModelError
 from gyroscope.models.challengers import Challenger
@@ -117,11 +118,13 @@ class RetrainingTurns:
 
     def run_once(self) -> None:
         """One look at each."""
-        for model in self._house.models.models():
-            policy = self._house.settings.models.get(model, ModelPolicy()).retrain
-            if policy.train:
-                limits = Limits(policy.timeout_s, policy.memory_gib)
-                self._loop.run_once(model, limits, self._house.settings.loops.retraining, wall_now())
+        each("retraining", self._house.models.models(), self._look)
+
+    def _look(self, model: str) -> None:
+        policy = self._house.settings.models.get(model, ModelPolicy()).retrain
+        if policy.train:
+            limits = Limits(policy.timeout_s, policy.memory_gib)
+            self._loop.run_once(model, limits, self._house.settings.loops.retraining, wall_now())
 
 
 def retraining_of(house: House) -> Retraining:

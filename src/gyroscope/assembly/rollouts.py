@@ -13,6 +13,7 @@ from gyroscope.assembly.house import House
 from gyroscope.assembly.plan import SHADOW, replica_name
 from gyroscope.assembly.reading import labels_of
 from gyroscope.assembly.rolling import move
+from gyroscope.assembly.turns import each
 from gyroscope.clock import SECOND_NS, EventTime, MachineTime, machine_now, wall_now
 from gyroscope.errors import ProcessError
 from gyroscope.models.blocks import Blocks
@@ -76,7 +77,8 @@ class HouseSenses:
             known = self._compared[model] = _Reading(step)
         now = machine_now()
         if known.running is not None and known.running.done():
-            known.newest, known.running, known.read_ns = known.running.result(), None, now
+            done, known.running, known.read_ns = known.running, None, now  # also one that failed: it is read again
+            known.newest = done.result()
         if known.running is None and now - known.read_ns >= LABELS_EVERY_NS:
             known.running = self._reader.submit(self._read_losses, step, model)
         return known.newest
@@ -129,9 +131,11 @@ class RolloutTurns:
         """One look at each model with a challenger on its way; once a second at the others too."""
         is_due = machine_now() - self._looked_ns >= SECOND_NS
         self._looked_ns = machine_now() if is_due else self._looked_ns
-        for model in self._house.models.models():
-            if is_due or challenger(self._house.routes.routes(model)):
-                self._loop.run_once(model, self._policy, wall_now(), machine_now())
+        each("rollouts", self._house.models.models(), lambda model: self._look(model, is_due=is_due))
+
+    def _look(self, model: str, *, is_due: bool) -> None:
+        if is_due or challenger(self._house.routes.routes(model)):
+            self._loop.run_once(model, self._policy, wall_now(), machine_now())
 
 
 def policy_of(house: House) -> Policy:

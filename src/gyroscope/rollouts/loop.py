@@ -102,6 +102,9 @@ class Rollouts:
             self._on_way[model] = (revision, Step(stage, champion, on_way, share, self._since(model, on_way)))
             return self._on_way[model][1]
         waiting = self._challengers.open(model)  # also one whose first step was not taken yet
+        if waiting and waiting[0].version == champion:
+            self._challengers.turn(waiting[0], "promoted", "it became the champion by hand", waiting[0].changed_at)
+            return NotEnoughData(f"the challenger of {model} is its champion by now")
         if waiting:
             return Step("waiting", champion, waiting[0].version, 0.0, waiting[0].proposed_at)
         if standby:
@@ -154,7 +157,7 @@ class Rollouts:
 
     def _age_days(self, model: str, step: Step, now: EventTime) -> float:
         rolling = self._challengers.rolling(model)
-        since = step.since if isinstance(rolling, NotEnoughData) else rolling.proposed_at
+        since = step.since if isinstance(rolling, NotEnoughData) else rolling.changed_at  # it may have waited long
         return max(0, now - since) / DAY_US
 
     def _write_down(self, seen: Seen, decision: Decision, switch: Switch, now: EventTime) -> str:

@@ -7,7 +7,7 @@ Only complete windows with enough labels count. It decides nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -65,8 +65,8 @@ class Losses:
             for name in names
             for value in sorted({one for one in rows[name].tolist() if one is not None})
         }
-        whole = self._paired(starts, difference)
-        return Compared(whole, {name: self._paired(starts[of], difference[of]) for name, of in parts.items()})
+        segments = {name: _mature(starts[of], difference[of]).windows for name, of in parts.items()}
+        return Compared(_mature(starts, difference).windows, segments)
 
     def canary(self, champion: str, challenger: str, since: EventTime) -> Compared:
         """The windows' means of either side: other requests, so only the windows are compared."""
@@ -79,11 +79,12 @@ class Losses:
         if not rows:
             return Compared()
         loss, starts = self._loss(rows, "p_", rows["label"]), block_starts(rows["at"], self._blocks)
-        old, new = (self._paired(starts[of], loss[of]) for of in (rows["is_new"] == 0, rows["is_new"] == 1))
-        if len(old.differences) != len(new.differences):
-            return Compared()  # a window that one side does not have yet: the next look has it
-        differences = tuple(a - b for a, b in zip(old.differences, new.differences, strict=True))
-        return Compared(Windows(differences, tuple(map(min, old.rows, new.rows)), new.days))
+        old, new = (_mature(starts[of], loss[of]) for of in (rows["is_new"] == 0, rows["is_new"] == 1))
+        # The champion has windows from before there was a canary, and either may lack labels where the other has some.
+        _, a, b = np.intersect1d(old.starts, new.starts, assume_unique=True, return_indices=True)
+        rows_of = np.minimum(old.rows[a], new.rows[b])
+        ends = np.minimum(old.ends[a], new.ends[b])
+        return Compared(_Mature(old.starts[a], ends, old.means[a] - new.means[b], rows_of).windows)
 
     def _read(self, query: str, since: EventTime) -> dict[str, Any]:
         try:
@@ -118,31 +119,42 @@ class Losses:
         gap = np.asarray(outputs[:, 0] - values, np.float64)
         return gap**2 if self._signature.task == "binary" else np.abs(gap)
 
-    def _paired(self, starts: Ints, values: Floats) -> Windows:
-        """The mean of each complete window with enough labels; the newest window may still grow."""
-        if not len(starts):
+
+class _Mature(NamedTuple):
+    """Complete windows with enough labels: where they begin and end, the mean of each and the rows behind it."""
+
+    starts: Ints
+    ends: Ints
+    means: Floats
+    rows: Ints
+
+    @property
+    def windows(self) -> Windows:
+        if not len(self.starts):
             return Windows()
-        unique, at = np.unique(starts, return_inverse=True)
-        every = np.bincount(at)
-        has = ~np.isnan(values)
-        known = np.bincount(at[has], minlength=len(unique))
-        totals = np.bincount(at[has], values[has], minlength=len(unique))
-        later = len(unique) - 1 - np.arange(len(unique))
-        share = known / every
-        mature = (later >= 1) & ((share >= COVERED) | ((share >= HALF) & (later >= LATER))) & (known > 0)
-        if not mature.any():
-            return Windows()
-        means = totals[mature] / known[mature]
-        # A complete window reaches to the start of the next one.
-        ends = np.append(unique[1:], unique[-1])[mature]
-        days = float(ends.max() - unique[mature].min()) / DAY_US
-        return Windows(tuple(means.tolist()), tuple(known[mature].tolist()), days)
+        days = float(self.ends.max() - self.starts.min()) / DAY_US
+        return Windows(tuple(self.means.tolist()), tuple(self.rows.tolist()), days)
+
+
+def _mature(starts: Ints, values: Floats) -> _Mature:
+    """Of each window the mean; not of the newest, which may still grow."""
+    unique, at = np.unique(starts, return_inverse=True)
+    every = np.bincount(at, minlength=len(unique))
+    has = ~np.isnan(values)
+    known = np.bincount(at[has], minlength=len(unique))
+    totals = np.bincount(at[has], values[has], minlength=len(unique))
+    later = len(unique) - 1 - np.arange(len(unique))
+    is_mature = (later >= 1) & (known > 0) & ((known >= COVERED * every) | ((known >= HALF * every) & (later >= LATER)))
+    # A complete window reaches to the start of the next one.
+    ends = np.append(unique[1:], unique[-1:])
+    found = known[is_mature]
+    return _Mature(unique[is_mature], ends[is_mature], totals[is_mature] / found, found)
 
 
 def _column(table: Any, name: str) -> Any:
     values = table.column(name).to_pylist()
     if name == "at":
         return np.array(values, np.int64)
-    if name.startswith("part_") or any(isinstance(value, str) for value in values[:1_000]):
+    if name.startswith("part_") or any(isinstance(value, str) for value in values):
         return np.array(values, object)
     return np.array([np.nan if value is None else value for value in values], np.float64)

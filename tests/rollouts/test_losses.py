@@ -1,0 +1,65 @@
+"""Labelled losses beside each other: pairs of the same requests, or the windows that both sides have."""
+
+from __future__ import annotations
+
+import pytest
+from arro3.core import Array, DataType, Table
+from tests.predictions.written import KINDS, row, write
+
+from gyroscope.models.blocks import Blocks
+from gyroscope.predictions.reading.selection import Selection
+from gyroscope.records import Feature, Signature
+from gyroscope.rollouts.losses import Losses
+
+OLD, NEW = "0" * 12, "f" * 12
+DAYS = 6
+
+
+def losses(tmp_path, rows, signature, labels):
+    """The reader of a log of these rows; `labels` by number of the request."""
+    table = write(tmp_path / "tables" / "flights", rows)
+    kind = DataType.utf8() if any(isinstance(one, str) for one in labels.values()) else DataType.float64()
+    told = Table.from_arrays(
+        [
+            Array([f"r-{number}" for number in labels], type=DataType.utf8()),
+            Array([0] * len(labels), type=DataType.int32()),
+            Array(list(labels.values()), type=kind),
+        ],
+        names=["request_id", "row", "label"],
+    )
+    return Losses(lambda _: Selection(table, labels_of=lambda days: told), signature, Blocks())
+
+
+@pytest.fixture
+def number():
+    return Signature("regression", (Feature("x"),))
+
+
+def test_a_canary_is_held_against_the_champion_in_the_windows_that_both_have(tmp_path, number):
+    """The champion has answered for days before there was a canary."""
+    rows = []
+    for hour in range(24 * DAYS):
+        is_new = hour >= 48 and hour % 2
+        rows.append(row(hour, version=NEW if is_new else OLD, output_0=3.0 if is_new else 1.0 if hour < 48 else 2.0))
+    found = losses(tmp_path, rows, number, dict.fromkeys(range(24 * DAYS), 0.0)).canary(OLD, NEW, 0).whole
+    assert found.differences == (-1.0, -1.0, -1.0), "days 3 to 5; day 6 may still grow"
+    assert found.rows == (12, 12, 12)
+    assert found.days == 3.0
+
+
+def test_a_canary_that_has_no_window_yet_says_nothing(tmp_path, number):
+    rows = [row(hour, version=OLD, output_0=1.0) for hour in range(24 * DAYS)]
+    assert losses(tmp_path, rows, number, {0: 0.0}).canary(OLD, NEW, 0).whole.differences == ()
+
+
+def test_classes_are_known_however_late_the_first_label_is(tmp_path, monkeypatch):
+    monkeypatch.setitem(KINDS, "output_1", DataType.float64())
+    classes = Signature("multiclass", (Feature("x"),), classes=("a", "b"))
+    rows = []
+    for at in range(1_200):
+        rows.append(row(at, version=OLD, output_0=0.5, output_1=0.5))
+        rows.append(row(at, variant="shadow", version=NEW, output_0=0.0, output_1=1.0))
+    found = losses(tmp_path, rows, classes, dict.fromkeys(range(1_176, 1_200), "b")).shadow(OLD, NEW, 0)
+    assert found.whole.differences == ()
+    found = losses(tmp_path / "more", rows, classes, dict.fromkeys(range(1_152, 1_176), "b")).shadow(OLD, NEW, 0)
+    assert found.whole.differences == (0.5,)
