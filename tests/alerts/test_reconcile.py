@@ -93,3 +93,13 @@ def test_what_is_back_soon_after_it_was_over_opens_the_same_incident_again():
     incidents, transitions = judge(incidents, cause("performance", 10, "brier"))
     assert [one.state for one in incidents] == ["open"]
     assert transitions == [("open", BACK)]
+
+
+def test_a_decided_incident_does_not_swallow_what_begins_after_it():
+    incidents, _ = judge([], cause("performance", 10, "brier"))
+    accepted = [msgspec.structs.replace(incidents[0], state="accepted")]
+    incidents, transitions = judge(accepted)
+    assert transitions == []
+    incidents, transitions = judge(incidents, cause("performance", 60, "brier"))
+    assert [(one.state, one.since) for one in incidents] == [("accepted", day(10)), ("open", day(60))]
+    assert [state for state, _ in transitions] == ["open"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 from tests.alerts.causes import cause, judged
 
@@ -79,3 +82,10 @@ def test_what_pages_with_most_harm_comes_first(incidents, one):
     ]
     incidents.take("m", judged(*causes))
     assert [incident.kind for incident in incidents.all()] == ["quality", "performance", "input"]
+
+
+@pytest.mark.parametrize("sql", ["UPDATE incident_journal SET who = 'eve'", "DELETE FROM incident_journal"])
+def test_the_journal_is_only_added_to(incidents, one, tmp_path, sql):
+    connection = sqlite3.connect(tmp_path / "state.db")
+    with closing(connection), pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        connection.execute(sql)

@@ -60,15 +60,23 @@ def _known(known: Sequence[Incident], one: Group, taken: set[str]) -> Incident |
 
 
 def _tells_of(incident: Incident, cause: Cause) -> bool:
-    return _is_same(incident, cause) or any(_is_same(child, cause) for child in incident.children)
+    """One that people have decided on tells of nothing that began after it was certain: nobody has seen that yet."""
+    records: tuple[Incident | Child, ...] = (incident, *incident.children)
+    return any(
+        _is_same(one, cause) and (incident.is_standing or one.ended is not None or cause.since <= _seen(one))
+        for one in records
+    )
 
 
 def _is_same(one: Incident | Child, cause: Cause) -> bool:
     if (one.kind, one.version) != (cause.kind, cause.version):
         return False
-    seen = one.opened if isinstance(one, Incident) else one.seen
     stands_too = one.since < (cause.ended or cause.seen + 1) and (one.ended is None or cause.since < one.ended)
-    return stands_too and (seen == cause.seen or bool(set(one.subjects) & set(cause.subjects)))
+    return stands_too and (_seen(one) == cause.seen or bool(set(one.subjects) & set(cause.subjects)))
+
+
+def _seen(one: Incident | Child) -> EventTime:
+    return one.opened if isinstance(one, Incident) else one.seen
 
 
 def _open(one: Group, found: Judged, changes: Changes) -> None:

@@ -29,6 +29,8 @@ CREATE TABLE IF NOT EXISTS incident_journal (
 CREATE INDEX IF NOT EXISTS journal_of_incident ON incident_journal (incident);
 CREATE TRIGGER IF NOT EXISTS journal_stays BEFORE UPDATE ON incident_journal
     BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+CREATE TRIGGER IF NOT EXISTS journal_lasts BEFORE DELETE ON incident_journal
+    BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
 CREATE TABLE IF NOT EXISTS epochs (
     model TEXT NOT NULL, version TEXT NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (model, version, since)
 ) WITHOUT ROWID;

@@ -9,6 +9,7 @@ import pytest
 from tests.monitoring.conftest import ZONE
 
 from gyroscope.clock import DAY_US, EventTime, iso, parse_event_time
+from gyroscope.errors import StoreError
 from gyroscope.monitoring.judging.verdicts import CORRECTED
 
 REFERENCE_DAYS, ROWS = 30, 150
@@ -243,3 +244,45 @@ def test_corrected_labels_take_no_incident_back_and_say_so(learned, make_rows):
     after = learned.incidents.get(before.id)
     assert (after.state, after.since, after.opened) == ("open", before.since, before.opened)
     assert [note.text for note in after.notes] == [CORRECTED]
+
+
+def test_what_the_ledger_could_not_keep_is_handed_in_again(learned, make_rows, monkeypatch):
+    live(learned, day(make_rows, 30))
+    live(learned, day(make_rows, 31))
+    learned.measure()
+    rows = day(make_rows, 32)
+    rows.distance[:] = np.nan
+    live(learned, rows)
+    live(learned, day(make_rows, 33))
+
+    def refuse(*_):
+        raise StoreError("the disk is full", where="state.db", fix="make room")
+
+    with monkeypatch.context() as during:
+        during.setattr(learned.incidents, "take", refuse)
+        done = learned.monitor.run_once(parse_event_time("2030-01-01"), final=True)
+        assert "the disk is full" in done.failures["flights"]
+    assert kinds(learned) == []
+    learned.label_again(rows)
+    learned.measure()
+    assert [kind for kind, _, _ in kinds(learned)] == ["quality"]
+
+
+def test_a_late_row_does_not_bring_the_old_normal_back(learned, make_rows, monkeypatch):
+    for number in range(30, 38):
+        live(learned, day(make_rows, number, shift=400.0 if number >= 32 else 0.0))
+    learned.measure()
+    (incident,) = learned.incidents.all("flights")
+    learned.incidents.move(incident.id, "accepted", by="ada", reason="longer flights", at=FIRST)
+    for number in range(38, 49):
+        live(learned, day(make_rows, number, shift=400.0))
+    learned.measure()
+    basis = learned.monitor.basis("flights", learned.version.version, parse_event_time("2030-01-01"))
+    assert not basis.uses_reference
+    late = day(make_rows, 45, shift=400.0, n=40)
+    late.ids = [f"late {one}" for one in late.ids]
+    live(learned, late)
+    monkeypatch.setattr("gyroscope.monitoring.loop.WINDOWS_A_ROUND", 0)
+    learned.monitor.run_once(parse_event_time("2030-01-01"))
+    between = learned.monitor.basis("flights", learned.version.version, parse_event_time("2030-01-01"))
+    assert "new normal" in between.reason

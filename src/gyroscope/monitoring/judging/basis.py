@@ -37,8 +37,13 @@ class Basis(msgspec.Struct, frozen=True):
         return len(self.added) + (len(self.reference.windows) if self.uses_reference else 0)
 
 
-def basis_of(standard: Standard, epochs: Sequence[EventTime], complete: Sequence[Window]) -> Basis | NotEnoughData:
-    """The basis of a version, given the changes that were accepted and its complete windows, oldest first."""
+def basis_of(
+    standard: Standard, epochs: Sequence[EventTime], complete: Sequence[Window], measuring: Sequence[Window] = ()
+) -> Basis | NotEnoughData:
+    """The basis of a version, given the changes that were accepted and its complete windows, oldest first.
+
+    While late rows or labels of an accepted stretch are `measuring`, there is none: the old normal does not come back.
+    """
     reference = standard.reference
     if isinstance(reference, NotEnoughData):
         return reference
@@ -46,6 +51,8 @@ def basis_of(standard: Standard, epochs: Sequence[EventTime], complete: Sequence
         since = [window for window in complete if window.start >= epoch][:LEAST_WINDOWS]
         if len(since) == LEAST_WINDOWS:
             return _basis(standard, reference, since, uses_reference=False)
+        if len(since) + sum(window.start >= epoch for window in measuring) >= LEAST_WINDOWS:
+            return NotEnoughData("the windows of the new normal are being measured")
     later = [window for window in complete if window.start not in standard.windows]
     needed = max(LEAST_WINDOWS - len(reference.windows), 0)
     if len(later) < needed:

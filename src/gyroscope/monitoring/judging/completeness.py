@@ -49,15 +49,19 @@ class Completeness:
 
     def rows(self, model: str, version: str, moment: Moment) -> list[Window]:
         """The windows of a version whose rows are there, oldest first, up to the first that is still being measured."""
+        return self.ended(model, version, moment)[0]
+
+    def ended(self, model: str, version: str, moment: Moment) -> tuple[list[Window], list[Window]]:
+        """The windows of `rows`, and those from the first on that is still being measured."""
         dirty = min((cell.start for cell in self._cache.dirty(model) if cell.version == version), default=None)
         windows = dict.fromkeys(
             window_of(cell.start, self._settings.window, self._settings.timezone)
             for cell, scored in self._cache.scored_by_cell(model, version).items()
-            if scored and (dirty is None or cell.start < dirty)
+            if scored
         )
-        return [
-            window for window in windows if closes_at(window) <= moment.data and (dirty is None or window.end <= dirty)
-        ]
+        over = [window for window in windows if closes_at(window) <= moment.data]
+        measured = sum(dirty is None or window.end <= dirty for window in over)
+        return over[:measured], over[measured:]
 
     def labels(
         self, model: str, version: str, complete: Sequence[Window], moment: Moment, known: Set[EventTime]

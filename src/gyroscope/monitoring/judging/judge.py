@@ -53,6 +53,7 @@ class Judge:
         """How many windows were entered, and the evidence to draw; nothing when nothing has changed."""
         if not policy.enabled:
             return 0, []
+        said = self._said.pop(model, None)  # until the ledger has kept what follows: its disk may be full
         normals: list[tuple[About, Normal]] = []
         entered: list[Entry] = []
         for version, standard in standards.items():
@@ -62,11 +63,11 @@ class Judge:
                 normals.append((about, self._normal(about, basis, standard, policy)))
                 entered += self._enter(about, normals[-1][1], moment)
         bases = tuple(normal.basis.id for _, normal in normals)
-        if not entered and self._said.get(model) == bases:
+        if not entered and said == bases:
+            self._said[model] = bases
             return 0, []
         cases = [self._case(about, normal) for about, normal in normals]
-        is_known = self._said.get(model) == bases
-        since = min(entry.window.start for entry in entered) if is_known else EventTime(0)
+        since = min(entry.window.start for entry in entered) if said == bases else EventTime(0)
         causes, signals = self._verdicts.of(cases, self.false_alarms(policy), since)
         self._ledger.take(model, Judged(tuple(causes), _upto(cases), self._near_us(cases), moment.now))
         self._said[model] = bases
@@ -74,8 +75,9 @@ class Judge:
 
     def basis(self, model: str, version: str, standard: Standard, moment: Moment) -> Basis | NotEnoughData:
         """What the windows of a version are held against, or why there is nothing yet."""
-        complete = self._completeness.rows(model, version, moment)
-        return basis_of(standard, self._ledger.epochs(model, version), complete)
+        return basis_of(
+            standard, self._ledger.epochs(model, version), *self._completeness.ended(model, version, moment)
+        )
 
     def rehearse(
         self, model: str, standards: Mapping[str, Standard], policy: ModelMonitor, moment: Moment, false_alarms: float
