@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gyroscope.assembly import House
-from gyroscope.assembly.plan import haproxy, wanted
+from gyroscope.assembly.plan import haproxy, taking_turns, wanted
+from gyroscope.clock import EventTime
 from gyroscope.models import Candidate
 from gyroscope.records import Feature, Route, Signature
 
@@ -32,3 +34,17 @@ def test_a_model_that_is_served_elsewhere_is_neither_started_nor_at_the_door(hou
     assert plan.door is not None
     assert list(plan.door.backends) == ["here"]
     assert plan.door.default_model == "here"
+
+
+def test_the_size_of_a_model_is_about_those_who_take_turns(house: House, tmp_path: Path) -> None:
+    """A standby answers nobody, and a canary is another version with a speed of its own."""
+    if not haproxy():
+        pytest.skip("HAProxy is not installed: there is no door")
+    (tmp_path / "trees.txt").write_bytes(b"tree\n")
+    signatures = [msgspec.structs.replace(SIGNATURE, threshold=0.1 * n) for n in range(1, 4)]
+    old, now, new = (
+        house.models.add(Candidate("m", "lightgbm", one, tmp_path / "trees.txt"), 1).version for one in signatures
+    )
+    routes = [Route("m", now, 0.9), Route("m", new, 0.1, "canary"), Route("m", old, 0.0, "standby")]
+    house.routes.set_routes("m", routes, reason="a canary", now=EventTime(2))
+    assert taking_turns(wanted(house)) == {f"m-{now}-0": "m"}

@@ -124,6 +124,15 @@ def test_what_is_not_ordinary_is_left_to_the_plane(open_line, asked):
     assert served.pulse.counters()["requests_2xx"] == 0
 
 
+def test_whose_time_was_up_before_the_body_had_come_is_told_so(open_line):
+    served, _, short = open_line()
+    asked, arrived = body(1, 2, 3), machine_now() - served.plane.limits.deadline_ns
+    assert short.answer(asked, arrived, "") is None
+    call = served.call(asked)
+    call.arrived = arrived
+    assert served.plane.handle(call).status == 504
+
+
 def test_only_where_nobody_waits_and_the_model_is_known_to_be_fast(open_line):
     _, line, short = open_line()
     line._is_called = True

@@ -45,6 +45,13 @@ def served_replicas(plan: Wanted) -> dict[str, str]:
     return {spec.name: spec.model for spec in plan.processes if spec.socket and spec.kind == "replica"}
 
 
+def taking_turns(plan: Wanted) -> dict[str, str]:
+    """Those of them that the door sends requests to in turn: no canary, whose version has a speed of its own, and no
+    standby, which answers nobody.
+    """
+    return {name: model for name, model in served_replicas(plan).items() if name not in plan.aside}
+
+
 @cache
 def haproxy() -> str:
     """The HAProxy of this machine, "" without one; looked for once a process, since it means running it."""

@@ -49,6 +49,8 @@ class Express:
         except struct.error:  # a null among them
             return None
         arrived_at, began = wall_now(), machine_now()
+        if began - arrived >= self._deadline_ns:  # its body was slow to come
+            return None
         input_hash = _hash(body) or 1
         if self._quarantine and self._quarantine.kills(input_hash, began):
             return None
