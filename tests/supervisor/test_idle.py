@@ -14,6 +14,7 @@ from tests.supervisor.rig import Rig, running, until
 from gyroscope.clock import MachineTime
 from gyroscope.supervisor.idle import Bell, Idle
 from gyroscope.supervisor.pulse import Pulse
+from gyroscope.supervisor.wanted import Split
 
 QUIET_S = 0.5
 
@@ -65,6 +66,18 @@ def test_a_model_sleeps_and_whoever_asks_is_answered(rig: Rig) -> None:
     assert rig.request()[0] == 200
     pulses = [Pulse.open(spec.pulse) for spec in rig.specs]
     assert sum(pulse.counters()["requests_2xx"] for pulse in pulses) == 13, "counters sleep, and do not fall"
+
+
+def test_a_model_with_somebody_aside_is_awake(rig: Rig) -> None:
+    """A challenger that slept would be taken for one that does not start."""
+    rig.change(idle_after_s=QUIET_S)
+    until(lambda: "asleep" in rig.events())
+    until(lambda: not any(rig.pid(spec.name) for spec in rig.specs))
+    rig.split = Split(aside=(rig.specs[-1].name,))
+    rig.write()
+    until(lambda: all(rig.pid(spec.name) for spec in rig.specs))
+    time.sleep(4 * QUIET_S)
+    assert rig.events().count("asleep") == 1
 
 
 def test_it_stops_asleep_and_leaves_nothing(rig: Rig) -> None:

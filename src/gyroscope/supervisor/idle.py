@@ -84,19 +84,25 @@ class Idle:
     ) -> tuple[dict[str, ProcessSpec], list[tuple[str, str]]]:
         """The wanted processes without those that may sleep, and what has changed: model, word.
 
-        Nobody falls asleep while others than those `aside` come up: who starts a house waits until all are there.
+        Nobody falls asleep while others than those `aside` come up: who starts a house waits until all are there. Nor
+        does a model with anybody aside: a challenger that slept would be taken for one that does not start.
         """
         if any(not _is_in(watches.get(name)) for name, spec in wanted.items() if self._counts(spec, aside)):
             self._asked.clear()
+        awake = {spec.model for name, spec in wanted.items() if name in aside}
         models: dict[str, list[ProcessSpec]] = {}
         for spec in wanted.values():
             if spec.kind == "replica" and spec.idle_after_s:
                 models.setdefault(spec.model, []).append(spec)
-        changes = [(model, "asleep") for model, specs in models.items() if self._falls_asleep(specs, watches, now)]
+        changes = [
+            (model, "asleep")
+            for model, specs in models.items()
+            if model not in awake and self._falls_asleep(specs, watches, now)
+        ]
         for model, bell in list(self._bells.items()):
             if model not in models:
                 self._take(model).close()
-            elif model not in self._waking and bell.rings():
+            elif model not in self._waking and (model in awake or bell.rings()):
                 self._waking.add(model)
                 changes.append((model, "woken"))
         asleep = self._bells.keys() - self._waking

@@ -183,7 +183,7 @@ class Supervisor:
         }
         kept, changes = self._idle.keep(self._wanted, self._watches, now, self._aside)
         for model, word in changes:
-            self._tell(model, word, "nobody asks" if word == "asleep" else "somebody asks")
+            self._tell(model, word, "nobody asks" if word == "asleep" else "it is needed")
         actions = decide(kept, posts, now, self._aside)
         return [action for action in actions if not (self._is_leaving and action.verb == "start")]
 
