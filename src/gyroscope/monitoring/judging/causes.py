@@ -77,9 +77,8 @@ def continued(causes: Sequence[Cause]) -> list[Cause]:
     for cause in causes:
         before = next((one for one in reversed(found) if set(one.subjects) & set(cause.subjects)), None)
         if before is not None and before.ended is not None and cause.since - before.ended <= SOON_US:
-            found[found.index(before)] = msgspec.structs.replace(
-                before, ended=cause.ended, pages=before.pages or cause.pages
-            )
+            ended = None if cause.ended is None else max(before.ended, cause.ended)
+            found[found.index(before)] = msgspec.structs.replace(before, ended=ended, pages=before.pages or cause.pages)
         else:
             found.append(cause)
     return found

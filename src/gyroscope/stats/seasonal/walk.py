@@ -94,10 +94,10 @@ def seasonal(
 
     Notes
     -----
-    Expected: trimmed mean of the last six values of the slot, with a third of the mean of that hour over the week.
-    Scores: negative binomial for counts, normal for shares and means, noise from the last six weeks. Scan over 1, 2
-    and 4 hours (Glaz, Naus & Wallenstein 2001, Scan Statistics), thresholds from normal tails or the last eight weeks'
-    own. 24 bins of silence follow a page.
+    Expected: trimmed mean of the last six values of the slot, drawn to what its day and its hour let expect, as far as
+    slots follow that. Scores: negative binomial for counts, normal for shares and means, noise from the last six weeks.
+    Scan over 1, 2 and 4 hours (Glaz, Naus & Wallenstein 2001, Scan Statistics), thresholds from normal tails or the
+    last eight weeks' own. 24 bins of silence follow a page.
 
     Examples
     --------
