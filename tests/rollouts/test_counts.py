@@ -1,0 +1,38 @@
+"""Counters side by side: a decision costs the same after a month as after an hour."""
+
+from __future__ import annotations
+
+import pytest
+
+from gyroscope.clock import SECOND_NS, MachineTime
+from gyroscope.rollouts.counts import MOST, SideBySide
+from gyroscope.supervisor.pulse import Pulse
+
+DAY_S = 86_400
+
+
+@pytest.fixture
+def pulses(tmp_path):
+    made = {name: Pulse.create(tmp_path / f"{name}.pulse") for name in ("old", "new")}
+    for pulse in made.values():
+        pulse.begin(1, 2, (1,))
+        pulse.end(2)
+    yield made
+    for pulse in made.values():
+        pulse.close()
+
+
+def test_stretches_stay_few_and_nothing_that_was_counted_is_lost(tmp_path, pulses):
+    beside, at_s, looks = SideBySide(tmp_path, MachineTime(0)), 0.0, 0
+    beside.look(["old"], ["new"], {}, MachineTime(0))
+    while at_s < 60 * DAY_S:
+        at_s += max(0.2, at_s / 300)
+        looks += 1
+        pulses["old"].served(1, "logged", 1_000)
+        pulses["new"].served(1, "logged", 1_000)
+        pulses["new"].add("requests_5xx")
+        errors, slow = beside.look(["old"], ["new"], {}, MachineTime(round(at_s * SECOND_NS) + 1))
+        assert len(errors.a_n) == len(slow.a_n) <= MOST
+    assert looks > 2 * MOST
+    assert (sum(errors.a_n), sum(errors.a_harm)) == (looks, 0)
+    assert (sum(errors.b_n), sum(errors.b_harm)) == (2 * looks, looks)
