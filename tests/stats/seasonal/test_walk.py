@@ -125,3 +125,11 @@ def test_hours_that_a_clock_change_repeats_or_leaves_out_are_taken_as_they_come(
     twice = np.insert(slots, 2000, slots[2000])
     assert len(seasonal(counts(np.insert(y, 2000, y[2000]), twice)).scores) == y.size + 1
     assert len(seasonal(counts(np.delete(y, 1500), np.delete(slots, 1500))).scores) == y.size - 1
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("make", [counts, lambda y, slots: means(y, np.ones(y.size), np.full(y.size, 30), slots)])
+def test_values_whose_squares_overflow_are_no_values(make):
+    slots = hours_of_week(0, 9 * 168)
+    found = seasonal(make(np.full(slots.size, 1e308), slots))
+    assert found == NotEnoughData("0 complete hours; what an hour is like takes 336")

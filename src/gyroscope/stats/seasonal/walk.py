@@ -26,6 +26,7 @@ COOL_DOWN_BINS = 24
 BINS_A_MONTH = 720
 RARE = 0.01
 _OVERLAP = max(SPANS)
+_TOO_LARGE = 1e100  # squares of what is larger overflow
 
 
 class Spike(msgspec.Struct, frozen=True):
@@ -110,7 +111,7 @@ def seasonal(
     [(1354, 1, 100.0)]
     """
     skipped = np.zeros(series.y.size, np.bool_) if excluded is None else np.asarray(excluded, np.bool_)
-    y = np.where(skipped, np.nan, series.y)
+    y = np.where(skipped | ~(np.abs(series.y) < _TOO_LARGE), np.nan, series.y)
     if np.isfinite(y).sum() < LEAST_BINS:
         return NotEnoughData(f"{np.isfinite(y).sum()} complete hours; what an hour is like takes {LEAST_BINS}")
     walk = _Walk(msgspec.structs.replace(series, y=y), false_alarms / BINS_A_MONTH / len(SPANS))
