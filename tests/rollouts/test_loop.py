@@ -13,7 +13,8 @@ from gyroscope.models.challengers import Challengers
 from gyroscope.models.routes import Routes
 from gyroscope.models.store import ModelStore
 from gyroscope.records import Feature, Route, Signature
-from gyroscope.rollouts.decide import Arms, Policy, Seen, recompute
+from gyroscope.rollouts import loop
+from gyroscope.rollouts.decide import Arms, Policy, Seen, decide, recompute
 from gyroscope.rollouts.loop import Rollouts
 from gyroscope.rollouts.losses import Compared
 from gyroscope.settings_models import Loops
@@ -112,6 +113,18 @@ def test_a_bad_one_goes_back_whatever_step_it_is_in(tmp_path, fault):
     closed = place.challengers.every("m")[0]
     assert closed.state == "rolled_back"
     assert closed.reason.startswith("rollouts-")
+
+
+def test_while_nothing_new_is_seen_nothing_is_decided_anew(tmp_path, monkeypatch):
+    place, asked = Place(tmp_path), []
+    monkeypatch.setattr(loop, "decide", lambda seen: asked.append(seen) or decide(seen))
+    place.challengers.propose("m", place.new, "retraining", EventTime(5))
+    place.turn(), place.turn(0.01), place.turn(0.01)
+    before = len(asked)
+    assert [place.turn(0.1).action for _ in range(9)] == ["keep waiting"] * 9
+    assert len(asked) == before
+    place.deaths = 3
+    assert place.turn(0.01).action == "roll back"
 
 
 def test_with_propose_it_says_once_what_it_would_do(tmp_path):
