@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from gyroscope.assembly.house import House
-from gyroscope.assembly.training import Data, describe
+from gyroscope.assembly.training import Data, candidate_of, describe
 from gyroscope.assembly.turns import each
 from gyroscope.clock import SECOND_NS, EventTime, machine_now, wall_now
 from gyroscope.errors import ModelError
@@ -80,18 +80,12 @@ class HouseSenses:
         return [sys.executable, "-m", "gyroscope.assembly", "train", settings, model, str(folder)]
 
     def register(self, training: Training, result: Result, folder: Path) -> str:
-        """A version with the signature of the champion. Raises `ModelError` for an artifact that does not work."""
-        from gyroscope.models import Candidate
-        from gyroscope.models.formats import format_of
-        from gyroscope.models.runners import rehearse
-
+        """The version that the trainer has added, with its lineage. It is not loaded here."""
         house, model = self._house, training.model
-        artifact = folder / result.artifact
-        runner = result.runner or format_of(artifact)
         champion = house.routes.champion(model)
         parent = "" if isinstance(champion, NotEnoughData) else champion.version
-        candidate = Candidate(model, runner, house.signature_of(model), artifact, result.entry)  # type: ignore[arg-type]
-        version = house.models.add(candidate, wall_now(), check=rehearse)
+        candidate = candidate_of(house, model, folder, result.artifact, result.runner, result.entry)
+        version = house.models.add(candidate, wall_now())
         if version.version == parent:
             raise ModelError("the training made the champion itself", where=str(folder), fix="train on newer data")
         lineage = Lineage(

@@ -1,7 +1,7 @@
 """A trainer's process: the labelled rows of a model go to the user's function, what it returns becomes an artifact.
 
-Control's loop starts `python -m gyroscope.assembly train <settings> <model> <folder>`. It writes into that folder
-alone; registering what came of it is the loop's.
+Control's loop starts `python -m gyroscope.assembly train <settings> <model> <folder>`. It adds the version, for what a
+model does when it is loaded must not be control's end, and writes its result into that folder; the rest is the loop's.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ import msgspec
 
 from gyroscope.assembly.house import House
 from gyroscope.assembly.reading import selection
-from gyroscope.clock import DAY_US, EventTime
+from gyroscope.clock import DAY_US, EventTime, wall_now
 from gyroscope.errors import ModelError, StoreError
+from gyroscope.models import Candidate
+from gyroscope.models.formats import format_of
 from gyroscope.models.signature import write_signature
 from gyroscope.predictions.reading.query import quoted
 from gyroscope.records import Signature
@@ -65,6 +67,8 @@ def describe(house: House, model: str) -> Data:
 
 def run_training(settings_path: Path, model: str, folder: Path) -> None:
     """Read, train, write the result. Raises what the function raises: the log of the training shows it."""
+    from gyroscope.models.runners import rehearse
+
     house = House(settings_path)
     policy = house.settings.models.get(model, ModelPolicy()).retrain
     limit(Limits(policy.timeout_s, policy.memory_gib))
@@ -79,8 +83,15 @@ def run_training(settings_path: Path, model: str, folder: Path) -> None:
     print(f"training {model} on {data.rows} labelled rows", flush=True)  # noqa: T201  # the log of the training
     made = train(rows.arrow())
     artifact, runner, entry = _saved(made, folder, house.signature_of(model))
+    house.models.add(candidate_of(house, model, folder, artifact, runner, entry), wall_now(), check=rehearse)
     result = Result(artifact, runner, entry, data.digest, data.rows, data.first, data.last, code, _parameters(made))
     replace_file(folder / RESULT, msgspec.json.encode(result).decode())
+
+
+def candidate_of(house: House, model: str, folder: Path, artifact: str, runner: str, entry: str) -> Candidate:
+    """What a training made, with the signature of the model; no `runner` is that of the artifact's format."""
+    path = folder / artifact
+    return Candidate(model, runner or format_of(path), house.signature_of(model), path, entry)  # type: ignore[arg-type]
 
 
 def _after(house: House, model: str, newest: int) -> int:

@@ -1,0 +1,57 @@
+"""What a training made is loaded in the trainer's process, and becomes no version when it does not work."""
+
+from __future__ import annotations
+
+import pytest
+
+from gyroscope.assembly import House, training
+from gyroscope.clock import EventTime
+from gyroscope.errors import GyroscopeError
+from gyroscope.models.store import Candidate
+from gyroscope.records import Feature, Signature
+from gyroscope.retraining.trainer import RESULT
+
+TRAIN = """
+def train(rows):
+    return "own.py:Own"
+"""
+OWN = """
+import numpy as np
+
+class Own:
+    def predict(self, matrix, columns):
+        return np.full(2, {answer})
+"""
+SETTINGS = "home: home\nruntime_dir: run\nmodels: {m: {retrain: {train: 'train.py:train'}}}\n"
+
+
+class NoRows:
+    def sql(self, query):
+        return self
+
+    def arrow(self):
+        return None
+
+
+@pytest.mark.parametrize(("answer", "is_kept"), [("0.5", True), ("7.0", False)])
+def test_what_does_not_work_becomes_no_version(tmp_path, monkeypatch, answer, is_kept):
+    for name, text in (("gyroscope.yaml", SETTINGS), ("train.py", TRAIN), ("t.txt", "tree\n")):
+        (tmp_path / name).write_text(text)
+    made = tmp_path / "made"
+    made.mkdir()
+    (made / "own.py").write_text(OWN.format(answer=answer))
+    house = House(tmp_path / "gyroscope.yaml")
+    signature = Signature("binary", (Feature("x"),))
+    first = house.models.add(Candidate("m", "lightgbm", signature, tmp_path / "t.txt"), EventTime(1))
+    monkeypatch.setattr(training, "limit", lambda limits: None)
+    monkeypatch.setattr(training, "describe", lambda house, model: training.Data(9))
+    monkeypatch.setattr(training, "selection", lambda *given, **named: NoRows())
+    monkeypatch.setattr(House, "signature_of", lambda self, model: signature)
+    if is_kept:
+        training.run_training(tmp_path / "gyroscope.yaml", "m", made)
+    else:
+        with pytest.raises(GyroscopeError):
+            training.run_training(tmp_path / "gyroscope.yaml", "m", made)
+    assert (made / RESULT).exists() is is_kept
+    others = [one for one in house.models.versions("m") if one != first]
+    assert [one.runner for one in others] == ["python"] * is_kept
