@@ -28,30 +28,10 @@ journeys:
 # Figures: with QUICK=1 three minutes' worth, SEED=n another seed, ONLY=L1,L3 some rows. chaos-log needs root.
 FIGURES = $(if $(QUICK),--quick) --seed $(or $(SEED),0) $(if $(ONLY),--only $(ONLY))
 
-.PHONY: bench-log chaos-log bench-serving bench-profile bench-statistics bench-loop
+BENCHES = bench-log chaos-log bench-serving bench-profile bench-statistics bench-loop
 
-bench-log:
+# Each installs the peers it needs into .peers the first time.
+.PHONY: $(BENCHES)
+$(BENCHES):
 	@scripts/prepare test
-	.venv/bin/python -m benchmarks.target bench-log $(FIGURES)
-
-chaos-log:
-	@scripts/prepare test
-	.venv/bin/python -m benchmarks.target chaos-log $(FIGURES)
-
-# Installs the peers it needs into .peers the first time.
-bench-serving:
-	@scripts/prepare test
-	.venv/bin/python -m benchmarks.target bench-serving $(FIGURES)
-
-bench-loop:
-	@scripts/prepare test
-	.venv/bin/python -m benchmarks.target bench-loop $(FIGURES)
-
-bench-statistics:
-	@scripts/prepare test
-	.venv/bin/python -m benchmarks.target bench-statistics $(FIGURES)
-
-# Installs the peers it needs into .peers the first time.
-bench-profile:
-	@scripts/prepare test
-	.venv/bin/python -m benchmarks.target bench-profile $(FIGURES)
+	.venv/bin/python -m benchmarks.target $@ $(FIGURES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 import pandas as pd
 from evidently import Report
@@ -11,5 +12,4 @@ from evidently.presets import DataDriftPreset
 
 reference, current, out = sys.argv[1:]
 found = Report([DataDriftPreset()]).run(pd.read_parquet(current), pd.read_parquet(reference))
-with open(out, "w") as written:  # noqa: PTH123
-    json.dump({"columns": len(found.dict()["metrics"]) - 1}, written)
+Path(out).write_text(json.dumps({"columns": len(found.dict()["metrics"]) - 1}), encoding="utf-8")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -32,5 +33,6 @@ for batch in file.iter_batches(batch_size=65_536):
         column = batch.column(name)
         counts = np.bincount(column.indices.to_numpy(), minlength=len(column.dictionary))
         counted[name].update(dict(zip(column.dictionary.to_pylist(), counts.tolist(), strict=True)))
-with open(out, "w") as written:  # noqa: PTH123
-    json.dump({"columns": len(filled) + len(counted), "rows": sum(counted[texts[0]].values())}, written)
+Path(out).write_text(
+    json.dumps({"columns": len(filled) + len(counted), "rows": sum(counted[texts[0]].values())}), encoding="utf-8"
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 import nannyml
 import pandas as pd
@@ -13,5 +14,4 @@ before, now = pd.read_parquet(reference), pd.read_parquet(current)
 calculator = nannyml.UnivariateDriftCalculator(column_names=list(before.columns))
 calculator.fit(before)
 found = calculator.calculate(now).to_df()
-with open(out, "w") as written:  # noqa: PTH123
-    json.dump({"columns": len(set(found.columns.get_level_values(0)) - {"chunk"})}, written)
+Path(out).write_text(json.dumps({"columns": len(set(found.columns.get_level_values(0)) - {"chunk"})}), encoding="utf-8")

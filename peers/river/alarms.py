@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 from river import drift
@@ -27,5 +28,4 @@ def drifted(month: str) -> list[bool]:
 
 
 out, *months = sys.argv[1:]
-with open(out, "w") as written:  # noqa: PTH123
-    json.dump([drifted(month) for month in months], written)
+Path(out).write_text(json.dumps([drifted(month) for month in months]), encoding="utf-8")

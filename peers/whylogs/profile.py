@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 import pandas as pd
 import whylogs
 
 current, out = sys.argv[1:]
 view = whylogs.log(pandas=pd.read_parquet(current)).view()
-with open(out, "w") as written:  # noqa: PTH123
-    json.dump({"columns": len(view.to_pandas())}, written)
+Path(out).write_text(json.dumps({"columns": len(view.to_pandas())}), encoding="utf-8")

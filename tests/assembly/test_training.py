@@ -55,3 +55,9 @@ def test_what_does_not_work_becomes_no_version(tmp_path, monkeypatch, answer, is
     assert (made / RESULT).exists() is is_kept
     others = [one for one in house.models.versions("m") if one != first]
     assert [one.runner for one in others] == ["python"] * is_kept
+
+
+def test_what_is_no_model_is_refused_in_words(tmp_path):
+    (tmp_path / "notes.bin").write_bytes(b"nothing a runner knows")
+    with pytest.raises(GyroscopeError, match="neither ONNX"):
+        training.candidate_of(House, "m", tmp_path, "notes.bin", "", "")

@@ -20,7 +20,7 @@ from gyroscope.assembly.reading import selection
 from gyroscope.clock import DAY_US, EventTime, wall_now
 from gyroscope.errors import ModelError, StoreError
 from gyroscope.models import Candidate
-from gyroscope.models.formats import format_of
+from gyroscope.models.formats import runner_of
 from gyroscope.models.signature import write_signature
 from gyroscope.predictions.reading.query import quoted
 from gyroscope.records import Signature
@@ -89,9 +89,9 @@ def run_training(settings_path: Path, model: str, folder: Path) -> None:
 
 
 def candidate_of(house: House, model: str, folder: Path, artifact: str, runner: str, entry: str) -> Candidate:
-    """What a training made, with the signature of the model; no `runner` is that of the artifact's format."""
+    """What a training made, with the signature of the model; no `runner`: the one that fits it."""
     path = folder / artifact
-    return Candidate(model, runner or format_of(path), house.signature_of(model), path, entry)  # type: ignore[arg-type]
+    return Candidate(model, runner_of(path, entry, runner), house.signature_of(model), path, entry)
 
 
 def _after(house: House, model: str, newest: int) -> int:

@@ -19,6 +19,11 @@ SettingsOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
 ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="the model's name")]
+VersionArgument = Annotated[str, typer.Argument(metavar="VERSION", help="see 'gyro models show'; else the newest")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="why, for the history")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="say what would change, and change nothing")]
+
+BY_HAND = "asked for on the command line"
 
 
 def settings_path(given: Path | None) -> Path:

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import typer
 
 from gyroscope.errors import GyroscopeError
 from gyroscope.records import Route
+
+if TYPE_CHECKING:
+    from gyroscope.assembly.rolling import Moved
 
 
 def say(text: str) -> None:
@@ -68,9 +71,13 @@ def plain(text: str) -> str:
     return "".join(char if char.isprintable() or char in "\n\t" else repr(char)[1:-1] for char in text)
 
 
-def say_routes(before: Iterable[Route], after: Iterable[Route], *, dry_run: bool) -> None:
-    """What a step changed, or would change."""
-    say(f"{'would serve' if dry_run else 'serving'} {routes_text(after)} (before: {routes_text(before) or 'none'})")
+def tell_move(moved: Moved, *, dry_run: bool, as_json: bool) -> None:
+    """What a step of a rollout changed, or would change."""
+    if as_json:
+        print_json(moved)
+    else:
+        before = routes_text(moved.before) or "none"
+        say(f"{'would serve' if dry_run else 'serving'} {routes_text(moved.after)} (before: {before})")
 
 
 def routes_text(routes: Iterable[Route]) -> str:

@@ -13,9 +13,11 @@ import pickletools
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
-from gyroscope.errors import ModelError
+from gyroscope import backends
+from gyroscope.errors import ModelError, did_you_mean
+from gyroscope.records import RunnerName
 
 Format = Literal["onnx", "lightgbm", "xgboost", "skops", "python", "pickle", "torch", "unknown"]
 
@@ -44,6 +46,32 @@ def format_of(path: Path) -> Format:
     if path.suffix == ".py":
         return "python"
     return "onnx" if _is_protobuf_model(content) else "unknown"
+
+
+def runner_of(path: Path, entry: str, runner: str) -> RunnerName:
+    """The runner that was named, else the one that this artifact fits.
+
+    Raises `ModelError` when none of that name exists or none fits, when code comes without its class, for a pickle.
+    """
+    known = backends.known("runners")
+    if runner and runner not in known:
+        raise ModelError(f"no runner is called {runner!r}", where="--runner", fix=did_you_mean(runner, known))
+    found = runner or ("python" if entry else format_of(path))
+    if found in ("pickle", "torch"):
+        refuse_pickle(path, read_artifact(path))
+    if found == "python" and not entry:
+        raise ModelError(
+            "code needs the name of its class",
+            where=str(path),
+            fix=f"write {path.name}:ClassName, for a folder with --code",
+        )
+    if found not in known:
+        raise ModelError(
+            "this file is neither ONNX nor LightGBM nor XGBoost nor skops",
+            where=str(path),
+            fix=f"name its runner: --runner {' or '.join(known)}",
+        )
+    return cast("RunnerName", found)
 
 
 def read_artifact(path: Path) -> bytes:

@@ -107,6 +107,27 @@ def runs(signals: Iterable[Signal]) -> list[list[Signal]]:
     return [part for part in parts if part]
 
 
+def outlines(signals: Iterable[Signal], zone: str, fill: str, edge: int = 0) -> list[go.Scatter]:
+    """Intervals as one closed outline per run: a fill to the next line would bridge the holes."""
+    found = []
+    for part in runs(signals):
+        bounded = [signal for signal in part if signal.low is not None and signal.high is not None]
+        at = [axis_time(signal.at, zone) for signal in bounded]
+        found.append(
+            go.Scatter(
+                x=at + at[::-1],
+                y=[signal.high for signal in bounded] + [signal.low for signal in reversed(bounded)],
+                fill="toself",
+                fillcolor=fill,
+                line={"width": edge, "color": fill},
+                mode="lines",
+                hoverinfo="skip",
+                showlegend=False,
+            )
+        )
+    return found
+
+
 def broken_line(signals: Iterable[Signal], zone: str, scale: float = 1.0) -> tuple[list[str], list[float | None]]:
     """x and y of a line with a hole between its runs."""
     x: list[str] = []

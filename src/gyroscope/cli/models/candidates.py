@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from gyroscope.errors import ModelError, did_you_mean
+from gyroscope.errors import ModelError
 
 if TYPE_CHECKING:
     from gyroscope.models import Candidate
-    from gyroscope.records import RunnerName
 
 
 class Given(msgspec.Struct, frozen=True):
@@ -35,13 +34,14 @@ def read_candidate(given: Given) -> Candidate:
     Raises `ModelError` when the file is missing, no runner fits it, or it is a pickle.
     """
     from gyroscope.models import Candidate, read_signature
+    from gyroscope.models.formats import runner_of
 
     _check_words(given)
     signature = read_signature(given.signature)
     if given.is_external:
         return Candidate(model=given.model, runner="external", signature=signature, entry=given.called)
     path, entry = _place_of(given.artifact, given.code)
-    chosen = _runner_of(path, entry, given.runner)
+    chosen = runner_of(path, entry, given.runner)
     return Candidate(model=given.model, runner=chosen, signature=signature, artifact=path, entry=entry)
 
 
@@ -83,28 +83,3 @@ def _place_of(artifact: str, code: Path | None) -> tuple[Path, str]:
             fix="name the file, churn.py:Churn, or the folder it is in, --code FOLDER",
         )
     return file, f"{file.stem}:{name}"
-
-
-def _runner_of(path: Path, entry: str, runner: str) -> RunnerName:
-    from gyroscope import backends
-    from gyroscope.models.formats import format_of, read_artifact, refuse_pickle
-
-    known = backends.known("runners")
-    if runner and runner not in known:
-        raise ModelError(f"no runner is called {runner!r}", where="--runner", fix=did_you_mean(runner, known))
-    found = runner or ("python" if entry else format_of(path))
-    if found in ("pickle", "torch"):
-        refuse_pickle(path, read_artifact(path))
-    if found == "python" and not entry:
-        raise ModelError(
-            "code needs the name of its class",
-            where=str(path),
-            fix=f"write {path.name}:ClassName, for a folder with --code",
-        )
-    if found not in known:
-        raise ModelError(
-            "this file is neither ONNX nor LightGBM nor XGBoost nor skops",
-            where=str(path),
-            fix=f"name its runner: --runner {' or '.join(known)}",
-        )
-    return found  # type: ignore[return-value]

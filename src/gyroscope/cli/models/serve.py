@@ -5,20 +5,25 @@ Control makes the replicas match within seconds when everything runs.
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
-from gyroscope.cli.options import JsonOption, ModelArgument, SettingsOption, settings_path
+from gyroscope.cli.options import (
+    BY_HAND,
+    DryRunOption,
+    JsonOption,
+    ModelArgument,
+    ReasonOption,
+    SettingsOption,
+    VersionArgument,
+    settings_path,
+)
 from gyroscope.cli.output import print_json, routes_text, say
 from gyroscope.clock import wall_now
 
 
 def serve(
     model: ModelArgument,
-    version: Annotated[str, typer.Argument(metavar="VERSION", help="see 'gyro models show'; else the newest")] = "",
-    reason: Annotated[str, typer.Option("--reason", help="why, for the history")] = "asked for on the command line",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would change, and change nothing")] = False,
+    version: VersionArgument = "",
+    reason: ReasonOption = BY_HAND,
+    dry_run: DryRunOption = False,
     settings: SettingsOption = None,
     as_json: JsonOption = False,
 ) -> None:

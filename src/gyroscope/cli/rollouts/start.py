@@ -5,11 +5,14 @@ The loop takes it through shadow and canary as `loops.promotion` allows; one mod
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
-from gyroscope.cli.options import JsonOption, ModelArgument, SettingsOption, settings_path
+from gyroscope.cli.options import (
+    DryRunOption,
+    JsonOption,
+    ModelArgument,
+    SettingsOption,
+    VersionArgument,
+    settings_path,
+)
 from gyroscope.cli.output import print_json, say
 from gyroscope.clock import wall_now
 from gyroscope.errors import ModelError
@@ -17,8 +20,8 @@ from gyroscope.errors import ModelError
 
 def start(
     model: ModelArgument,
-    version: Annotated[str, typer.Argument(metavar="VERSION", help="see 'gyro models show'; else the newest")] = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would change, and change nothing")] = False,
+    version: VersionArgument = "",
+    dry_run: DryRunOption = False,
     settings: SettingsOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from gyroscope.records import NotEnoughData, Signal
-from gyroscope.reports.theme import BLUE, ORANGE, axis_time, broken_line, figure, runs, safe, say, tint
+from gyroscope.reports.theme import BLUE, ORANGE, broken_line, figure, outlines, safe, say, tint
 
 
 def estimated_and_realised(
@@ -20,32 +20,11 @@ def estimated_and_realised(
     if not any(not isinstance(signal.value, NotEnoughData) for signal in estimated):
         return say(figure([], 120), "nothing is estimated: a binary model with 14 labelled reference windows is needed")
     traces = [
-        *_band(estimated, zone),
+        *outlines(estimated, zone, tint(ORANGE, 0.16)),
         _line("estimated", estimated, zone, ORANGE),
         _line("realised", realised, zone, BLUE),
     ]
     return figure(traces, 240, xaxis={"type": "date"}, yaxis={"title": {"text": safe(metric)}})
-
-
-def _band(signals: Sequence[Signal], zone: str) -> list[go.Scatter]:
-    """One closed outline per run, so that holes stay holes."""
-    outlines = []
-    for part in runs(signals):
-        bounded = [signal for signal in part if signal.low is not None and signal.high is not None]
-        at = [axis_time(signal.at, zone) for signal in bounded]
-        outlines.append(
-            go.Scatter(
-                x=at + at[::-1],
-                y=[signal.high for signal in bounded] + [signal.low for signal in reversed(bounded)],
-                fill="toself",
-                fillcolor=tint(ORANGE, 0.16),
-                line={"width": 0},
-                mode="lines",
-                hoverinfo="skip",
-                showlegend=False,
-            )
-        )
-    return outlines
 
 
 def _line(name: str, signals: Sequence[Signal], zone: str, colour: str) -> go.Scatter:

@@ -19,7 +19,7 @@ from gyroscope.reports.theme import (
     broken_line,
     by_version,
     figure,
-    runs,
+    outlines,
     safe,
     say,
     tint,
@@ -54,7 +54,7 @@ def performance_over_time(
         return say(figure([], 120), "no window has been measured yet")
     traces = []
     for colour, (version, series) in zip(cycle(PALETTE), by_version(signals).items(), strict=False):
-        traces += [*_bands(series, zone, colour), _line(series, zone, colour, version)]
+        traces += [*outlines(series, zone, tint(colour, 0.18), edge=1), _line(series, zone, colour, version)]
     traces += [*_unknown(signals, zone), *_misleading(signals, early, zone)]
     traces.append(_coverage(coverage, zone))
     better = "lower is better" if metric in LOWER_IS_BETTER else "higher is better"
@@ -72,27 +72,6 @@ def performance_over_time(
             "nticks": 3,
         },
     )
-
-
-def _bands(series: list[Signal], zone: str, colour: str) -> list[go.Scatter]:
-    """One closed outline per run: a fill to the next line would bridge the holes."""
-    outlines = []
-    for part in runs(series):
-        bounded = [signal for signal in part if signal.low is not None and signal.high is not None]
-        at = [axis_time(signal.at, zone) for signal in bounded]
-        outlines.append(
-            go.Scatter(
-                x=at + at[::-1],
-                y=[signal.high for signal in bounded] + [signal.low for signal in reversed(bounded)],
-                fill="toself",
-                fillcolor=tint(colour, 0.18),
-                line={"width": 1, "color": tint(colour, 0.18)},
-                mode="lines",
-                hoverinfo="skip",
-                showlegend=False,
-            )
-        )
-    return outlines
 
 
 def _line(series: list[Signal], zone: str, colour: str, version: str) -> go.Scatter:

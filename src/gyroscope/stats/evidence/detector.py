@@ -217,5 +217,8 @@ def _running_sums(z: Floats, current: Streams, family: Family) -> tuple[Floats, 
     variance = np.where(here, current.within, 1.0) + baselines.tau2[:, np.newaxis]
     weight = np.where(here, baselines.typical[:, np.newaxis] / variance, 0.0)
     score = np.where(here, z, 0.0)
-    parts = (here.astype(np.float64), weight, np.sqrt(weight) * score, score**2)
-    return tuple(np.pad(np.cumsum(part, axis=1), ((0, 0), (1, 0))) for part in parts)  # type: ignore[return-value]
+
+    def before(part: Floats) -> Floats:
+        return np.pad(np.cumsum(part, axis=1), ((0, 0), (1, 0)))
+
+    return before(here.astype(np.float64)), before(weight), before(np.sqrt(weight) * score), before(score**2)
