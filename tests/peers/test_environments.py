@@ -7,6 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from peers.__main__ import main
+from tests.peers.test_clients import CLIENTS
 
 import peers
 
@@ -52,6 +54,25 @@ def test_what_cannot_be_installed_is_said(small: Path, tmp_path: Path) -> None:
     small.write_text("no-such-package-anywhere @ file:///nowhere/at/all.whl\n")
     with pytest.raises(peers.PeerMissingError, match="the peer 'small' cannot be installed"):
         peers.python("small", tmp_path / "made")
+
+
+def test_those_that_cannot_be_had_keep_no_other_away(
+    small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "pins.txt").write_text("no-such-package-anywhere @ file:///nowhere/at/all.whl\n")
+    assert main(["bad", "small"], tmp_path / "made") == 1
+    assert "the peer 'bad' cannot be installed" in capsys.readouterr().err
+    assert main(["small"], tmp_path / "made") == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_those_that_tests_start_are_installed_ahead() -> None:
+    here = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
+    asked = {*re.findall(r'peer_python\("(\w+)"\)', here), *(client.partition(".")[0] for client in CLIENTS)}
+    ahead = re.search(r"^TESTED = (.*)$", (peers.HERE.parent / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert ahead is not None
+    assert sorted(ahead[1].split()) == sorted(asked)
 
 
 @pytest.mark.parametrize("name", peers.names())

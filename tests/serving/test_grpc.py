@@ -62,11 +62,20 @@ class Replica:
         ]
         self.process = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True)
         self.channel = grpc.insecure_channel(f"unix:{self.path}")
-        try:
-            grpc.channel_ready_future(self.channel).result(timeout=30)
-        except grpc.FutureTimeoutError:
+        if not self._answers():
             self.process.kill()
             pytest.fail(self.process.communicate()[1])
+
+    def _answers(self, within_s: float = 30) -> bool:
+        """Whether the channel came to life before the process died or the time was up."""
+        ready, give_up = grpc.channel_ready_future(self.channel), time.monotonic() + within_s
+        while self.process.poll() is None and time.monotonic() < give_up:
+            try:
+                ready.result(timeout=0.1)
+            except grpc.FutureTimeoutError:
+                continue
+            return True
+        return False
 
     def call(self, name: str, request, metadata=KEY, timeout: float | None = 10):
         """The answer and the trailing metadata."""
