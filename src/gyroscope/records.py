@@ -115,7 +115,8 @@ class Route(msgspec.Struct, frozen=True):
     """The share (0 to 1) of a model's traffic that one version gets, and as what.
 
     The champion answers; a canary is offered its share first, and the champion answers what it fails; a shadow is sent
-    copies and answers nobody; a standby is ready to be champion again at once. The last two have no share.
+    copies and answers nobody; a standby is ready to be champion again at once, and while a new champion is watched it
+    keeps a share, the holdback, and answers what the champion fails.
     """
 
     model: str

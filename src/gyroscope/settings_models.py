@@ -148,9 +148,17 @@ class Rollouts(Section, frozen=True):
     most_days: Annotated[float, Meta(ge=0.01, le=3_650, description="days after which it is taken back undecided")] = (
         60.0
     )
-    warm_s: Annotated[
-        float, Meta(ge=0, le=10**7, description="seconds the champion of before stands by after a promotion")
-    ] = 86_400.0
+    holdback: Annotated[
+        float,
+        Meta(ge=0.0001, le=0.5, description="share of the requests that stays with the champion before, meanwhile"),
+    ] = 0.05
+    holdback_s: Annotated[
+        float,
+        Meta(ge=0, le=10**7, description="seconds a new champion is watched at least, by the one before; 0: not"),
+    ] = 3_600.0
+    warm_s: Annotated[float, Meta(ge=0, le=10**7, description="seconds the champion before stands by after that")] = (
+        86_400.0
+    )
     copies: Annotated[float, Meta(ge=0, le=1, description="share of the requests that a shadow is sent copies of")] = (
         1.0
     )

@@ -8,10 +8,11 @@ import msgspec
 import pytest
 
 from gyroscope.assembly import House
-from gyroscope.assembly.plan import haproxy, taking_turns, wanted
+from gyroscope.assembly.plan import answering, haproxy, wanted
 from gyroscope.clock import EventTime
 from gyroscope.models import Candidate
 from gyroscope.records import Feature, Route, Signature
+from gyroscope.supervisor.wanted import Split
 
 SIGNATURE = Signature("binary", (Feature("x"),))
 
@@ -36,7 +37,7 @@ def test_a_model_that_is_served_elsewhere_is_neither_started_nor_at_the_door(hou
     assert plan.door.default_model == "here"
 
 
-def test_the_size_of_a_model_is_about_those_who_take_turns(house: House, tmp_path: Path) -> None:
+def test_the_size_of_a_model_is_about_those_who_answer_most(house: House, tmp_path: Path) -> None:
     """A standby answers nobody, and a canary is another version with a speed of its own."""
     if not haproxy():
         pytest.skip("HAProxy is not installed: there is no door")
@@ -47,4 +48,10 @@ def test_the_size_of_a_model_is_about_those_who_take_turns(house: House, tmp_pat
     )
     routes = [Route("m", now, 0.9), Route("m", new, 0.1, "canary"), Route("m", old, 0.0, "standby")]
     house.routes.set_routes("m", routes, reason="a canary", now=EventTime(2))
-    assert taking_turns(wanted(house)) == {f"m-{now}-0": "m"}
+    assert answering(wanted(house)) == {f"m-{now}-0": "m"}
+    routes = [Route("m", new, 0.9), Route("m", now, 0.1, "standby")]
+    house.routes.set_routes("m", routes, reason="a holdback", now=EventTime(3))
+    plan = wanted(house)
+    assert answering(plan) == {f"m-{new}-0": "m"}
+    offered = (f"m-{new}-0",)
+    assert plan.splits["m"] == Split(offered, offered, offered, 0.9), "what it fails the one before answers"

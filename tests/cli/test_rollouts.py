@@ -33,6 +33,8 @@ def test_up_and_back_by_hand(gyro, versions):
     assert house.routes.routes("churn") == [Route("churn", old)]
     assert gyro("rollouts", "canary", "churn", "--share", "0.2").code == 0
     assert gyro("rollouts", "promote", "churn", "--json").json["changed"]
+    assert gyro("rollouts", "show", "churn").out.startswith(f"churn: {new} 95%, {old} 5% standby")
+    assert gyro("rollouts", "promote", "churn", "--reason", "enough seen").code == 0
     assert gyro("rollouts", "show", "churn").out.startswith(f"churn: {new} 100%, {old} standby")
     assert gyro("rollback", "churn", "--reason", "complaints").code == 0
     assert house.routes.routes("churn") == [Route("churn", old)]

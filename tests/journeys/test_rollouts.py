@@ -21,7 +21,7 @@ from gyroscope.models.lineage import Lineage
 from gyroscope.records import Label, Route, Version
 from gyroscope.retraining.decide import decide
 from gyroscope.rollouts.decide import recompute
-from gyroscope.rollouts.moves import back, to_canary
+from gyroscope.rollouts.moves import back, to_canary, to_champion
 from gyroscope.signals.journal import Act
 
 pytestmark = pytest.mark.journey
@@ -38,12 +38,15 @@ SETTINGS = {
         "requests": 20,
         "most_errors": 0.1,
         "most_slow": 0.9,
+        "holdback": 0.1,
+        "holdback_s": 1.0,
     },
 }
 FAULTS = {
     "nan": "return matrix[:, 0] * float('nan')",
     "hang": "import time; time.sleep(60)",
     "fine": "return matrix[:, 0] * 2.0",
+    "dies": "import os; os._exit(3)",
 }
 
 
@@ -86,10 +89,12 @@ def newest(own: Own) -> Act:
     return next(iter(own.house.journal.newest("rollouts", MODEL)), Act("rollouts", "", "", "", "act", "", wall_now()))
 
 
-def was_promoted(own: Own, version: str) -> bool:
+def was(own: Own, action: str, version: str) -> bool:
     """Not only just now: what the loop says next stands in the journal within a second, or at once."""
     acts = own.house.journal.newest("rollouts", MODEL)
-    return any(act.action == "promote" and version in act.inputs for act in acts)
+    if acts and acts[0].action == "roll back" != action and version in acts[0].inputs:
+        pytest.fail(f"{version} was taken back: {acts[0].reason}, {acts[0].inputs}")
+    return any(act.action == action and version in act.inputs for act in acts)
 
 
 @contextmanager
@@ -137,8 +142,9 @@ def test_a_challenger_comes_up_by_itself_and_goes_back_by_hand(own: Own, tmp_pat
     version = add(own, tmp_path, FAULTS["fine"])
     with asking(own) as answers:
         own.house.challengers.propose(MODEL, version.version, "the test", wall_now())
-        until(lambda: was_promoted(own, version.version), "promoted")
-        until(lambda: {one.headers["x-model-version"] for one in answers[-10:]} == {version.version}, "it answers")
+        until(lambda: was(own, "promote", version.version), "promoted")
+        until(lambda: was(own, "keep", version.version), "kept")
+        until(lambda: {one.headers["x-model-version"] for one in answers[-30:]} == {version.version}, "it answers")
         pids = {one["pid"] for one in own.replicas() if own.version.version in one["name"]}
         move(own.house, MODEL, back, "the test")
         until(lambda: {one.headers["x-model-version"] for one in answers[-10:]} == {own.version.version}, "back")
@@ -147,13 +153,39 @@ def test_a_challenger_comes_up_by_itself_and_goes_back_by_hand(own: Own, tmp_pat
     taken = [
         act.action for act in reversed(own.house.journal.newest("rollouts", MODEL)) if act.action != "keep waiting"
     ]
-    assert taken[-3:] == ["shadow", "canary", "promote"]
+    assert taken[-4:] == ["shadow", "canary", "promote", "keep"]
     own.recorded({one.headers["x-request-id"] for one in answers})
     variants = {row[0] for row in own.rows("DISTINCT variant", f"version = '{version.version}'")}
     assert {"shadow", "canary", "live"} <= variants
     pairs = selection(own.house, MODEL).shadow_pairs().arrow()
     assert pairs.num_rows >= 20
     assert pairs.column("output_0").to_pylist() == pairs.column("shadow_output_0").to_pylist()
+
+
+@pytest.mark.parametrize("fault", ["nan", "dies"])
+def test_a_champion_that_turns_bad_goes_back_by_itself_and_who_stands_by_answers_what_it_fails(
+    own: Own, tmp_path: Path, fault: str
+) -> None:
+    turned = tmp_path / "turned"
+    line = f"import os\n        if os.path.exists({str(turned)!r}): {FAULTS[fault]}\n        return matrix[:, 0] * 2.5"
+    version = add(own, tmp_path, line)
+    own.house.challengers.propose(MODEL, version.version, "training-0", wall_now())
+    own.house.challengers.turn(own.house.challengers.open(MODEL)[0], "rolling", "the test", wall_now())
+    with asking(own) as answers:
+        move(own.house, MODEL, lambda routes: to_canary(routes, version.version, 0.0001), "the test")
+        until(lambda: serving(own, version) == 2, "the canaries are ready")
+        turned.touch()
+        promoted = move(own.house, MODEL, lambda routes: to_champion(routes, 0.1), "the test")
+        assert [route.share for route in promoted.after] == [0.9, 0.1]
+        until(lambda: newest(own).action == "roll back" and version.version in newest(own).inputs, "it is taken back")
+        until(lambda: serving(own, version) == 0, "its replicas are gone")
+    assert own.house.routes.routes(MODEL) == [Route(MODEL, own.version.version)]
+    assert Counter(one.status for one in answers) == {200: len(answers)}
+    act = newest(own)
+    assert '"holdback"' in act.inputs
+    assert recompute(act.inputs).reason == act.reason
+    tries = own.house.challengers
+    until(lambda: tries.every(MODEL)[-1].state == "rolled_back", "it counts as one that was taken back")
 
 
 def test_a_challenger_is_trained_from_labels_and_comes_up(own: Own) -> None:
@@ -175,7 +207,7 @@ def test_a_challenger_is_trained_from_labels_and_comes_up(own: Own) -> None:
     assert isinstance(lineage, Lineage)
     assert (lineage.parent, lineage.data, lineage.rows) == (own.version.version, seen.data, 40)
     with asking(own) as answers:
-        until(lambda: was_promoted(own, done.version), "promoted")
+        until(lambda: was(own, "promote", done.version), "promoted")
         # As a canary it has answered some already: all of many in a row are a champion's.
         until(lambda: {one.headers.get("x-model-version") for one in answers[-30:]} == {done.version}, "it answers")
     assert Counter(one.status for one in answers) == {200: len(answers)}

@@ -10,6 +10,7 @@ from gyroscope.rollouts.decide import Arms, Policy, Reason, Seen, Windows, decid
 SAME = Arms((900,) * 30, (9,) * 30, (100,) * 30, (1,) * 30)
 WORSE = Arms((900,) * 30, (9,) * 30, (100,) * 30, (20,) * 30)
 CANARY = Seen("m", "v", "canary", Policy(steps=(0.1, 0.5), step_s=60.0), 0.1, 60.0, errors=SAME, slow=SAME)
+HELD = msgspec.structs.replace(CANARY, stage="holdback")
 SHADOW = msgspec.structs.replace(CANARY, stage="shadow", share=0.0)
 GAIN = Windows(tuple(0.02 + 0.002 * (at % 3) for at in range(14)), (500,) * 14, 14.0)
 LOSS = msgspec.structs.replace(GAIN, differences=tuple(-one for one in GAIN.differences))
@@ -40,7 +41,18 @@ EQUAL = Windows(tuple(0.01 * (-1) ** at for at in range(14)), (500,) * 14, 14.0)
         (SHADOW, {"windows": GAIN, "segments": {"city=JFK": LOSS}}, "keep waiting", Reason.SEGMENT),
         (SHADOW, {"windows": GAIN, "errors": WORSE}, "roll back", Reason.ERRORS),
         (SHADOW, {"policy": Policy(needs="nothing", step_s=60.0)}, "canary", Reason.CLEAN_STEP),
+        (HELD, {}, "keep waiting", Reason.NOT_ENOUGH_DATA),
+        (HELD, {"step_s": 3_600.0}, "keep", Reason.CLEAN_HOLDBACK),
+        (HELD, {"step_s": 3_600.0, "is_ready": False}, "keep waiting", Reason.STARTING),
+        (HELD, {"step_s": 3_600.0, "errors": Arms(), "slow": Arms()}, "keep waiting", Reason.NOT_ENOUGH_DATA),
+        (HELD, {"step_s": 86_400.0, "errors": Arms(), "slow": Arms()}, "keep", Reason.WARM_ENOUGH),
+        (HELD, {"deaths": 3}, "roll back", Reason.KEEPS_DYING),
+        (HELD, {"errors": WORSE}, "roll back", Reason.ERRORS),
+        (HELD, {"slow": WORSE}, "roll back", Reason.SLOW),
+        (HELD, {"windows": LOSS}, "roll back", Reason.WORSE),
+        (HELD, {"windows": GAIN}, "keep waiting", Reason.NOT_ENOUGH_DATA),
         (CANARY, {"stage": "standing"}, "keep waiting", Reason.UNDECIDED),
+        (CANARY, {"stage": "standing", "windows": LOSS}, "roll back", Reason.WORSE),
         (CANARY, {"stage": "standing", "step_s": 86_400.0}, "retire", Reason.WARM_ENOUGH),
     ],
 )

@@ -13,14 +13,15 @@ from gyroscope.models.challengers import Challengers
 from gyroscope.models.routes import Routes
 from gyroscope.models.store import ModelStore
 from gyroscope.records import Feature, Route, Signature
-from gyroscope.rollouts import loop
-from gyroscope.rollouts.decide import Arms, Policy, Seen, decide, recompute
+from gyroscope.rollouts import loop, moves
+from gyroscope.rollouts.decide import Arms, Policy, Reason, Seen, Windows, decide, recompute
 from gyroscope.rollouts.loop import Rollouts
 from gyroscope.rollouts.losses import Compared
 from gyroscope.settings_models import Loops
 from gyroscope.signals.journal import Journal
 
-POLICY = Policy(steps=(0.1, 0.5), step_s=1.0, needs="nothing", warm_s=5.0)
+POLICY = Policy(steps=(0.1, 0.5), step_s=1.0, needs="nothing", holdback=0.1, holdback_s=1.0, warm_s=5.0)
+LOSS = Windows(tuple(-0.02 - 0.002 * (at % 3) for at in range(14)), (500,) * 14, 14.0)
 ACT = Loops(promotion="act", rollback="act")
 
 
@@ -31,8 +32,8 @@ class Killed(BaseException):
 class Place:
     """A home with two versions, told what its loop sees; `kill_at` ends it at the n-th thing it writes."""
 
-    def __init__(self, home, switches: Loops = ACT) -> None:
-        self.home, self.switches = home, switches
+    def __init__(self, home, switches: Loops = ACT, policy: Policy = POLICY) -> None:
+        self.home, self.switches, self.policy, self.worse = home, switches, policy, Windows()
         (home / "t.txt").write_bytes(b"tree\n")
         store, signature = ModelStore(home), Signature("binary", (Feature("x"),))
         signatures = [msgspec.structs.replace(signature, threshold=0.1 * n) for n in (1, 2)]
@@ -75,11 +76,11 @@ class Place:
         return arms, msgspec.structs.replace(arms, a_harm=(0,) * 10, b_harm=(0,) * 10)
 
     def losses(self, step, model):
-        return Compared()
+        return Compared(self.worse)
 
     def turn(self, seconds: float = 2.0):
         self.now += round(seconds * SECOND_US)
-        return self.loop.run_once("m", POLICY, EventTime(self.now), MachineTime(self.now * 1_000))
+        return self.loop.run_once("m", self.policy, EventTime(self.now), MachineTime(self.now * 1_000))
 
     def roles(self) -> list[tuple[str, str, float]]:
         return [(route.version, route.role, route.share) for route in self.routes.routes("m")]
@@ -88,8 +89,10 @@ class Place:
 def test_the_whole_way_and_who_stood_by_leaves(tmp_path):
     place = Place(tmp_path)
     place.challengers.propose("m", place.new, "retraining", EventTime(5))
-    taken = [place.turn().action for _ in range(5)]
-    assert taken == ["shadow", "canary", "canary", "promote", "keep waiting"]
+    taken = [place.turn().action for _ in range(4)]
+    assert taken == ["shadow", "canary", "canary", "promote"]
+    assert place.roles() == [(place.new, "champion", 0.9), (place.old, "standby", 0.1)]
+    assert [place.turn().action for _ in range(2)] == ["keep", "keep waiting"]
     assert place.roles() == [(place.new, "champion", 1.0), (place.old, "standby", 0.0)]
     assert place.turn(6.0).action == "retire"
     place.turn()
@@ -115,6 +118,45 @@ def test_a_bad_one_goes_back_whatever_step_it_is_in(tmp_path, fault):
     assert closed.reason.startswith("rollouts-")
 
 
+@pytest.mark.parametrize("fault", [{"harm": 500}, {"deaths": 3}, {"worse": LOSS}])
+def test_a_new_champion_that_harms_goes_back_and_its_promotion_is_taken_back(tmp_path, fault):
+    place = Place(tmp_path, policy=msgspec.structs.replace(POLICY, needs="better"))
+    place.challengers.propose("m", place.new, "retraining", EventTime(5))
+    place.turn()
+    place.take("m", lambda routes: moves.to_canary(routes, place.new, 0.5), "by hand")
+    place.take("m", lambda routes: moves.to_champion(routes, 0.1), "by hand")
+    place.turn(0.1)
+    assert place.challengers.every("m")[0].state == "promoted"
+    for name, value in fault.items():
+        setattr(place, name, value)
+    assert place.turn().action == "roll back"
+    place.turn()
+    assert place.roles() == [(place.old, "champion", 1.0)]
+    closed = place.challengers.every("m")[0]
+    assert (closed.state, closed.reason.partition(":")[2][:11]) == ("rolled_back", " roll back,")
+    act = place.journal.newest("rollouts")[0]
+    assert recompute(act.inputs).reason == act.reason
+
+
+def test_labels_that_come_after_the_holdback_still_take_a_champion_back(tmp_path):
+    place = Place(tmp_path, policy=msgspec.structs.replace(POLICY, needs="better"))
+    place.take("m", lambda routes: moves.to_canary(routes, place.new, 0.5), "by hand")
+    place.take("m", moves.to_champion, "by hand")
+    assert place.turn(0.1).action == "keep waiting"
+    place.worse = LOSS
+    decision = place.turn(0.1)
+    assert (decision.action, decision.reason) == ("roll back", Reason.WORSE)
+    assert place.roles() == [(place.old, "champion", 1.0)]
+
+
+def test_a_challenger_waits_until_the_new_champion_is_kept(tmp_path):
+    place = Place(tmp_path)
+    place.take("m", lambda routes: moves.to_canary(routes, place.new, 0.5), "by hand")
+    place.take("m", lambda routes: moves.to_champion(routes, 0.1), "by hand")
+    place.challengers.propose("m", place.old, "retraining", EventTime(5))
+    assert [place.turn(0.1).action, place.turn().action, place.turn().action] == ["keep waiting", "keep", "shadow"]
+
+
 def test_while_nothing_new_is_seen_nothing_is_decided_anew(tmp_path, monkeypatch):
     place, asked = Place(tmp_path), []
     monkeypatch.setattr(loop, "decide", lambda seen: asked.append(seen) or decide(seen))
@@ -136,8 +178,8 @@ def test_with_propose_it_says_once_what_it_would_do(tmp_path):
     assert [(act.action, act.mode) for act in place.journal.newest()] == [("shadow", "propose")]
 
 
-@pytest.mark.parametrize("harm", [0, 500])
-def test_killed_at_anything_it_writes_it_goes_on(tmp_path, harm):
+@pytest.mark.parametrize(("harm", "harmful_after"), [(0, 0), (500, 2), (500, 3)])
+def test_killed_at_anything_it_writes_it_goes_on(tmp_path, harm, harmful_after):
     ends = set()
     for kill_at in itertools.count(1):
         survived = True
@@ -147,8 +189,8 @@ def test_killed_at_anything_it_writes_it_goes_on(tmp_path, harm):
             place = Place(home)
             place.challengers.propose("m", place.new, "retraining", EventTime(5))
             place.kill_at, place.harm = sign * kill_at, 0
-            for number in range(8):
-                place.harm = harm if number > 2 else 0
+            for number in range(10):
+                place.harm = harm if number > harmful_after else 0
                 try:
                     place.turn()
                 except Killed:

@@ -8,12 +8,22 @@ from hypothesis import strategies as st
 
 from gyroscope.errors import ModelError
 from gyroscope.records import Route
-from gyroscope.rollouts.moves import back, challenger, holder, to_canary, to_champion, to_shadow, without_standby
+from gyroscope.rollouts.moves import (
+    back,
+    challenger,
+    holder,
+    to_canary,
+    to_champion,
+    to_shadow,
+    to_whole,
+    without_standby,
+)
 
 STEPS = {
     "shadow": lambda routes, version, share: to_shadow(routes, version),
     "canary": to_canary,
     "champion": lambda routes, version, share: to_champion(routes),
+    "holdback": lambda routes, version, share: to_champion(routes, share / 2),
     "back": lambda routes, version, share: back(routes),
     "alone": lambda routes, version, share: without_standby(routes),
 }
@@ -45,6 +55,15 @@ def test_the_way_up_and_back():
     assert back(to_shadow(promoted, "c")) == promoted, "the challenger goes first, whoever stands by stays"
 
 
+def test_with_a_holdback_the_champion_before_keeps_a_share_for_a_while():
+    held = to_champion(to_canary([Route("m", "a")], "b", 0.5), 0.1)
+    assert held == [Route("m", "b", 0.9), Route("m", "a", 0.1, "standby")]
+    whole = [Route("m", "b"), Route("m", "a", 0.0, "standby")]
+    assert to_whole(held) == to_champion(held, 0.1) == whole
+    assert without_standby(held) == [Route("m", "b")]
+    assert back(held) == [Route("m", "a")]
+
+
 @pytest.mark.parametrize(
     ("step", "why"),
     [
@@ -53,6 +72,7 @@ def test_the_way_up_and_back():
         (lambda: to_canary(to_shadow([Route("m", "a")], "b"), "c", 0.1), "b is on its way"),
         (lambda: to_champion(to_shadow([Route("m", "a")], "b")), "no canary"),
         (lambda: back([Route("m", "a")]), "none stands by"),
+        (lambda: to_shadow(to_champion(to_canary([Route("m", "a")], "b", 0.5), 0.1), "c"), "still watched"),
     ],
 )
 def test_steps_that_cannot_be_are_refused_with_a_way_out(step, why):

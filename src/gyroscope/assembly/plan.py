@@ -13,6 +13,7 @@ from functools import cache
 from gyroscope.assembly.house import House
 from gyroscope.errors import ModelError, ProcessError
 from gyroscope.records import Route
+from gyroscope.rollouts.moves import held_back
 from gyroscope.supervisor.door import find_binary
 from gyroscope.supervisor.wanted import DoorSpec, ProcessSpec, Split, Wanted
 
@@ -23,6 +24,8 @@ RECORDER_GRACE_S = 30.0
 LONGEST_DEADLINE_S = 60.0
 SHADOW = "shadow"
 """The slot of the one replica that a shadow has."""
+MOST = 0.5
+"""Whoever is offered more than this share is who the size of a model is about."""
 STANDS_BACK = ("nice", "-n", "15")
 """From its first instruction: one that dies again and again would else start at the champion's expense."""
 
@@ -45,11 +48,17 @@ def served_replicas(plan: Wanted) -> dict[str, str]:
     return {spec.name: spec.model for spec in plan.processes if spec.socket and spec.kind == "replica"}
 
 
-def taking_turns(plan: Wanted) -> dict[str, str]:
-    """Those of them that the door sends requests to in turn: no canary, whose version has a speed of its own, and no
-    standby, which answers nobody.
+def answering(plan: Wanted) -> dict[str, str]:
+    """Those of them that answer most: the champion's; no canary, whose version has a speed of its own, and no standby.
+
+    A new champion that is watched is at the door what a canary is, with most of the share.
     """
-    return {name: model for name, model in served_replicas(plan).items() if name not in plan.aside}
+    most = {model: set(split.canaries) for model, split in plan.splits.items() if split.share > MOST}
+    return {
+        name: model
+        for name, model in served_replicas(plan).items()
+        if (name in most[model] if model in most else name not in plan.aside)
+    }
 
 
 @cache
@@ -116,7 +125,12 @@ def _split(house: House, model: str) -> Split:
         route.role: tuple(replica_name(model, route.version, slot) for slot in _slots(house, route))
         for route in house.routes.routes(model)
     }
-    share = sum(route.share for route in house.routes.routes(model) if route.role == "canary")
+    routes = house.routes.routes(model)
+    if held_back(routes):
+        # A new champion is offered its requests as a canary is, so that the one before answers what it fails.
+        new = names["champion"]
+        return Split(new, new, new, 1 - held_back(routes))
+    share = sum(route.share for route in routes if route.role == "canary")
     aside = tuple(name for role, every in names.items() if role != "champion" for name in every)
     return Split(aside, names.get("standby", ()), names.get("canary", ()), share)
 

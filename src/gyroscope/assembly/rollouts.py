@@ -22,7 +22,7 @@ from gyroscope.rollouts.counts import SideBySide, repeated_by_door
 from gyroscope.rollouts.decide import Arms, Policy
 from gyroscope.rollouts.loop import Rollouts, Step
 from gyroscope.rollouts.losses import Compared, Losses
-from gyroscope.rollouts.moves import challenger
+from gyroscope.rollouts.moves import challenger, held_back
 from gyroscope.supervisor import client
 from gyroscope.supervisor.door import DoorLink
 
@@ -128,18 +128,21 @@ class RolloutTurns:
         self._looked_ns = 0
 
     def run_once(self) -> None:
-        """One look at each model with a challenger on its way; once a second at the others too."""
+        """One look at each model with a challenger on its way or a new champion; once a second at the others too."""
         is_due = machine_now() - self._looked_ns >= SECOND_NS
         self._looked_ns = machine_now() if is_due else self._looked_ns
         each("rollouts", self._house.models.models(), lambda model: self._look(model, is_due=is_due))
 
     def _look(self, model: str, *, is_due: bool) -> None:
-        if is_due or challenger(self._house.routes.routes(model)):
+        routes = self._house.routes.routes(model)
+        if is_due or challenger(routes) or held_back(routes):
             self._loop.run_once(model, self._policy, wall_now(), machine_now())
 
 
 def policy_of(house: House) -> Policy:
-    """What a rollout asks for, from the settings."""
+    """What a rollout asks for, from the settings. Where nobody would go back there is no holdback either."""
     asked = msgspec.structs.asdict(house.settings.rollouts)
     asked.pop("copies")
+    if house.settings.loops.rollback != "act" or not asked["holdback_s"]:
+        asked["holdback"] = 0.0
     return Policy(**asked)

@@ -6,7 +6,7 @@ Control and `gyro scale once` call this. It looks at nothing by itself.
 from __future__ import annotations
 
 from gyroscope.assembly.house import House
-from gyroscope.assembly.plan import taking_turns
+from gyroscope.assembly.plan import answering
 from gyroscope.scaling.loop import Scaler, Stores
 from gyroscope.scaling.observe import Observer
 from gyroscope.scaling.targets.local import Local
@@ -20,5 +20,5 @@ def scaler(house: House) -> Scaler:
         Observer(house.runtime / "pulses", house.socket("admin")),
         Local(house.routes, house.settings),
         Stores(house.signals, house.journal),
-        lambda: taking_turns(read_wanted(house.run_dir / WANTED_FILE)),
+        lambda: answering(read_wanted(house.run_dir / WANTED_FILE)),
     )

@@ -83,6 +83,12 @@ def tell_move(moved: Moved, *, dry_run: bool, as_json: bool) -> None:
 def routes_text(routes: Iterable[Route]) -> str:
     """Which version gets which share, in one line; empty when none is served."""
     return ", ".join(
-        f"{route.version} {f'{route.share:.0%}' if route.role in ('champion', 'canary') else route.role}"
+        " ".join(
+            (
+                route.version,
+                *([f"{route.share:.0%}"] if route.share or route.role in ("champion", "canary") else []),
+                *([route.role] if route.role in ("shadow", "standby") else []),
+            )
+        )
         for route in routes
     )

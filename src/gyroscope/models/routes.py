@@ -51,6 +51,11 @@ class Change(msgspec.Struct, frozen=True):
     reason: str
     at: EventTime
 
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """What was set as routes; none, where it was the size."""
+        return self.value if isinstance(self.value, tuple) else ()
+
 
 class Routes:
     """Routes and sizes of one home. Safe for many processes; each call is one transaction.
@@ -228,7 +233,7 @@ def _check_roles(model: str, routes: Sequence[Route]) -> None:
         raise ModelError(
             f"{model!r} cannot have {roles.count(double)} routes as {double}", where="routes", fix="one version a role"
         )
-    idle = [route.version for route in routes if route.share and route.role in ("shadow", "standby")]
+    idle = [route.version for route in routes if route.share and route.role == "shadow"]
     if idle:
         raise ModelError(f"version {idle[0]} answers nobody and has a share", where="routes", fix="give it the share 0")
 

@@ -16,7 +16,7 @@ import numpy as np
 from gyroscope.records import Decision
 from gyroscope.stats.comparison import Canary, Minutes, Paired, Shadow, canary, shadow
 
-Stage = Literal["waiting", "shadow", "canary", "standing"]
+Stage = Literal["waiting", "shadow", "canary", "holdback", "standing"]
 Needs = Literal["better", "no_worse", "nothing"]
 
 MOST_DEATHS = 3
@@ -49,11 +49,15 @@ class Reason(StrEnum):
     SPLIT = "the requests were not split as intended"
     NOT_ENOUGH_DATA = "not enough data"
     UNDECIDED = "undecided"
+    CLEAN_HOLDBACK = "as good as the champion before"
     WARM_ENOUGH = "nobody went back to it in time"
 
 
 class Policy(msgspec.Struct, frozen=True):
     """What a rollout asks for. Shares of each step; seconds and requests of the challenger that one takes at least.
+
+    For `holdback_s` at least the champion before keeps the share `holdback` beside a new one, which is watched; 0: it
+    keeps none.
 
     `needs` says what labelled predictions have to show: `margin` is by how much better, or no worse. More errors and
     slow answers than the champion's, as shares of the requests, have to be ruled out beyond `most_errors`, `most_slow`.
@@ -68,6 +72,8 @@ class Policy(msgspec.Struct, frozen=True):
     most_slow: float = 0.05
     start_s: float = 120.0
     most_days: float = 60.0
+    holdback: float = 0.05
+    holdback_s: float = 3_600.0
     warm_s: float = 86_400.0
 
 
@@ -101,7 +107,8 @@ class Seen(msgspec.Struct, frozen=True):
     """All that a decision is made of; the journal keeps it. `share` is the canary's, `step_s` how long this step lasts.
 
     `deaths` and `last_death` are the challenger's in this step. In the shadow, windows are pairs of the same requests;
-    of a canary they are the windows' means of either side.
+    of a canary they are the windows' means of either side. After a promotion the version is the new champion, and it is
+    compared with the one before.
     """
 
     model: str
@@ -122,7 +129,8 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 def decide(seen: Seen) -> Decision:
-    """On ("shadow", "canary", "promote"), back ("roll back"), "retire" the standby, or "keep waiting".
+    """On ("shadow", "canary", "promote", "keep" a new champion), back ("roll back"), "retire" the standby, or "keep
+    waiting".
 
     >>> fine = Arms((950,) * 9, (5,) * 9, (50,) * 9, (0,) * 9)
     >>> waits = Seen("m", "new", "canary", share=0.05, step_s=60.0, errors=fine, slow=fine)
@@ -138,6 +146,15 @@ def decide(seen: Seen) -> Decision:
         return Decision("shadow", Reason.ITS_TURN)
     if seen.stage == "standing":
         return _standing(seen)
+    return _judged(seen)
+
+
+def recompute(inputs: str) -> Decision:
+    """The decision again, from what the journal kept."""
+    return decide(msgspec.json.decode(inputs, type=Seen))
+
+
+def _judged(seen: Seen) -> Decision:
     health = _health(seen)
     if health is not None:
         return health
@@ -147,27 +164,28 @@ def decide(seen: Seen) -> Decision:
     quality = _quality(seen)
     if quality.action == "roll back":
         return quality
-    if seen.age_days > seen.policy.most_days:
+    if seen.stage == "holdback" and seen.step_s >= max(seen.policy.warm_s, seen.policy.holdback_s):
+        return Decision("keep", Reason.WARM_ENOUGH, {**harm.evidence, "seconds": seen.step_s})
+    if seen.stage != "holdback" and seen.age_days > seen.policy.most_days:
         return Decision("roll back", Reason.TOO_LONG, {"days": seen.age_days})
     return _on(seen, harm, quality)
 
 
-def recompute(inputs: str) -> Decision:
-    """The decision again, from what the journal kept."""
-    return decide(msgspec.json.decode(inputs, type=Seen))
-
-
 def _standing(seen: Seen) -> Decision:
+    """After the holdback only labels that come late still say something of the two side by side."""
+    quality = _quality(seen)
+    if quality.action == "roll back":
+        return quality
     if seen.step_s >= seen.policy.warm_s:
-        return Decision("retire", Reason.WARM_ENOUGH, {"seconds": seen.step_s})
-    return Decision("keep waiting", Reason.UNDECIDED)
+        return Decision("retire", Reason.WARM_ENOUGH, {**quality.evidence, "seconds": seen.step_s})
+    return Decision("keep waiting", Reason.UNDECIDED, quality.evidence)
 
 
 def _health(seen: Seen) -> Decision | None:
     figures: dict[str, float | str] = {"deaths": seen.deaths, "last_death": seen.last_death, "seconds": seen.step_s}
     if seen.deaths >= MOST_DEATHS:
         return Decision("roll back", Reason.KEEPS_DYING, figures)
-    if not seen.is_ready and seen.step_s > seen.policy.start_s:
+    if not seen.is_ready and seen.step_s > seen.policy.start_s and seen.stage != "holdback":  # it has started long ago
         return Decision("roll back", Reason.CANNOT_START, figures)
     return None
 
@@ -176,7 +194,7 @@ def _harm(seen: Seen) -> Decision:
     """Errors and slowness beside the champion's. A shadow is sent what it can take: its share is what it took."""
     counts = {name: arms.minutes() for name, arms in (("errors", seen.errors), ("slow", seen.slow))}
     n_a, n_b = sum(seen.errors.a_n), sum(seen.errors.b_n)
-    share = seen.share if seen.stage == "canary" else (n_b + 1) / (n_a + n_b + 2)
+    share = seen.share if seen.stage != "shadow" else (n_b + 1) / (n_a + n_b + 2)
     verdict = canary(counts, Canary(share=min(max(share, 1e-6), 1 - 1e-6), requests=seen.policy.requests, minutes=0))
     if verdict.action == "roll back":
         reason = Reason.ERRORS if verdict.evidence["harm"] == "errors" else Reason.SLOW
@@ -186,7 +204,7 @@ def _harm(seen: Seen) -> Decision:
 
 
 def _quality(seen: Seen) -> Decision:
-    """Labelled losses. Of a canary they can only take it back: what promotes was shown in the shadow, pair by pair."""
+    """Labelled losses. After the shadow they can only take back: what promotes was shown there, pair by pair."""
     policy = seen.policy
     if policy.needs == "nothing":
         return Decision("keep waiting", Reason.UNDECIDED)
@@ -201,7 +219,7 @@ def _quality(seen: Seen) -> Decision:
         "not enough data": Reason.NOT_ENOUGH_DATA,
     }.get(verdict.reason, Reason.UNDECIDED)
     is_sure = float(verdict.evidence.get("evidence_worse", 0.0)) >= HARM
-    if (reason == Reason.WORSE and not is_sure) or (seen.stage == "canary" and reason != Reason.WORSE):
+    if (reason == Reason.WORSE and not is_sure) or (seen.stage != "shadow" and reason != Reason.WORSE):
         return Decision("keep waiting", Reason.UNDECIDED, verdict.evidence)
     return Decision(verdict.action, reason, verdict.evidence)
 
@@ -211,7 +229,8 @@ def _on(seen: Seen, harm: Decision, quality: Decision) -> Decision:
     policy, figures = seen.policy, {**quality.evidence, **harm.evidence, "seconds": seen.step_s}
     if not seen.is_ready:
         return Decision("keep waiting", Reason.STARTING, figures)
-    if sum(seen.errors.b_n) < policy.requests or seen.step_s < policy.step_s:
+    least_s = policy.holdback_s if seen.stage == "holdback" else policy.step_s
+    if sum(seen.errors.b_n) < policy.requests or seen.step_s < least_s:
         return Decision("keep waiting", Reason.NOT_ENOUGH_DATA, figures)
     if harm.reason == Reason.SPLIT:
         return Decision("keep waiting", Reason.SPLIT, figures)
@@ -222,10 +241,12 @@ def _on(seen: Seen, harm: Decision, quality: Decision) -> Decision:
             return Decision("keep waiting", quality.reason, figures)
         reason = Reason.CLEAN_STEP if policy.needs == "nothing" else Reason.PROVEN
         return Decision("canary", reason, {**figures, "share": policy.steps[0]} if policy.steps else figures)
+    if seen.stage == "holdback":
+        return Decision("keep", Reason.CLEAN_HOLDBACK, figures)
     further = [share for share in policy.steps if share > seen.share + 1e-9]
     if further:
         return Decision("canary", Reason.CLEAN_STEP, {**figures, "share": further[0]})
-    return Decision("promote", Reason.CLEAN_STEP, figures)
+    return Decision("promote", Reason.CLEAN_STEP, {**figures, "holdback": policy.holdback})
 
 
 def _is_ruled_out(seen: Seen, arms: Arms, margin: float) -> bool:

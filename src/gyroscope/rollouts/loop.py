@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import pairwise
 from typing import Protocol
 
 import msgspec
 
 from gyroscope.clock import DAY_US, SECOND_NS, SECOND_US, EventTime, MachineTime
 from gyroscope.errors import ModelError
-from gyroscope.models.challengers import Challengers, State
-from gyroscope.models.routes import Routes
+from gyroscope.models.challengers import Challenger, Challengers, State
+from gyroscope.models.routes import Change, Routes
 from gyroscope.records import Decision, NotEnoughData, Route
 from gyroscope.rollouts import moves
 from gyroscope.rollouts.decide import Arms, Policy, Seen, Stage, decide
@@ -23,7 +24,8 @@ from gyroscope.rollouts.losses import Compared
 from gyroscope.settings_models import Loops, Switch
 from gyroscope.signals.journal import Act, Journal
 
-GOES_BACK = ("roll back",)
+GOES_BACK = ("roll back", "keep", "retire")
+"""The switch `rollback` is about watching a new champion and the way back: to go it, or not to need it any more."""
 
 SAME_NS = SECOND_NS
 """While nothing new was seen, a challenger that waits goes on waiting for this long: a decision may cost 0.1 s."""
@@ -73,6 +75,7 @@ class Rollouts:
         self._switches = switches
         self._said: dict[str, tuple[str, str]] = {}
         self._on_way: dict[str, tuple[int, Step]] = {}
+        self._settled: dict[str, int] = {}
         self._waits: dict[str, tuple[Seen, Decision, MachineTime]] = {}
 
     def run_once(self, model: str, policy: Policy, now: EventTime, machine: MachineTime) -> Decision | NotEnoughData:
@@ -110,11 +113,12 @@ class Rollouts:
         if not champion:
             return NotEnoughData(f"no version of {model} is served")
         on_way = moves.challenger(routes)
-        self._settle(model, routes)
-        if on_way:
-            share = next(route.share for route in routes if route.version == on_way)
-            stage: Stage = "canary" if moves.holder(routes, "canary") else "shadow"
-            self._on_way[model] = (revision, Step(stage, champion, on_way, share, self._since(model, on_way)))
+        self._settle(model, routes, revision)
+        if on_way or moves.held_back(routes):
+            other, version = (champion, on_way) if on_way else (standby, champion)
+            share = next(route.share for route in routes if route.version == version)
+            stage: Stage = "canary" if moves.holder(routes, "canary") else "shadow" if on_way else "holdback"
+            self._on_way[model] = (revision, Step(stage, other, version, share, self._since(model, version)))
             return self._on_way[model][1]
         waiting = self._challengers.open(model)  # also one whose first step was not taken yet
         if waiting and waiting[0].version == champion:
@@ -126,33 +130,47 @@ class Rollouts:
             return Step("standing", standby, champion, 0.0, self._since(model, standby))
         return NotEnoughData(f"no challenger of {model}")
 
-    def _settle(self, model: str, routes: Sequence[Route]) -> None:
-        """A challenger that is no longer on its way got its verdict, also where we were killed before we wrote it."""
+    def _settle(self, model: str, routes: Sequence[Route], revision: int) -> None:
+        """A challenger that is no longer on its way got its verdict, also where we were killed before we wrote it; one
+        that was promoted and taken back after all, another.
+        """
         rolling = self._challengers.rolling(model)
-        if isinstance(rolling, NotEnoughData) or rolling.version == moves.challenger(routes):
+        is_open = isinstance(rolling, Challenger) and rolling.version != moves.challenger(routes)
+        if not is_open and self._settled.get(model) == revision:
             return
-        newest = [change for change in self._routes.history(model) if change.kind == "routes"][-1]
-        if newest.at < rolling.changed_at:
-            return  # its first step is not taken yet
-        state: State = "promoted" if moves.holder(routes, "champion") == rolling.version else "rolled_back"
-        self._challengers.turn(rolling, state, newest.reason, newest.at)
+        changes = self._changes(model)
+        # With an older change its first step is not taken yet.
+        if isinstance(rolling, Challenger) and is_open and changes[-1].at >= rolling.changed_at:
+            state: State = "promoted" if moves.holder(routes, "champion") == rolling.version else "rolled_back"
+            self._challengers.turn(rolling, state, changes[-1].reason, changes[-1].at)
+        promoted = [one for one in self._challengers.every(model) if one.state == "promoted"]
+        for before, after in pairwise(changes):
+            gone = moves.taken_back(before.routes, after.routes)
+            for one in promoted:
+                if one.version == gone and one.changed_at <= after.at:
+                    self._challengers.turn(one, "rolled_back", after.reason, after.at)
+        self._settled[model] = revision
+
+    def _changes(self, model: str) -> list[Change]:
+        return [change for change in self._routes.history(model) if change.kind == "routes"]
 
     def _since(self, model: str, version: str) -> EventTime:
         """When the version got the role and share that it has."""
         since, held = EventTime(0), None
-        for change in self._routes.history(model):
-            if change.kind == "routes" and not isinstance(change.value, msgspec.Struct):
-                has = next((route for route in change.value if route.version == version), None)
-                since, held = (change.at, has) if has != held else (since, held)
+        for change in self._changes(model):
+            has = next((route for route in change.routes if route.version == version), None)
+            since, held = (change.at, has) if has != held else (since, held)
         return since
 
     def _look(self, step: Step, model: str, policy: Policy, now: EventTime, machine: MachineTime) -> Seen:
         step_s = max(0, now - step.since) / SECOND_US
-        if step.stage in ("waiting", "standing"):
+        if step.stage == "waiting":
             return Seen(model, step.challenger, step.stage, policy, step_s=step_s)
+        compared = self._senses.losses(step, model) if policy.needs != "nothing" else Compared()
+        if step.stage == "standing":
+            return Seen(model, step.challenger, step.stage, policy, step_s=step_s, windows=compared.whole)
         is_ready, deaths, last = self._senses.health(step, model)
         errors, slow = self._senses.counts(step, model, machine, is_ready)
-        compared = self._senses.losses(step, model) if policy.needs != "nothing" else Compared()
         return Seen(
             model=model,
             version=step.challenger,
@@ -197,11 +215,12 @@ class Rollouts:
 
 
 def _change(step: Step, decision: Decision) -> Callable[[list[Route]], list[Route]]:
-    share = decision.evidence.get("share", 0.0)
+    share, holdback = (float(decision.evidence.get(name, 0.0)) for name in ("share", "holdback"))
     changes: dict[str, Callable[[list[Route]], list[Route]]] = {
         "shadow": lambda routes: moves.to_shadow(routes, step.challenger),
-        "canary": lambda routes: moves.to_canary(routes, step.challenger, float(share)),
-        "promote": moves.to_champion,
+        "canary": lambda routes: moves.to_canary(routes, step.challenger, share),
+        "promote": lambda routes: moves.to_champion(routes, holdback),
+        "keep": moves.to_whole,
         "roll back": moves.back,
         "retire": moves.without_standby,
     }

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from gyroscope.errors import ModelError
 from gyroscope.records import Route, RouteRole
 
@@ -44,19 +46,32 @@ def to_canary(routes: Routes, version: str, share: float) -> list[Route]:
     return [champion, Route(model, version, share, "canary"), *_standing(routes, version)]
 
 
-def to_champion(routes: Routes) -> list[Route]:
-    """The challenger answers everything, and the champion of before stands by.
+def to_champion(routes: Routes, holdback: float = 0.0) -> list[Route]:
+    """The canary becomes champion, and the champion of before stands by; with a holdback it keeps that share meanwhile.
 
-    >>> [(route.version, route.role) for route in to_champion(to_canary([Route("m", "old")], "new", 0.25))]
-    [('new', 'champion'), ('old', 'standby')]
+    >>> canary = to_canary([Route("m", "old")], "new", 0.25)
+    >>> [(route.version, route.share, route.role) for route in to_champion(canary, 0.05)]
+    [('new', 0.95, 'champion'), ('old', 0.05, 'standby')]
 
-    Raises `ModelError` when there is no canary: it alone has all the replicas that a champion needs.
+    Of a champion with a holdback: the holdback ends. Raises `ModelError` when there is neither; a canary alone has all
+    the replicas that a champion needs.
     """
     version = holder(routes, "canary")
+    if not version and held_back(routes):
+        return to_whole(routes)
     if not version:
         raise ModelError("there is no canary to promote", where="routes", fix="gyro rollouts canary MODEL VERSION")
     model = routes[0].model
-    return [Route(model, version), Route(model, holder(routes, "champion"), 0.0, "standby")]
+    return [Route(model, version, 1 - holdback), Route(model, holder(routes, "champion"), holdback, "standby")]
+
+
+def to_whole(routes: Routes) -> list[Route]:
+    """The holdback ends: the champion answers everything, and who stands by nothing.
+
+    >>> [route.share for route in to_whole([Route("m", "new", 0.9), Route("m", "old", 0.1, "standby")])]
+    [1.0, 0.0]
+    """
+    return [msgspec.structs.replace(route, share=float(route.role == "champion")) for route in routes]
 
 
 def back(routes: Routes) -> list[Route]:
@@ -81,7 +96,22 @@ def back(routes: Routes) -> list[Route]:
 
 def without_standby(routes: Routes) -> list[Route]:
     """Nobody stands by any more."""
-    return [route for route in routes if route.role != "standby"]
+    return [route for route in to_whole(routes) if route.role != "standby"]
+
+
+def held_back(routes: Routes) -> float:
+    """The share that the champion of before keeps while the new one is watched; 0 when it is not, or not any more."""
+    return next((route.share for route in routes if route.role == "standby"), 0.0)
+
+
+def taken_back(before: Routes, after: Routes) -> str:
+    """The champion that made room for the one before it, between two changes of the routes; empty when none did.
+
+    >>> taken_back([Route("m", "new"), Route("m", "old", 0.0, "standby")], [Route("m", "old")])
+    'new'
+    """
+    standby = holder(before, "standby")
+    return holder(before, "champion") if standby and standby == holder(after, "champion") else ""
 
 
 def challenger(routes: Routes) -> str:
@@ -93,6 +123,12 @@ def _idle(routes: Routes, version: str) -> str:
     """The model, when this version may set out."""
     other = challenger(routes)
     champion = holder(routes, "champion")
+    if held_back(routes):
+        raise ModelError(
+            f"version {champion} became champion a short while ago and is still watched",
+            where="routes",
+            fix="wait for the end of its holdback, or end it: gyro rollouts promote MODEL, gyro rollback MODEL",
+        )
     if not champion:
         raise ModelError("no version is served yet", where="routes", fix="gyro models serve MODEL VERSION")
     if other or version == champion:

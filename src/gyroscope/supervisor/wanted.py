@@ -79,7 +79,8 @@ class Split:
     """Who of a model's replicas takes no turn at the door, and which of these are offered a share of the requests.
 
     The `canaries`, called alike but for their slot, are asked first for that share, by a hash of the request; what they
-    fail, those who take turns answer. Those of `aside` who are `standby` take turns while nobody else is ready to.
+    fail, those who take turns answer. Those of `aside` who are `standby` take turns while nobody else is ready to. A
+    new champion that is watched is all three.
     """
 
     aside: tuple[str, ...] = ()

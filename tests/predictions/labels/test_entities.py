@@ -63,6 +63,14 @@ def test_a_failed_request_and_another_row_are_no_prediction(house, entry, labels
     assert labels.counts("flights") == NONE | {"joined": 2, "pending": 1}
 
 
+def test_what_a_canary_answered_is_a_prediction_and_what_a_shadow_said_is_none(house, entry, labels):  # type: ignore[no-untyped-def]
+    house.write(entry(1, entity_key="ann", variant="canary"), entry(2, entity_key="ann", variant="shadow"))
+    house.record()
+    labels.add("flights", [said(3)], NOW)
+    labels.settle("flights", NOW)
+    assert joined(labels) == {("r-000001", 0): 1.0}
+
+
 def test_a_nearer_prediction_that_comes_later_takes_the_label_over(house, entry, labels):  # type: ignore[no-untyped-def]
     house.write(entry(1, entity_key="ann"))
     house.record()

@@ -1,6 +1,6 @@
-"""`gyro rollouts promote`: the challenger that is on its way becomes champion, and the champion of before stands by.
+"""`gyro rollouts promote`: the canary becomes champion, and the champion before it stands by.
 
-Its replicas run already, so it takes a moment and fails nobody.
+Its replicas run already, so it takes a moment and fails nobody. Once more, and its holdback ends.
 """
 
 from __future__ import annotations
@@ -24,10 +24,13 @@ def promote(
     settings: SettingsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make the challenger champion."""
+    """Make the canary champion, or end the holdback of a new champion."""
     from gyroscope.assembly import House
     from gyroscope.assembly.rolling import move
+    from gyroscope.assembly.rollouts import policy_of
     from gyroscope.rollouts.moves import to_champion
 
-    moved = move(House(settings_path(settings)), model, to_champion, f"promoted: {reason}", dry_run=dry_run)
+    house = House(settings_path(settings))
+    holdback = policy_of(house).holdback
+    moved = move(house, model, lambda routes: to_champion(routes, holdback), f"promoted: {reason}", dry_run=dry_run)
     tell_move(moved, dry_run=dry_run, as_json=as_json)

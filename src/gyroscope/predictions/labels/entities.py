@@ -24,7 +24,7 @@ FIRST, LAST = parse_event_time("0001-01-03"), parse_event_time("9999-12-28")
 # Files of older formats lack the one or the other column.
 OLDER = "SELECT NULL::VARCHAR AS variant, NULL::VARCHAR AS entity_key WHERE false"
 ROWS = f"({OLDER} UNION ALL BY NAME SELECT * FROM {SOURCE})"  # noqa: S608  # fixed text
-ANSWERED = "p.answered AND p.status < 400 AND coalesce(p.variant, 'live') = 'live'"
+ANSWERED = "p.answered AND p.status < 400 AND coalesce(p.variant, 'live') <> 'shadow'"
 NEAREST = f"""
 WITH l AS (SELECT unnest($2::BIGINT[]) AS arrival, unnest($3::VARCHAR[]) AS entity, unnest($4::BIGINT[]) AS row,
                   unnest($5::BIGINT[]) AS at)
