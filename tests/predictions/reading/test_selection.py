@@ -40,6 +40,12 @@ def test_without_bounds_everything_is_there_and_attempts_hold_all_of_it(table: T
     assert whole.sql("SELECT count(*) FROM attempts").polars().item() == 74
 
 
+@pytest.mark.parametrize("zone", ["America/New_York", "Pacific/Kiritimati"])
+def test_without_bounds_days_may_begin_anywhere_on_earth(table: Table, zone: str):
+    # The first and the last moment there are lie outside the calendar of zones west and east of UTC.
+    assert Selection(table, between(zone=zone)).arrow().num_rows == 72
+
+
 def test_days_bound_a_selection_too(table: Table):
     assert Selection(table, Stretch("2013-03-02", "2013-03-02")).arrow().num_rows == 24
 

@@ -88,8 +88,8 @@ EVERYTHING = Stretch()
 def between(start: EventTime = FIRST_TIME, end: EventTime = LAST_TIME, zone: str = "UTC") -> Stretch:
     """The rows with an event time in [start, end); `zone` is where the table's days begin."""
     # A day more on both sides: the table may have been begun under another time zone.
-    first = day_of(EventTime(max(start, FIRST_TIME + DAY_US) - DAY_US), zone)
-    last = day_of(EventTime(min(end, LAST_TIME - DAY_US) + DAY_US), zone)
+    first = day_of(EventTime(start - DAY_US), zone) if start - FIRST_TIME > 2 * DAY_US else EVERYTHING.first_day
+    last = day_of(EventTime(end + DAY_US), zone) if LAST_TIME - end > 2 * DAY_US else EVERYTHING.last_day
     bounds = [("event_time >=", start, FIRST_TIME), ("event_time <", end, LAST_TIME)]
     where = " AND ".join(f"{sign} make_timestamptz({at:d})" for sign, at, far in bounds if at != far)
     return Stretch(first, last, where or "true")
