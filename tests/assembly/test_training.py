@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from gyroscope.assembly import House, training
+from gyroscope.assembly.retraining import HouseSenses
 from gyroscope.clock import EventTime
 from gyroscope.errors import GyroscopeError
 from gyroscope.models.store import Candidate
-from gyroscope.records import Feature, Signature
+from gyroscope.records import Cause, Feature, Judged, Signature
 from gyroscope.retraining.trainer import RESULT
 
 TRAIN = """
@@ -55,6 +57,38 @@ def test_what_does_not_work_becomes_no_version(tmp_path, monkeypatch, answer, is
     assert (made / RESULT).exists() is is_kept
     others = [one for one in house.models.versions("m") if one != first]
     assert [one.runner for one in others] == ["python"] * is_kept
+
+
+def test_rows_of_data_that_was_broken_are_left_out_once_it_is_over(lived):
+    lived.fill().close()
+    whole = training.describe(lived.house, "flights")
+    assert whole.rows == 50
+    hour, first = 3_600_000_000, whole.first
+    made = {"model": "flights", "version": lived.version.version, "kind": "quality", "reason": "", "subjects": ("x",)}
+    start = EventTime(first + 10 * hour)
+    lasts = Cause(**made, since=start, seen=start)
+    lived.house.incidents.take("flights", Judged((lasts,), {}, hour, EventTime(0)))
+    assert training.describe(lived.house, "flights") == whole, "it is the veto that keeps these rows out"
+    senses = HouseSenses(lived.house)
+    assert [one.since for one in senses.seen("flights", [], []).broken] == [start]
+    over = msgspec.structs.replace(lasts, ended=EventTime(start + 5 * hour))
+    lived.house.incidents.take("flights", Judged((over,), {}, hour, EventTime(0)))
+    left = training.describe(lived.house, "flights")
+    assert (left.rows, left.newest) == (45, whole.newest)
+    assert left.digest != whole.digest
+    assert senses.seen("flights", [], []).broken == ()
+
+
+def test_that_broken_data_made_it_worse_is_a_trigger_too(lived):
+    lived.fill().close()
+    made = {"model": "flights", "version": lived.version.version, "since": EventTime(5), "seen": EventTime(6)}
+    broken = Cause(**made, kind="quality", subjects=("x",), reason="x is missing")
+    fell = Cause(**made, kind="performance", subjects=("brier",), reason="it fell")
+    senses = HouseSenses(lived.house)
+    lived.house.incidents.take("flights", Judged((broken,), {}, 9, EventTime(0)))
+    assert senses.seen("flights", [], []).incidents == ()
+    lived.house.incidents.take("flights", Judged((broken, fell), {}, 9, EventTime(0)))
+    assert senses.seen("flights", [], []).incidents == ("x is missing",)
 
 
 def test_what_is_no_model_is_refused_in_words(tmp_path):

@@ -35,7 +35,12 @@ FELL = msgspec.structs.replace(CALM, incidents=("brier rose",))
         (FELL, {"rows": 999}, "keep waiting", Reason.TOO_FEW_ROWS),
         (FELL, {"broken": (Broken(("age",), EventTime(DAY - 5)),)}, "keep waiting", Reason.BROKEN_DATA),
         (FELL, {"broken": (Broken(("age",), EventTime(DAY + 1)),)}, "train", Reason.INCIDENT),
-        (FELL, {"broken": (Broken(("age",), EventTime(-9), EventTime(-5)),)}, "train", Reason.INCIDENT),
+        (
+            FELL,
+            {"broken": (Broken(("age",), EventTime(5)),), "has_challenger": True},
+            "keep waiting",
+            Reason.BROKEN_DATA,
+        ),
         (FELL, {"before": "b"}, "keep waiting", Reason.SAME_DATA),
     ],
 )

@@ -29,6 +29,7 @@ EQUAL = Windows(tuple(0.01 * (-1) ** at for at in range(14)), (500,) * 14, 14.0)
         (CANARY, {"slow": WORSE}, "roll back", Reason.SLOW),
         (CANARY, {"windows": LOSS}, "roll back", Reason.WORSE),
         (CANARY, {"age_days": 61.0}, "roll back", Reason.TOO_LONG),
+        (SHADOW, {"windows": msgspec.structs.replace(EQUAL, days=61.0)}, "roll back", Reason.TOO_LONG),
         (CANARY, {}, "canary", Reason.CLEAN_STEP),
         (CANARY, {"share": 0.5}, "keep waiting", Reason.SPLIT),
         (CANARY, {"step_s": 59.0}, "keep waiting", Reason.NOT_ENOUGH_DATA),

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import uvicorn
 
 from gyroscope.assembly.house import House
@@ -18,6 +19,7 @@ from gyroscope.assembly.priority import stand_back
 from gyroscope.assembly.retraining import RetrainingTurns
 from gyroscope.assembly.rollouts import RolloutTurns
 from gyroscope.assembly.scaling import scaler
+from gyroscope.assembly.settling import Settling
 from gyroscope.assembly.telling import tell
 from gyroscope.clock import machine_now, wall_now
 from gyroscope.monitoring.alert_look import Look, Lookout, as_signals
@@ -38,21 +40,21 @@ def run_control(settings_path: Path) -> None:
     house = House(settings_path)
     stop = threading.Event()
     lookout = Lookout(house.home, house.runtime, is_logging=house.settings.serving.log != "off")
-    scaling = scaler(house)
+    scaling, retraining, rollouts = scaler(house), RetrainingTurns(house), RolloutTurns(house)
     loops = [
         threading.Thread(target=_repeat, args=(name, step, every_s, stop), daemon=True, name=name)
         for name, step, every_s in (
             ("monitor", lambda: house.monitor.run_once(wall_now()), house.settings.monitoring.every_s),
             ("label sources", lambda: house.label_sources.run_once(wall_now(), machine_now()), SAMPLE_S),
             ("scaling", lambda: scaling.run_once(machine_now(), wall_now()), SAMPLE_S),
-            ("retraining", RetrainingTurns(house).run_once, SAMPLE_S),
-            ("rollouts", RolloutTurns(house).run_once, ROLLOUTS_S),
+            ("retraining", retraining.run_once, SAMPLE_S),
+            ("rollouts", rollouts.run_once, ROLLOUTS_S),
             ("watch", _watch(house, lookout), SAMPLE_S),
             # By itself: on a frozen disk the others wait, and this is what must tell.
             ("lookout", lambda: lookout.look(machine_now(), wall_now()), SAMPLE_S),
         )
     ]
-    server = uvicorn.Server(_config(house))
+    server = uvicorn.Server(_config(house, Settling(house, retraining, rollouts)))
     for loop in loops:
         loop.start()
     server.run()
@@ -61,9 +63,9 @@ def run_control(settings_path: Path) -> None:
         loop.join(timeout=5)
 
 
-def _config(house: House) -> uvicorn.Config:
+def _config(house: House, settling: Settling) -> uvicorn.Config:
     config = uvicorn.Config(
-        create_app(house.parts),
+        create_app(msgspec.structs.replace(house.parts, settle=settling.settle)),
         loop="uvloop",
         http="httptools",
         access_log=False,

@@ -6,11 +6,13 @@ Control builds the loop here, `gyro retrain` asks once. It reads stores and regi
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
+from gyroscope.alerts import Incident
 from gyroscope.assembly.house import House
 from gyroscope.assembly.training import Data, candidate_of, describe
 from gyroscope.assembly.turns import each
@@ -45,8 +47,8 @@ class HouseSenses:
         data = self.data(model)
         done = [one for one in trainings if one.state != "running"]
         standing = [one for one in self._house.incidents.all(model) if one.is_standing]
-        worse = [one for one in standing if one.kind in GOT_WORSE and one.opened > _last(done)]
-        broken = [one for one in self._house.incidents.all(model) if one.kind == "quality"]
+        worse = [one for one in standing if one.opened > _last(done) and _got_worse(one)]
+        broken = [one for one in standing if one.kind == "quality" and one.ended is None]
         return Seen(
             model=model,
             now=data.newest,
@@ -62,7 +64,7 @@ class HouseSenses:
             has_challenger=any(one.state in ("waiting", "rolling") for one in tries),
             taken_back=_taken_back(tries),
             incidents=tuple(one.why for one in worse),
-            broken=tuple(Broken(one.subjects, one.since, one.ended) for one in broken if one.state != "noise"),
+            broken=tuple(Broken(one.subjects, one.since) for one in broken),
         )
 
     def data(self, model: str) -> Data:
@@ -73,6 +75,10 @@ class HouseSenses:
             data = describe(self._house, model) if policy_of(self._house, model).is_set_up else Data()
             known = self._data[model] = data, machine_now() + max(LEAST_NS, COSTS * (machine_now() - now))
         return known[0]
+
+    def forget(self) -> None:
+        """Have the data read anew with the next look."""
+        self._data.clear()
 
     def argv(self, model: str, folder: Path) -> list[str]:
         """The command of a trainer."""
@@ -108,11 +114,19 @@ class RetrainingTurns:
 
     def __init__(self, house: House) -> None:
         self._house = house
-        self._loop = retraining_of(house)
+        self._senses = HouseSenses(house)
+        self._loop = _loop_of(house, self._senses)
+        self._alone = threading.Lock()
 
     def run_once(self) -> None:
         """One look at each."""
-        each("retraining", self._house.models.models(), self._look)
+        with self._alone:
+            each("retraining", self._house.models.models(), self._look)
+
+    def catch_up(self) -> None:
+        """The same at all that is in the log by now, however lately it was read."""
+        self._senses.forget()
+        self.run_once()
 
     def _look(self, model: str) -> None:
         policy = self._house.settings.models.get(model, ModelPolicy()).retrain
@@ -123,7 +137,7 @@ class RetrainingTurns:
 
 def retraining_of(house: House) -> Retraining:
     """The loop of a house."""
-    return Retraining(house.trainings, house.challengers, house.journal, HouseSenses(house), house.home / "trainings")
+    return _loop_of(house, HouseSenses(house))
 
 
 def policy_of(house: House, model: str) -> Policy:
@@ -131,6 +145,15 @@ def policy_of(house: House, model: str) -> Policy:
     asked = house.settings.models.get(model, ModelPolicy()).retrain
     names = {field.name for field in msgspec.structs.fields(Policy)} - {"is_set_up"}
     return Policy(is_set_up=bool(asked.train), **{name: getattr(asked, name) for name in names})
+
+
+def _loop_of(house: House, senses: HouseSenses) -> Retraining:
+    return Retraining(house.trainings, house.challengers, house.journal, senses, house.home / "trainings")
+
+
+def _got_worse(incident: Incident) -> bool:
+    """By itself or by what it explains: that broken data made it worse is for the veto to say."""
+    return incident.kind in GOT_WORSE or any(child.kind in GOT_WORSE for child in incident.children)
 
 
 def _taken_back(tries: Sequence[Challenger]) -> int:

@@ -5,7 +5,10 @@ Control builds the loop here. It reads files and asks the door; it decides nothi
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 
 import msgspec
 
@@ -47,6 +50,7 @@ class HouseSenses:
         self._deaths: dict[str, tuple[Step, int]] = {}
         self._compared: dict[str, _Reading] = {}
         self._reader = ThreadPoolExecutor(1, "labelled losses")
+        self._waits = False
 
     def health(self, step: Step, model: str) -> tuple[bool, int, str]:
         """From the supervisor's state; deaths count from the first look at this step."""
@@ -76,12 +80,25 @@ class HouseSenses:
         if known is None or known.step != step:
             known = self._compared[model] = _Reading(step)
         now = machine_now()
+        if self._waits:
+            known.running, known.read_ns = None, now  # one that runs began before
+            known.newest = self._reader.submit(self._read_losses, step, model).result()
+            return known.newest
         if known.running is not None and known.running.done():
             done, known.running, known.read_ns = known.running, None, now  # also one that failed: it is read again
             known.newest = done.result()
         if known.running is None and now - known.read_ns >= LABELS_EVERY_NS:
             known.running = self._reader.submit(self._read_losses, step, model)
         return known.newest
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Within it losses are those of this moment, and are waited for."""
+        self._waits = True
+        try:
+            yield
+        finally:
+            self._waits = False
 
     def _read_losses(self, step: Step, model: str) -> Compared:
         house = self._house
@@ -116,11 +133,13 @@ class RolloutTurns:
 
     def __init__(self, house: House) -> None:
         self._house = house
+        self._senses = HouseSenses(house)
+        self._alone = threading.Lock()
         self._loop = Rollouts(
             house.routes,
             house.challengers,
             house.journal,
-            HouseSenses(house),
+            self._senses,
             lambda model, step, reason: move(house, model, step, reason),
             house.settings.loops,
         )
@@ -129,8 +148,17 @@ class RolloutTurns:
 
     def run_once(self) -> None:
         """One look at each model with a challenger on its way or a new champion; once a second at the others too."""
-        is_due = machine_now() - self._looked_ns >= SECOND_NS
-        self._looked_ns = machine_now() if is_due else self._looked_ns
+        with self._alone:
+            is_due = machine_now() - self._looked_ns >= SECOND_NS
+            self._looked_ns = machine_now() if is_due else self._looked_ns
+            self._look_at_each(is_due=is_due)
+
+    def catch_up(self) -> None:
+        """One look at each model at the labels of this moment."""
+        with self._alone, self._senses.waiting():
+            self._look_at_each(is_due=True)
+
+    def _look_at_each(self, *, is_due: bool) -> None:
         each("rollouts", self._house.models.models(), lambda model: self._look(model, is_due=is_due))
 
     def _look(self, model: str, *, is_due: bool) -> None:

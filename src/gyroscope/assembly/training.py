@@ -28,11 +28,13 @@ from gyroscope.retraining.trainer import RESULT, Limits, Result, limit
 from gyroscope.settings_models import ModelPolicy
 from gyroscope.supervisor.wanted import replace_file
 
-LABELLED = "FROM predictions WHERE label IS NOT NULL AND status = 200 AND event_time > make_timestamptz({after})"
+LABELLED = (
+    "FROM predictions WHERE label IS NOT NULL AND status = 200 AND event_time > make_timestamptz({after}){left_out}"
+)
 
 
 class Data(msgspec.Struct, frozen=True):
-    """What the labelled rows of a span are, without the rows: how many, from when to when, and a digest of all.
+    """What is known of the labelled rows of a span: how many, from when to when, and a digest of all.
 
     `newest` is the event time of the newest prediction, labelled or not.
     """
@@ -46,18 +48,20 @@ class Data(msgspec.Struct, frozen=True):
 
 def describe(house: House, model: str) -> Data:
     """The data that a training would be given now."""
-    columns, log = _columns(house.signature_of(model)), selection(house, model, labels=True)
-    try:
-        newest = _numbers(log.sql("SELECT epoch_us(max(event_time)) AS newest FROM predictions").arrow())["newest"]
+    columns = _columns(house.signature_of(model))
+    try:  # without labels: to read them all takes as long as the rest
+        log = selection(house, model).sql("SELECT epoch_us(max(event_time)) AS newest FROM predictions")
+        newest = _numbers(log.arrow())["newest"]
     except StoreError:
         return Data()  # nothing was recorded yet
-    after = _after(house, model, newest)
     hashed = ", ".join(["epoch_us(event_time)", *(quoted(name) for name, _ in columns), "label"])
     found = _numbers(
-        log.sql(
+        selection(house, model, labels=True)
+        .sql(
             "SELECT count(*) AS n, epoch_us(min(event_time)) AS first, epoch_us(max(event_time)) AS last,"
-            f" CAST(bit_xor(hash({hashed})) AS VARCHAR) AS digest {LABELLED.format(after=after)}"
-        ).arrow()
+            f" CAST(bit_xor(hash({hashed})) AS VARCHAR) AS digest {_labelled(house, model, newest)}"
+        )
+        .arrow()
     )
     if not found["n"]:
         return Data(newest=EventTime(newest))
@@ -77,8 +81,7 @@ def run_training(settings_path: Path, model: str, folder: Path) -> None:
         ["event_time", *(f"{quoted(name)} AS {quoted(short)}" for name, short in _columns_of(house, model))]
     )
     rows = selection(house, model, labels=True).sql(
-        f"SELECT {columns}, weight, label {LABELLED.format(after=_after(house, model, data.newest))}"
-        " ORDER BY event_time, request_id, row"
+        f"SELECT {columns}, weight, label {_labelled(house, model, data.newest)} ORDER BY event_time, request_id, row"
     )
     print(f"training {model} on {data.rows} labelled rows", flush=True)  # noqa: T201  # the log of the training
     made = train(rows.arrow())
@@ -94,9 +97,17 @@ def candidate_of(house: House, model: str, folder: Path, artifact: str, runner: 
     return Candidate(model, runner_of(path, entry, runner), house.signature_of(model), path, entry)
 
 
-def _after(house: House, model: str, newest: int) -> int:
+def _labelled(house: House, model: str, newest: int) -> str:
+    """The labelled rows of the span, without stretches in which data was broken: a model learns those by heart."""
     span = house.settings.models.get(model, ModelPolicy()).retrain.span_days
-    return newest - round(span * DAY_US) if span else -62_135_596_800_000_000
+    broken = [one for one in house.incidents.all(model) if one.kind == "quality" and one.state != "noise"]
+    left_out = (
+        f" AND NOT (event_time >= make_timestamptz({one.since}) AND event_time < make_timestamptz({one.ended}))"
+        for one in broken
+        if one.ended is not None
+    )
+    after = newest - round(span * DAY_US) if span else -62_135_596_800_000_000
+    return LABELLED.format(after=after, left_out="".join(left_out))
 
 
 def _columns(signature: Signature) -> list[tuple[str, str]]:

@@ -31,7 +31,7 @@ class Reason(StrEnum):
     DAILY_CAP = "enough for one day"
     COOL_DOWN = "the last training is too recent"
     TOO_FEW_ROWS = "too few labelled rows"
-    BROKEN_DATA = "broken data in the span"
+    BROKEN_DATA = "data is broken"
     SAME_DATA = "the same data as before"
 
 
@@ -48,11 +48,10 @@ class Policy(msgspec.Struct, frozen=True):
 
 
 class Broken(msgspec.Struct, frozen=True):
-    """An incident of data quality: the columns and the event times that it spans; open ones have no end yet."""
+    """An incident of data quality that lasts: its columns, and since when. Rows of one that is over are left out."""
 
     subjects: tuple[str, ...]
     since: EventTime
-    until: EventTime | None = None
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -131,16 +130,16 @@ def _stop(seen: Seen) -> Reason | None:
     is_recent = bool(seen.started) and seen.now - seen.started[-1] < policy.cool_down_hours * DAY_US / 24
     stops = {
         Reason.RUNNING: seen.is_running,
+        Reason.BROKEN_DATA: bool(_vetoes(seen)),
         Reason.CHALLENGER: seen.has_challenger,
         Reason.HALTED: seen.taken_back >= HALTS_AFTER and not seen.asked,
         Reason.DAILY_CAP: today >= policy.per_day,
         Reason.COOL_DOWN: is_recent and not seen.asked,
         Reason.TOO_FEW_ROWS: seen.rows < policy.least_rows,
-        Reason.BROKEN_DATA: bool(_vetoes(seen)),
         Reason.SAME_DATA: bool(seen.data) and seen.data == seen.before,
     }
     return next((reason for reason, holds in stops.items() if holds), None)
 
 
 def _vetoes(seen: Seen) -> list[Broken]:
-    return [one for one in seen.broken if one.since <= seen.last and (one.until is None or one.until > seen.first)]
+    return [one for one in seen.broken if one.since <= seen.last]

@@ -166,8 +166,10 @@ def _judged(seen: Seen) -> Decision:
         return quality
     if seen.stage == "holdback" and seen.step_s >= max(seen.policy.warm_s, seen.policy.holdback_s):
         return Decision("keep", Reason.WARM_ENOUGH, {**harm.evidence, "seconds": seen.step_s})
-    if seen.stage != "holdback" and seen.age_days > seen.policy.most_days:
-        return Decision("roll back", Reason.TOO_LONG, {"days": seen.age_days})
+    # By the calendar or by the days that its labels are of: those of a replayed history are over sooner.
+    days = max(seen.age_days, seen.windows.days)
+    if seen.stage != "holdback" and days > seen.policy.most_days:
+        return Decision("roll back", Reason.TOO_LONG, {**quality.evidence, "days": days})
     return _on(seen, harm, quality)
 
 

@@ -13,7 +13,20 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from gyroscope.errors import GyroscopeError, InputError, ModelError, OverloadError, StoreError
-from gyroscope.web import alerts, api, assets, figures, incidents, labels, login, metrics, pages, predictions, scale
+from gyroscope.web import (
+    alerts,
+    api,
+    assets,
+    figures,
+    incidents,
+    labels,
+    login,
+    metrics,
+    pages,
+    predictions,
+    scale,
+    settle,
+)
 from gyroscope.web.guard import Gate, Guard
 from gyroscope.web.hosts import allowed_hosts
 from gyroscope.web.parts import Parts, cookie_name
@@ -47,6 +60,7 @@ def routes() -> list[Route]:
         Route("/v1/incidents", incidents.incidents),
         Route("/v1/status", api.status),
         Route("/v1/scale/{model}", scale.scale),
+        Route("/v1/settle", settle.settle, methods=["POST"]),
         Route("/v1/signals", api.signals),
         Route("/metrics", metrics.metrics),
     ]

@@ -5,6 +5,7 @@ Stores and paths only: nothing here answers a request.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,10 @@ if TYPE_CHECKING:  # a replica and `gyro up` come by here: neither needs DuckDB 
 
 
 class Parts(msgspec.Struct, frozen=True):
-    """The stores of one home. `run_dir` is the supervisor's folder, `runtime` holds the replicas' pulses."""
+    """The stores of one home. `run_dir` is the supervisor's folder, `runtime` holds the replicas' pulses.
+
+    `settle` has the loops of this process catch up, and says what is still missing; only control has loops.
+    """
 
     settings: Settings
     models: ModelStore
@@ -38,6 +42,7 @@ class Parts(msgspec.Struct, frozen=True):
     run_dir: Path
     runtime: Path
     journal: Journal
+    settle: Callable[[], str] | None = None
 
 
 def cookie_name(parts: Parts) -> str:

@@ -10,7 +10,7 @@ from tests.monitoring.conftest import ZONE
 
 from gyroscope.clock import DAY_US, EventTime, iso, parse_event_time
 from gyroscope.errors import StoreError
-from gyroscope.monitoring.judging.verdicts import CORRECTED
+from gyroscope.monitoring.judging.verdicts import CORRECTED, GONE
 
 REFERENCE_DAYS, ROWS = 30, 150
 FIRST = parse_event_time("2013-01-01T00:00:00-05:00")
@@ -72,6 +72,23 @@ def test_a_column_that_breaks_is_one_incident_that_names_it_and_closes_when_it_i
         live(learned, day(make_rows, number))
     learned.measure()
     assert [one.state for one in learned.incidents.all("flights")] == ["closed"]
+
+
+def test_what_was_broken_for_a_version_is_over_when_others_have_gone_on_without_it(house, make_rows):
+    reference = house.refer_to(joined([day(make_rows, number) for number in range(REFERENCE_DAYS)]))
+    second = house.add_version()
+    house.models.put_reference(second, reference)
+    for number in range(30, 38):
+        rows = day(make_rows, number)
+        if number < 33:
+            rows.distance[:] = np.nan
+        house.predict(rows, version=None if number < 33 else second)
+        house.measure()
+        if number in (33, 35):
+            assert [one.state for one in house.incidents.all("flights")] == ["open"]
+    (incident,) = house.incidents.all("flights")
+    assert (incident.state, incident.ended) == ("closed", FIRST + 33 * DAY_US)
+    assert [note.text for note in incident.notes] == [GONE]
 
 
 def test_performance_that_falls_opens_one_incident_with_the_gap_and_the_harm(learned, make_rows):

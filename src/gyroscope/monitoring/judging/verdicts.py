@@ -27,6 +27,7 @@ from gyroscope.records import Cause, CauseKind, NotEnoughData, Signal, Window
 from gyroscope.settings import Monitoring
 from gyroscope.stats.estimation import Verdict
 from gyroscope.stats.evidence import Alarm, Baselines, State, Streams
+from gyroscope.stats.evidence.alarms import CALM_WINDOWS
 from gyroscope.stats.performance import Outcomes
 from gyroscope.stats.profiles import Profile
 
@@ -40,6 +41,8 @@ Merged = Callable[[About, Window], Profile | NotEnoughData]
 
 Today = Callable[[About, Sequence[Window]], list[bytes]]
 """The packed outcomes of windows, oldest first, as their labels say now; nothing for one that has none."""
+
+GONE = "the version is asked no more, others are"
 
 CORRECTED = "would not be found on the labels known today"
 
@@ -72,11 +75,12 @@ class Verdicts:
         traffic = traffic_of(cases)
         for case in cases:
             budget = self.budget(case, traffic, false_alarms)
-            causes += broken(case.about, [one for one in case.rows if one.window.start not in budget.excluded])
+            mine = broken(case.about, [one for one in case.rows if one.window.start not in budget.excluded])
             signals += _estimates(case, since)
             for track, found in self.tracks(case, budget):
-                causes += continued(found)
+                mine += continued(found)
                 signals += _evidence(case.about, track, since)
+            causes += _ended(mine, case) if _is_gone(case, cases) else mine
         return causes, signals
 
     def budget(self, case: Case, traffic: dict[str, dict[EventTime, float]], false_alarms: float) -> Budget:
@@ -255,4 +259,20 @@ def _evidence(about: About, track: Track, since: EventTime) -> list[Signal]:
         Signal("evidence", entry.window.start, min(float(mass), 1e6), labels, n=entry.rows)
         for entry, mass in zip(track.entries, track.course.mass, strict=True)
         if np.isfinite(mass) and entry.window.start >= since
+    ]
+
+
+def _is_gone(case: Case, cases: Sequence[Case]) -> bool:
+    """Whether others have gone on without this version for so long that one which is quiet would be over."""
+    last = case.rows[-1].window.start if case.rows else EventTime(0)
+    later = {entry.window.start for other in cases for entry in other.rows if entry.window.start > last}
+    return bool(case.rows) and len(later) >= CALM_WINDOWS
+
+
+def _ended(causes: Sequence[Cause], case: Case) -> list[Cause]:
+    """What was true of a version to its end is over with it: nothing would ever end it."""
+    end = case.rows[-1].window.end
+    return [
+        one if one.ended is not None else msgspec.structs.replace(one, ended=max(end, one.since), note=one.note or GONE)
+        for one in causes
     ]
