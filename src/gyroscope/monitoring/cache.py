@@ -19,7 +19,7 @@ import msgspec
 from gyroscope.clock import EventTime
 from gyroscope.database import Database, transaction
 from gyroscope.monitoring.fold import Cell, Fold
-from gyroscope.monitoring.tally import Tally
+from gyroscope.monitoring.tally import Packed
 from gyroscope.records import Window
 from gyroscope.stats.attribution import FeatureLosses
 from gyroscope.stats.performance import Arrivals, Outcomes
@@ -172,11 +172,8 @@ class Cache:
         """The latest event time of any row, 0 when there is none."""
         return EventTime(self._rows("SELECT coalesce(max(newest), 0) FROM cells WHERE model = ?", model)[0][0])
 
-    def put_tallies(self, model: str, tallies: Mapping[Cell, Tally]) -> None:
-        rows = [
-            (model, cell.version, cell.start, *(part.to_bytes() for part in msgspec.structs.astuple(known)))
-            for cell, known in tallies.items()
-        ]
+    def put_tallies(self, model: str, tallies: Mapping[Cell, Packed]) -> None:
+        rows = [(model, cell.version, cell.start, *packed) for cell, packed in tallies.items()]
         self._many("INSERT OR REPLACE INTO tallies VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     def drop_tallies(self, model: str, cells: Iterable[Cell]) -> None:

@@ -34,7 +34,6 @@ from gyroscope.monitoring.judging.watched import Watched
 from gyroscope.monitoring.measure import Facts, measure_labels, measure_rows
 from gyroscope.monitoring.reader import ROWS_A_ROUND, Reader
 from gyroscope.monitoring.references import References, Standard
-from gyroscope.monitoring.tally import empty_tally
 from gyroscope.monitoring.windows import cell_length, window_of
 from gyroscope.predictions.labels.labels import Labels
 from gyroscope.predictions.tables.table import Table
@@ -335,9 +334,9 @@ class Monitor:
             return  # the rows are gone, what was tallied of them stays
         lenses = {version: standard.lens for version, standard in standards.items()}
         cells = [cell for cell in self._cache.cells_of_day(model, day) if cell.version in lenses]
-        tallies = {cell: empty_tally(lenses[cell.version]) for cell in cells}
+        tallies = {cell: standards[cell.version].unlabelled for cell in cells}
         found = self._reader.tallied(model, day, lenses, self._labels.known_on(model, day))
-        tallies |= {cell: known for cell, known in found.items() if cell in tallies}
+        tallies |= {cell: known.packed() for cell, known in found.items() if cell in tallies}
         with self._cache.transaction():
             self._cache.drop_tallies(model, [cell for cell in due if cell not in tallies])
             self._cache.put_tallies(model, tallies)

@@ -16,6 +16,7 @@ from gyroscope.clock import EventTime
 from gyroscope.models.reference import ReferenceProfile
 from gyroscope.models.store import ModelStore
 from gyroscope.monitoring.fold import Lens, bare_layout
+from gyroscope.monitoring.tally import Packed, empty_tally
 from gyroscope.records import NotEnoughData, Version
 from gyroscope.stats.drift import Variance, intraclass
 from gyroscope.stats.performance import Estimate, metrics
@@ -29,7 +30,7 @@ class Standard(msgspec.Struct, frozen=True):
     """A version and what its windows are compared with.
 
     `icc` is the intraclass correlation of each column, 0 where the reference has too few windows to know it.
-    `digest` names the reference's content; it is empty without one.
+    `digest` names the reference's content; it is empty without one. `unlabelled` is the tally of a cell without labels.
     """
 
     version: Version
@@ -39,6 +40,7 @@ class Standard(msgspec.Struct, frozen=True):
     icc: dict[str, float]
     metrics: dict[str, Estimate | NotEnoughData]
     windows: dict[EventTime, Profile]
+    unlabelled: Packed
 
 
 class References:
@@ -74,15 +76,17 @@ def standard_of(version: Version, reference: ReferenceProfile | NotEnoughData) -
     signature = version.signature.as_logged
     if isinstance(reference, NotEnoughData):
         lens = Lens(signature, bare_layout(signature))
-        return Standard(version, lens, reference, "", {}, {}, {})
+        return Standard(version, lens, reference, "", {}, {}, {}, empty_tally(lens).packed())
+    lens = Lens(signature, reference.layout)
     return Standard(
         version=version,
-        lens=Lens(signature, reference.layout),
+        lens=lens,
         reference=reference,
         digest=hashlib.sha256(reference.to_bytes()).hexdigest(),
         icc={name: column_icc(name, reference) for name in reference.layout.columns},
         metrics=metrics(reference.outcomes),
         windows={start: part for start, part, _ in reference.windows},
+        unlabelled=empty_tally(lens).packed(),
     )
 
 

@@ -21,6 +21,9 @@ from gyroscope.stats.attribution import FeatureLosses, tally_losses
 from gyroscope.stats.performance import Arrivals, Outcomes, count_arrivals, tally
 from gyroscope.stats.profiles import Layout
 
+Packed = tuple[bytes, bytes, bytes]
+"""Outcomes, arrivals and losses as they lie in the file."""
+
 LEAST_PROBABILITY = float(np.finfo(np.float64).eps)
 
 
@@ -36,6 +39,9 @@ class Tally(msgspec.Struct, frozen=True):
         return Tally(
             self.outcomes.merge(other.outcomes), self.arrivals.merge(other.arrivals), self.losses.merge(other.losses)
         )
+
+    def packed(self) -> Packed:
+        return self.outcomes.to_bytes(), self.arrivals.to_bytes(), self.losses.to_bytes()
 
     def scaled(self, weight: int) -> Tally:
         """As if every row had been there `weight` times."""
@@ -94,7 +100,8 @@ def _count(
 ) -> Tally:
     signature = lens.signature
     task, threshold = signature.task, signature.threshold
-    bins = {name: found for name, found in lens.layout.columns.items() if name in signature.names}
+    names = set(signature.names)
+    bins = {name: found for name, found in lens.layout.columns.items() if name in names}
     return Tally(
         tally(task, outputs, labels, threshold=threshold, classes=signature.width),
         count_arrivals(task, outputs, labels, lags_s, threshold=threshold),
