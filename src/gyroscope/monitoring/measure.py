@@ -14,7 +14,7 @@ from gyroscope.monitoring.fold import Fold
 from gyroscope.monitoring.references import Standard
 from gyroscope.records import NotEnoughData, Signal, Window
 from gyroscope.settings import Thresholds
-from gyroscope.stats.drift import Distance, effect_size, effective_rows, plain_distance
+from gyroscope.stats.drift import Distance, effective_rows, plain_distance
 from gyroscope.stats.performance import METRICS, Estimate, Outcomes, mean_estimate, metrics, share_estimate
 from gyroscope.stats.profiles import ColumnCounts
 
@@ -53,8 +53,9 @@ def measure_rows(facts: Facts, standard: Standard, limits: Thresholds) -> list[S
     if standard.version.signature.task == "binary":
         positives = share_estimate(fold.positives, fold.scored, support=fold.support)
         write("positive_share", _supported(positives, rows))
+    moved = _moved(write, facts, standard)
     for name in fold.profile.columns:
-        _measure_column(write, name, facts, standard, limits)
+        _measure_column(write, name, moved[name], facts, standard, limits)
     return write.signals
 
 
@@ -91,38 +92,40 @@ class _Writer:
             self.signals.append(Signal(name, at, found.value, every, found.low, found.high, found.n))
 
 
-def _measure_column(write: _Writer, name: str, facts: Facts, standard: Standard, limits: Thresholds) -> None:
-    column, support = facts.fold.profile.columns[name], facts.fold.support
-    moved = _drift(write, name, facts, standard)
+def _measure_column(
+    write: _Writer, name: str, moved: Found, facts: Facts, standard: Standard, limits: Thresholds
+) -> None:
+    column, rows, support = facts.fold.profile.columns[name], facts.fold.profile.n, facts.fold.support
     write("drift", moved, column=name)
     if isinstance(moved, Estimate) and moved.value > limits.drift_effect:
         write("reading", moved, kind="drift", column=name)
     for distance, limit in limits.distances.items():
         found = _distance(write, distance, name, facts, standard)
         if isinstance(found, Distance) and found.value > limit:
-            write("reading", _exact(found.value, column.n), kind=distance, column=name)
-    missing = _supported(share_estimate(column.missing, column.n, support=support), column.n * support)
+            write("reading", _exact(found.value, rows), kind=distance, column=name)
+    missing = _supported(share_estimate(column.missing, rows, support=support), rows * support)
     write("missing_share", missing, column=name)
-    if isinstance(missing, Estimate) and missing.value - _missing_before(name, standard) > limits.missing_share:
+    if isinstance(missing, Estimate) and missing.value - standard.missing.get(name, 0.0) > limits.missing_share:
         write("reading", missing, kind="missing", column=name)
 
 
-def _drift(write: _Writer, name: str, facts: Facts, standard: Standard) -> Found:
-    column, support = facts.fold.profile.columns[name], facts.fold.support
-    if isinstance(standard.reference, NotEnoughData):
-        return standard.reference
+def _moved(write: _Writer, facts: Facts, standard: Standard) -> dict[str, Found]:
+    """How far each column has moved from the reference."""
+    profile, support = facts.fold.profile, facts.fold.support
+    if isinstance(standard.effects, NotEnoughData):
+        return dict.fromkeys(profile.columns, standard.effects)
     if write.is_reference:
-        return NotEnoughData("this window is part of the reference")
-    if column.n * support < LEAST_ROWS:
-        return _too_few(column.n * support)
-    windows = max(len(standard.reference.windows), 1)
-    before = standard.reference.total.columns[name]
-    moved = effect_size(before, column, standard.icc.get(name, 0.0), reference_windows=windows, support=support)
-    return moved if isinstance(moved, NotEnoughData) else Estimate(moved.effect, moved.low, moved.high, column.n)
+        return dict.fromkeys(profile.columns, NotEnoughData("this window is part of the reference"))
+    if profile.n * support < LEAST_ROWS:
+        return dict.fromkeys(profile.columns, _too_few(profile.n * support))
+    return {
+        name: found if isinstance(found, NotEnoughData) else Estimate(found.effect, found.low, found.high, profile.n)
+        for name, found in standard.effects.of(profile.columns, support=support).items()
+    }
 
 
 def _distance(write: _Writer, distance: str, name: str, facts: Facts, standard: Standard) -> Distance | NotEnoughData:
-    """As `_drift`, by a distance that has a name; rows of a window that resemble each other count for what they are."""
+    """As `_moved`, by a distance that has a name; rows of a window that resemble each other count for what they are."""
     column, support = facts.fold.profile.columns[name], facts.fold.support
     if isinstance(standard.reference, NotEnoughData) or write.is_reference or column.n * support < LEAST_ROWS:
         return NotEnoughData("no window of enough rows beside a reference")
@@ -130,14 +133,6 @@ def _distance(write: _Writer, distance: str, name: str, facts: Facts, standard: 
     windows = max(len(standard.reference.windows), 1)
     rows = windows * effective_rows(before.n / windows, icc), effective_rows(column.n * support, icc)
     return plain_distance(distance, before, column, rows)
-
-
-def _missing_before(name: str, standard: Standard) -> float:
-    """The share that was missing all along: a column half empty in the reference is not news every day."""
-    if isinstance(standard.reference, NotEnoughData):
-        return 0.0
-    column = standard.reference.total.columns[name]
-    return column.missing / column.n if column.n else 0.0
 
 
 def _metrics(outcomes: Outcomes | NotEnoughData, standard: Standard) -> dict[str, Found]:

@@ -18,7 +18,7 @@ from gyroscope.models.store import ModelStore
 from gyroscope.monitoring.fold import Lens, bare_layout
 from gyroscope.monitoring.tally import Packed, empty_tally
 from gyroscope.records import NotEnoughData, Version
-from gyroscope.stats.drift import Variance, intraclass
+from gyroscope.stats.drift import Effects, Variance, effects, intraclass
 from gyroscope.stats.performance import Estimate, metrics
 from gyroscope.stats.profiles import CategoryBins, ColumnCounts, Profile
 
@@ -30,7 +30,9 @@ class Standard(msgspec.Struct, frozen=True):
     """A version and what its windows are compared with.
 
     `icc` is the intraclass correlation of each column, 0 where the reference has too few windows to know it.
-    `digest` names the reference's content; it is empty without one. `unlabelled` is the tally of a cell without labels.
+    `effects` measures how far windows have moved from it, `missing` is the share of each column that was missing all
+    along. `digest` names the reference's content; it is empty without one. `unlabelled` is the tally of a cell without
+    labels.
     """
 
     version: Version
@@ -38,6 +40,8 @@ class Standard(msgspec.Struct, frozen=True):
     reference: ReferenceProfile | NotEnoughData
     digest: str
     icc: dict[str, float]
+    effects: Effects | NotEnoughData
+    missing: dict[str, float]
     metrics: dict[str, Estimate | NotEnoughData]
     windows: dict[EventTime, Profile]
     unlabelled: Packed
@@ -76,14 +80,17 @@ def standard_of(version: Version, reference: ReferenceProfile | NotEnoughData) -
     signature = version.signature.as_logged
     if isinstance(reference, NotEnoughData):
         lens = Lens(signature, bare_layout(signature))
-        return Standard(version, lens, reference, "", {}, {}, {}, empty_tally(lens).packed())
-    lens = Lens(signature, reference.layout)
+        return Standard(version, lens, reference, "", {}, reference, {}, {}, {}, empty_tally(lens).packed())
+    lens, total = Lens(signature, reference.layout), reference.total
+    icc = {name: column_icc(name, reference) for name in reference.layout.columns}
     return Standard(
         version=version,
         lens=lens,
         reference=reference,
         digest=hashlib.sha256(reference.to_bytes()).hexdigest(),
-        icc={name: column_icc(name, reference) for name in reference.layout.columns},
+        icc=icc,
+        effects=effects(total.columns, icc, max(len(reference.windows), 1)),
+        missing={name: column.missing / total.n for name, column in total.columns.items()} if total.n else {},
         metrics=metrics(reference.outcomes),
         windows={start: part for start, part, _ in reference.windows},
         unlabelled=empty_tally(lens).packed(),

@@ -14,7 +14,7 @@ import msgspec
 
 from gyroscope.errors import GyroscopeError, did_you_mean
 from gyroscope.records import NotEnoughData
-from gyroscope.stats.drift import PLAIN, Distance, DriftEffect, drift, plain_distance
+from gyroscope.stats.drift import PLAIN, Distance, DriftEffect, drifts, plain_distance
 from gyroscope.stats.profiles import ColumnCounts, NumericBins, Profile
 
 HEADER = ("column", "effect w", "95 % interval", "missing before", "missing now", "mean before", "mean now")
@@ -138,10 +138,9 @@ def compare_profiles(
         )
     pairs = [(name, reference.columns[name], current.columns[name]) for name in reference.columns]
     why = {name: NotEnoughData(reason) for name, reason in (gone or {}).items()}
+    moved = drifts(reference.columns, current.columns)
     columns = [
-        ColumnComparison(
-            name, _kind(before), why[name] if name in why else drift(before, after), summary(before), summary(after)
-        )
+        ColumnComparison(name, _kind(before), why.get(name, moved[name]), summary(before), summary(after))
         for name, before, after in pairs
     ]
     return Comparison(tuple(sorted(columns, key=_order)), reference, current, added)

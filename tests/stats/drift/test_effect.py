@@ -9,8 +9,8 @@ import pytest
 
 from gyroscope.errors import GyroscopeError
 from gyroscope.records import NotEnoughData
-from gyroscope.stats.drift import DriftEffect, drift, effective_rows
-from gyroscope.stats.drift.effect import LEAST_ROWS, LEAST_SHARE
+from gyroscope.stats.drift import DriftEffect, EffectSize, drift, drifts, effective_rows, effects
+from gyroscope.stats.drift.columns import LEAST_ROWS, LEAST_SHARE
 from gyroscope.stats.profiles import CategoryBins, ColumnCounts, NumericBins, fit_layout, profile
 
 
@@ -131,3 +131,31 @@ def test_columns_on_other_bins_and_a_wrong_icc_are_refused() -> None:
 def test_effective_rows_are_those_of_the_design() -> None:
     assert effective_rows(0, 0.5) == 0.0
     assert effective_rows(900, 0.1) == pytest.approx(900 / (1 + 899 * 0.1))
+
+
+def test_columns_side_by_side_are_what_each_is_alone() -> None:
+    rng = np.random.default_rng(5)
+    day = {
+        "x": rng.normal(size=900),
+        "s": rng.choice(["a", "b", "c"], 900).astype(object),
+        "nothing": np.full(900, np.nan),
+    }
+    layout = fit_layout(day)
+    before = profile(day, layout).columns
+    now = profile({"x": rng.normal(0.3, 1, 200), "s": day["s"][:200]}, layout).columns
+    icc = {"x": 0.02, "s": 0.9}
+    together = effects(before, icc, 30).of(now, support=0.5)
+    for name, column in now.items():
+        alone = drift(before[name], column, icc.get(name, 0.0), reference_windows=30, support=0.5)
+        if isinstance(alone, NotEnoughData):
+            assert together[name] == alone
+        else:
+            assert together[name] == (alone.effect, alone.low, alone.high)
+    assert {type(found) for found in together.values()} == {EffectSize, NotEnoughData}
+    assert drifts(before, now, icc, reference_windows=30)["x"] == drift(
+        before["x"], now["x"], 0.02, reference_windows=30
+    )
+
+
+def test_nothing_has_not_moved() -> None:
+    assert effects({}, {}).of({}) == {}

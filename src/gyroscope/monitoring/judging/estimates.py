@@ -56,7 +56,7 @@ class Estimates(msgspec.Struct, frozen=True, eq=False):
             if some.n < LEAST_ROWS or not math.isfinite(y):
                 found.append(({}, {}))
                 continue
-            values = self.estimator.estimate(some)
+            values = self.estimator.estimate(some, DRAWN)
             drawn = {name: one for name in DRAWN if isinstance(one := values[name], Estimate)}
             bounds = {name: (one.value, one.low, one.high) for name, one in drawn.items()}
             found.append(({f"estimate:{METRIC}": (y, within)}, bounds))

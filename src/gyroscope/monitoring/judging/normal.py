@@ -5,16 +5,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from functools import reduce
 
 import msgspec
+import numpy as np
 
 from gyroscope.monitoring.judging.basis import Basis
 from gyroscope.monitoring.judging.entered import Entry
 from gyroscope.monitoring.judging.estimates import Estimates, Values, estimates_of
-from gyroscope.monitoring.judging.inspection import inspect, lineage_of
+from gyroscope.monitoring.judging.inspection import LOCATION, inspect, lineage_of
 from gyroscope.records import CauseKind, NotEnoughData, Signature, Window
 from gyroscope.settings_models import ModelMonitor
 from gyroscope.stats.evidence import Baselines, Streams, fit_baselines
@@ -63,7 +63,9 @@ class Normal(msgspec.Struct, frozen=True, eq=False):
         if not windows:
             return []
         profiles = [one.profile for one in windows]
-        tables = [_by_window(part.scale.streams(profiles)) for part in self.drift.values()]
+        later = {kind: part.scale.streams(profiles) for kind, part in self.drift.items()}
+        tables = [_by_window(streams) for streams in later.values()]
+        elsewhere = self._elsewhere(later)
         guessed = (
             [({}, {})] * len(windows) if isinstance(self.estimates, NotEnoughData) else self.estimates.of(profiles)
         )
@@ -71,19 +73,22 @@ class Normal(msgspec.Struct, frozen=True, eq=False):
         for place, one in enumerate(windows):
             streams, estimates = guessed[place]
             here = streams | {name: value for table in tables for name, value in table[place].items()}
-            broken = inspect(self.limits, self.total, one.profile, self._elsewhere(here), self.lineage)
+            broken = inspect(self.limits, self.total, one.profile, elsewhere[place], self.lineage)
             entries.append(Entry(one.window, one.scored, here, broken, estimates=estimates))
         return entries
 
-    def _elsewhere(self, streams: Mapping[str, tuple[float, float]]) -> list[str]:
-        """The columns whose location is four standard deviations or more from that of normal windows."""
-        found = []
-        for drift in self.drift.values():
-            normal = drift.baselines
-            for row, name in enumerate(normal.names):
-                y, within = streams.get(name, (math.nan, 1.0)) if name.endswith(":location") else (math.nan, 1.0)
-                if abs(y - normal.mean[row]) >= FAR * math.sqrt(within + normal.tau2[row]):
-                    found.append(name.removesuffix(":location"))
+    def _elsewhere(self, later: Mapping[CauseKind, Streams]) -> list[list[str]]:
+        """Of each window the columns whose location is four standard deviations or more from that of normal ones."""
+        found: list[list[str]] = [[] for _ in range(next(iter(later.values())).windows)]
+        for kind, streams in later.items():
+            normal = self.drift[kind].baselines
+            rows = [row for row, name in enumerate(normal.names) if name.endswith(LOCATION)]
+            names = tuple(normal.names[row] for row in rows)
+            here = streams.select(names)
+            bound = FAR * np.sqrt(here.within + normal.tau2[rows, np.newaxis])
+            is_far = here.present & (np.abs(here.y - normal.mean[rows, np.newaxis]) >= bound)
+            for row, place in np.argwhere(is_far).tolist():
+                found[place].append(names[row].removesuffix(LOCATION))
         return found
 
     def label(self, windows: Sequence[tuple[Window, int, Outcomes]]) -> list[Entry]:

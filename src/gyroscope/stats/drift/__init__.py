@@ -1,10 +1,12 @@
 """Drift of a column against its reference, as effect sizes with intervals.
 
-`drift` compares two counted columns, `plain_distance` by a distance that has a name; `intraclass` says how far rows of
-a window hang together. Monitoring and reports call this. It measures a change and never calls one alarming.
+`drift` compares two counted columns, `drifts` all of two profiles, `Effects` every column of many windows with one
+reference; `plain_distance` goes by a distance that has a name. `intraclass` says how far rows of a window hang
+together. Monitoring and reports call this. It measures a change and never calls one alarming.
 """
 
-from gyroscope.stats.drift.effect import DriftEffect, EffectSize, drift, effect_size
+from gyroscope.stats.drift.columns import Effects, EffectSize, effects
+from gyroscope.stats.drift.effect import DriftEffect, drift, drifts
 from gyroscope.stats.drift.intraclass import Variance, effective_rows, intraclass
 from gyroscope.stats.drift.plain import PLAIN, Distance, plain_distance
 
@@ -13,10 +15,12 @@ __all__ = [
     "Distance",
     "DriftEffect",
     "EffectSize",
+    "Effects",
     "Variance",
     "drift",
-    "effect_size",
+    "drifts",
     "effective_rows",
+    "effects",
     "intraclass",
     "plain_distance",
 ]

@@ -1,41 +1,20 @@
 """How far a column's distribution has moved from its reference, as effect sizes.
 
-Monitoring and reports call `drift` once per column and window. It gives a reading with an interval, never an alarm.
+Reports and judging call `drift` for one column, `drifts` for all. It gives a reading with an interval, never an alarm.
 """
 
 from __future__ import annotations
 
-import math
-from typing import NamedTuple
+from collections.abc import Mapping
 
 import msgspec
-import numpy as np
 
-from gyroscope.errors import GyroscopeError
 from gyroscope.records import NotEnoughData
-from gyroscope.stats.arrays import Floats
 from gyroscope.stats.drift import distances
+from gyroscope.stats.drift.columns import EffectSize, effects
 from gyroscope.stats.drift.intraclass import effective_rows
-from gyroscope.stats.intervals import Z_95
 from gyroscope.stats.profiles.column import ColumnCounts
 from gyroscope.stats.profiles.layout import NumericBins
-
-LEAST_SHARE = 0.005
-"""A cell of less than 0.5 % of the reference weighs as one of 0.5 %: else 1 % of the rows moving into a cell that
-held 0.001 % would be an effect of 3, and a category never seen before an infinite one. With it 1 % of new values is
-an effect of 0.14, half a percent one of 0.07."""
-
-LEAST_ROWS = 10
-"""Nor does a cell weigh more than if it held 10 effective reference rows: with 900 reference rows in 100 categories,
-the noise of the weights alone made 1 window in 10 look drifted; with this 1 in 50."""
-
-
-class EffectSize(NamedTuple):
-    """w with its 95 % interval, as in `DriftEffect`."""
-
-    effect: float
-    low: float
-    high: float
 
 
 class DriftEffect(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +39,7 @@ class DriftEffect(msgspec.Struct, frozen=True, kw_only=True):
 
     Examples
     --------
+    >>> import numpy as np
     >>> from gyroscope.stats.profiles import fit_layout, profile
     >>> before, after = {"x": np.repeat([0.0, 1.0], [500, 500])}, {"x": np.repeat([0.0, 1.0], [300, 700])}
     >>> layout = fit_layout(before)
@@ -128,6 +108,7 @@ def drift(
 
     Examples
     --------
+    >>> import numpy as np
     >>> from gyroscope.stats.profiles import fit_layout, profile
     >>> day = {"x": np.arange(100.0)}
     >>> same = profile(day, fit_layout(day)).columns["x"]
@@ -135,18 +116,55 @@ def drift(
     >>> unmoved.effect, unmoved.low, unmoved.tv
     (0.0, 0.0, 0.0)
     """
-    sides = _sides(reference, current, icc, reference_windows, support, current_windows)
-    if isinstance(sides, NotEnoughData):
-        return sides
-    p, q, rows_p, rows_q = sides
-    found = _effect(p, q, rows_p, rows_q)
-    null = distances.null_means(p, q, 1 / rows_p + 1 / rows_q)
+    windows = {"reference_windows": reference_windows, "current_windows": current_windows}
+    return drifts({"": reference}, {"": current}, {"": icc}, support=support, **windows)[""]
+
+
+def drifts(
+    reference: Mapping[str, ColumnCounts],
+    current: Mapping[str, ColumnCounts],
+    icc: Mapping[str, float] | None = None,
+    *,
+    reference_windows: int = 1,
+    support: float = 1.0,
+    current_windows: int = 1,
+) -> dict[str, DriftEffect | NotEnoughData]:
+    """As `drift`, every column of a reference at once; icc is 0 for those that are not named.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gyroscope.stats.profiles import fit_layout, profile
+    >>> day = {"x": np.arange(100.0), "y": np.arange(100.0)}
+    >>> same = profile(day, fit_layout(day)).columns
+    >>> [moved.effect for moved in drifts(same, same).values()]
+    [0.0, 0.0]
+    """
+    correlations, later = icc or {}, max(current_windows, 1)
+    against = effects(reference, correlations, reference_windows)
+    sizes = against.of(current, support=support, windows=later)
+    found: dict[str, DriftEffect | NotEnoughData] = {}
+    for (name, size), rows in zip(sizes.items(), against.rows.tolist(), strict=True):
+        if isinstance(size, NotEnoughData):
+            found[name] = size
+            continue
+        now = current[name]
+        rows_now = later * effective_rows(now.n * support / later, correlations.get(name, 0.0))
+        found[name] = _beside(size, reference[name], now, 1 / rows + 1 / rows_now)
+    return found
+
+
+def _beside(size: EffectSize, reference: ColumnCounts, current: ColumnCounts, noise: float) -> DriftEffect:
+    """The effect with the distances; `noise` is 1 / N + 1 / n of the effective rows."""
+    before, now = reference.cells, current.cells
+    p, q = before / before.sum(), now / now.sum()
+    null = distances.null_means(p, q, noise)
     return DriftEffect(
-        effect=found.effect,
-        low=found.low,
-        high=found.high,
-        tv=distances.total_variation(p, q, 1 / rows_p + 1 / rows_q),
-        psi=distances.psi(reference.cells, current.cells),
+        effect=size.effect,
+        low=size.low,
+        high=size.high,
+        tv=distances.total_variation(p, q, noise),
+        psi=distances.psi(before, now),
         js=distances.jensen_shannon(p, q),
         hellinger=distances.hellinger(p, q),
         ks=distances.kolmogorov(reference.counts, current.counts) if isinstance(reference.bins, NumericBins) else None,
@@ -156,80 +174,3 @@ def drift(
         reference_n=reference.n,
         current_n=current.n,
     )
-
-
-def effect_size(
-    reference: ColumnCounts,
-    current: ColumnCounts,
-    icc: float = 0.0,
-    *,
-    reference_windows: int = 1,
-    support: float = 1.0,
-) -> EffectSize | NotEnoughData:
-    """The effect of `drift` with its interval and without the other distances, in a quarter of the time.
-
-    Parameters and errors are those of `drift`.
-
-    Examples
-    --------
-    >>> from gyroscope.stats.profiles import fit_layout, profile
-    >>> day = {"x": np.arange(100.0)}
-    >>> same = profile(day, fit_layout(day)).columns["x"]
-    >>> effect_size(same, same).effect
-    0.0
-    """
-    sides = _sides(reference, current, icc, reference_windows, support, 1)
-    return sides if isinstance(sides, NotEnoughData) else _effect(*sides)
-
-
-def _sides(
-    reference: ColumnCounts,
-    current: ColumnCounts,
-    icc: float,
-    reference_windows: int,
-    support: float,
-    current_windows: int,
-) -> tuple[Floats, Floats, float, float] | NotEnoughData:
-    """Shares and effective rows of both."""
-    _check(reference, current, icc)
-    windows, later, n, m = max(reference_windows, 1), max(current_windows, 1), reference.n, current.n
-    rows_p = windows * effective_rows(n / windows, icc)
-    rows_q = later * effective_rows(m * support / later, icc)
-    if min(rows_p, rows_q) < 2:
-        return NotEnoughData(f"{rows_p:.1f} effective reference rows and {rows_q:.1f} current ones; each needs 2")
-    return reference.cells / n, current.cells / m, rows_p, rows_q
-
-
-def _check(reference: ColumnCounts, current: ColumnCounts, icc: float) -> None:
-    if reference.bins is not current.bins and reference.bins != current.bins:
-        raise GyroscopeError(
-            "these columns were counted on different bins",
-            where="drift(reference, current)",
-            fix="profile both with the layout of the reference",
-        )
-    if not 0 <= icc <= 1:
-        raise GyroscopeError(
-            f"{icc} is no intraclass correlation", where="drift(icc)", fix="pass a number from 0 to 1, see intraclass()"
-        )
-
-
-def _effect(p: Floats, q: Floats, rows_p: float, rows_q: float) -> EffectSize:
-    weight = 1 / np.maximum(p, max(LEAST_SHARE, LEAST_ROWS / rows_p))
-    d = p - q
-    plain = float((weight * d * d).sum())
-    noise = p * (1 - p) / (rows_p - 1) + q * (1 - q) / (rows_q - 1)
-    u = plain - float((weight * noise).sum())
-    root = np.sqrt(weight)
-    a, b, x = root * p, root * q, root * d
-    own = weight * (p / rows_p + q / rows_q)
-    # diag(own) - a a' / N - b b' / n is the variance of x; its own products need no matrix.
-    aa, ab, bb = float(a @ a) / rows_p, float(a @ b), float(b @ b) / rows_q
-    crossed = float(own @ (a * a)) / rows_p + float(own @ (b * b)) / rows_q
-    spread = max(float(own @ own) - 2 * crossed + aa * aa + bb * bb + 2 * ab * ab / (rows_p * rows_q), 0.0)
-    bent = float(own @ (x * x)) - float(x @ a) ** 2 / rows_p - float(x @ b) ** 2 / rows_q
-    along = max(bent, 0.0) / plain if plain > 0 else 0.0
-    # All w^2 that U does not contradict: |U - w^2| <= 1.96 sqrt(2 tr(AVAV) + 4 w^2 along), a quadratic in w^2.
-    middle = u + 2 * Z_95**2 * along
-    half = math.sqrt(max(middle * middle - u * u + 2 * Z_95**2 * spread, 0.0))
-    low, high = math.sqrt(max(middle - half, 0.0)), math.sqrt(max(middle + half, 0.0))
-    return EffectSize(math.sqrt(max(u, 0.0)), low, high)

@@ -42,8 +42,8 @@ class Estimator(msgspec.Struct, frozen=True, eq=False):
     held_out: list[Calibration]
     residuals: dict[str, Floats]
 
-    def estimate(self, scores: Scores) -> dict[str, Estimate | NotEnoughData]:
-        """Every metric of a window from its scores alone, with a 95 % interval for what labels will say.
+    def estimate(self, scores: Scores, metrics: Sequence[str] = ()) -> dict[str, Estimate | NotEnoughData]:
+        """Some metrics of a window (all by default) from its scores alone, with a 95 % interval for what labels say.
 
         Notes
         -----
@@ -51,14 +51,16 @@ class Estimator(msgspec.Struct, frozen=True, eq=False):
         interval of a normal mean): it knows that days differ, which an interval for single rows does not. The bias is
         mean(u), as far as it is more than chance.
         """
-        return {name: self._one(name, value, scores.n) for name, value in self.expected(scores).items()}
+        found = self.expected(scores, metrics)
+        return {name: self._one(name, value, scores.n) for name, value in found.items()}
 
-    def expected(self, scores: Scores) -> dict[str, float | NotEnoughData]:
-        """Every metric to be expected, corrected by the bias of the reference's estimates."""
+    def expected(self, scores: Scores, metrics: Sequence[str] = ()) -> dict[str, float | NotEnoughData]:
+        """Some metrics (all by default) to be expected, corrected by the bias of the reference's estimates."""
         found = expected_metrics(scores, self.calibration)
         return {
             name: value if isinstance(value, NotEnoughData) else within_range(name, value + self.bias(name))
             for name, value in found.items()
+            if not metrics or name in metrics
         }
 
     def bias(self, metric: str) -> float:

@@ -6,13 +6,14 @@ waits for labels or history. They never judge a small shift: that is for the str
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from scipy.special import xlogy
 
 from gyroscope.records import NotEnoughData
 from gyroscope.stats.profiles import CategoryBins, ColumnCounts, Profile
+from gyroscope.stats.profiles.stacked import stack
 from gyroscope.stats.quality.finding import Finding, FindingKind
 from gyroscope.stats.quality.limits import ColumnLimits, unusual_share
 
@@ -63,7 +64,9 @@ def hard_rules(limits: Mapping[str, ColumnLimits], current: Profile) -> list[Fin
     """
     if current.n < LEAST_ROWS:
         return NotEnoughData(f"{current.n} rows; hard rules need {LEAST_ROWS}")
-    checks = (_column_finding(name, limits[name], column) for name, column in current.columns.items() if name in limits)
+    known = [name for name in current.columns if name in limits]
+    doubtful = _doubtful([current.columns[name] for name in known])
+    checks = (_column_finding(known[at], limits[known[at]], current.columns[known[at]]) for at in doubtful)
     return [found for found in checks if found]
 
 
@@ -173,6 +176,20 @@ def stale(last_end_us: int, now_us: int, interval_us: int) -> Finding | None:
         return None
     figures = {"age_s": (now_us - last_end_us) / 1e6, "windows": age}
     return Finding(FindingKind.STALE, "", f"the last rows are {age:.1f} windows old", figures)
+
+
+def _doubtful(columns: Sequence[ColumnCounts]) -> list[int]:
+    """The places of those columns that a rule may flag: nearly none of a window's, found in one go."""
+    if not columns:
+        return []
+    cells = stack(columns)
+    counts, above = cells.counts, cells.starts + np.array([column.counts.size - 1 for column in columns])
+    infinite, missing = counts[above + 1], counts[above + 2]
+    is_text = np.array([not _is_numeric(column) for column in columns], np.bool_)
+    unusual = counts[above] + np.where(is_text, 0, counts[cells.starts] + infinite)
+    most, one = np.maximum.reduceat(counts, cells.starts), [column.least == column.greatest for column in columns]
+    is_alike = np.where(is_text, most >= cells.n - infinite - missing, one)
+    return np.flatnonzero((missing == cells.n) | is_alike | (unusual >= UNUSUAL_SHARE * cells.n)).tolist()
 
 
 def _column_finding(name: str, limits: ColumnLimits, column: ColumnCounts) -> Finding | None:
