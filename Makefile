@@ -32,7 +32,8 @@ unit:
 
 journeys:
 	@scripts/prepare test
-	.venv/bin/pytest -q -s --durations=12 tests/journeys tests/peers
+	.venv/bin/pytest -q -n 2 --dist loadfile --durations=12 -m "not quiet" tests/journeys tests/peers
+	.venv/bin/pytest -q -s --durations=12 -m quiet tests/journeys
 
 # Figures: with QUICK=1 three minutes' worth, SEED=n another seed, ONLY=L1,L3 some rows. chaos-log needs root.
 FIGURES = $(if $(QUICK),--quick) --seed $(or $(SEED),0) $(if $(ONLY),--only $(ONLY))

@@ -20,7 +20,7 @@ from gyroscope.demo.outcome import settle
 from gyroscope.demo.replay import Replayed
 from gyroscope.demo.train import Trained, encode
 
-pytestmark = pytest.mark.journey
+pytestmark = [pytest.mark.journey, pytest.mark.quiet]
 
 N = 6_000
 

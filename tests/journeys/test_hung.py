@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from tests.journeys.own import Answer, Own, started, until
 
-pytestmark = pytest.mark.journey
+pytestmark = [pytest.mark.journey, pytest.mark.quiet]
 
 DEADLINE_S, OUT_S, TRIES, CLIENTS, KILLS = 1.0, 1.0, 4, 4, 2
 REFUSED = 400  # MLflow's word for an input that is refused; V2 says 422

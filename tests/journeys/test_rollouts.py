@@ -24,7 +24,7 @@ from gyroscope.rollouts.decide import recompute
 from gyroscope.rollouts.moves import back, to_canary, to_champion
 from gyroscope.signals.journal import Act
 
-pytestmark = pytest.mark.journey
+pytestmark = [pytest.mark.journey, pytest.mark.quiet]
 
 SIGNATURE = "task: regression\noutput: minutes\nfeatures: [{name: distance, nullable: false}]\n"
 CODE = "class Model:\n    def predict(self, matrix, columns):\n        return matrix[:, 0] * 2\n"

@@ -12,7 +12,7 @@ from tests.journeys.own import MODEL, Own, started, until
 
 from gyroscope.scaling import recompute
 
-pytestmark = pytest.mark.journey
+pytestmark = [pytest.mark.journey, pytest.mark.quiet]
 
 SIGNATURE = "task: regression\nfeatures:\n  - {name: x, dtype: float64}\n"
 CODE = """\

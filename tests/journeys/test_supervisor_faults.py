@@ -21,7 +21,7 @@ from gyroscope.errors import ProcessError
 from gyroscope.supervisor import is_running, start, status, stop
 from gyroscope.supervisor.processes import marked
 
-pytestmark = pytest.mark.journey
+pytestmark = [pytest.mark.journey, pytest.mark.quiet]
 
 both = pytest.mark.parametrize("binary", binaries(), ids=["debian", "wheel"])
 
