@@ -92,7 +92,7 @@ class Effects(msgspec.Struct, frozen=True, eq=False):
                     fix="profile both with the layout of the reference",
                 )
         cells = stack(here)
-        rows = effective(cells.n * support, self.icc, windows)
+        rows = effective(cells.n.astype(np.float64) * support, self.icc, windows)
         found = _measured(self.cells, cells, np.maximum(self.rows, 2), np.maximum(rows, 2))
         return {
             name: EffectSize(*numbers) if min(before, now) >= 2 else _too_few(before, now)
