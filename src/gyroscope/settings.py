@@ -21,7 +21,7 @@ import msgspec
 from msgspec import Meta
 
 from gyroscope.errors import SettingsError
-from gyroscope.settings_models import Loops, ModelPolicy, Rollouts
+from gyroscope.settings_models import Loops, MlflowServer, ModelPolicy, Rollouts
 from gyroscope.settings_tree import Section, Setting, describe_tree, read_tree
 from gyroscope.yaml_file import Place, parse_yaml
 
@@ -181,6 +181,7 @@ class Settings(Section, frozen=True):
     monitoring: Monitoring = Monitoring()
     loops: Loops = Loops()
     rollouts: Rollouts = Rollouts()
+    mlflow: MlflowServer = MlflowServer()
     models: dict[str, ModelPolicy] = {}
     label_sources: dict[str, LabelSource] = {}
 

@@ -164,6 +164,17 @@ class Rollouts(Section, frozen=True):
     )
 
 
+class MlflowServer(Section, frozen=True):
+    """The MLflow server that models come from as models:/name@alias; aliases and tags there follow their rollouts."""
+
+    tracking_uri: Annotated[
+        str, Meta(pattern="^(https?://.+)?$", description="its address, as http://127.0.0.1:5000; empty: none")
+    ] = ""
+    credentials: Annotated[
+        str, Meta(description="file with user:password or a token, relative to this file; empty: it asks for none")
+    ] = ""
+
+
 class Loops(Section, frozen=True):
     """What runs by itself. propose: it decides and writes down what it would do."""
 

@@ -16,6 +16,7 @@ import uvicorn
 from gyroscope.assembly.house import House
 from gyroscope.assembly.plan import control_port, served_replicas
 from gyroscope.assembly.priority import stand_back
+from gyroscope.assembly.registry import RegistryTurns
 from gyroscope.assembly.retraining import RetrainingTurns
 from gyroscope.assembly.rollouts import RolloutTurns
 from gyroscope.assembly.scaling import scaler
@@ -49,6 +50,7 @@ def run_control(settings_path: Path) -> None:
             ("scaling", lambda: scaling.run_once(machine_now(), wall_now()), SAMPLE_S),
             ("retraining", retraining.run_once, SAMPLE_S),
             ("rollouts", rollouts.run_once, ROLLOUTS_S),
+            ("registry", RegistryTurns(house).run_once, SAMPLE_S),
             ("watch", _watch(house, lookout), SAMPLE_S),
             # By itself: on a frozen disk the others wait, and this is what must tell.
             ("lookout", lambda: lookout.look(machine_now(), wall_now()), SAMPLE_S),

@@ -21,6 +21,7 @@ from gyroscope.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from gyroscope.alerts import Incidents
+    from gyroscope.models.registry.known import Known
     from gyroscope.monitoring.loop import Monitor
     from gyroscope.predictions.keeping.retention import Keeping
     from gyroscope.predictions.labels.labels import Labels
@@ -88,6 +89,12 @@ class House:
     @cached_property
     def challengers(self) -> Challengers:
         return Challengers(self.home / "state.db")
+
+    @cached_property
+    def registered(self) -> Known:
+        from gyroscope.models.registry.known import Known
+
+        return Known(self.home / "state.db")
 
     @cached_property
     def signals(self) -> Signals:

@@ -5,7 +5,9 @@ The first version of a model gets its traffic at once; a later one waits for `gy
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,11 +27,18 @@ FIRST = "the first version of its model"
 
 def add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="the model's name: a-z, 0-9, - and _")],
-    signature: Annotated[Path, typer.Option("--signature", help="YAML or JSON file of inputs and output")],
     artifact: Annotated[
         str,
-        typer.Argument(metavar="[ARTIFACT]", help="an ONNX or LightGBM file, or churn.py:Class", show_default=False),
+        typer.Argument(
+            metavar="[ARTIFACT]",
+            help="an ONNX or LightGBM file, churn.py:Class, or models:/churn@challenger from MLflow",
+            show_default=False,
+        ),
     ] = "",
+    signature: Annotated[
+        Path | None,
+        typer.Option("--signature", help="YAML or JSON file of inputs and output; else that of the model so far"),
+    ] = None,
     external: Annotated[
         bool, typer.Option("--external", help="it is served elsewhere: there is no artifact, and nothing is started")
     ] = False,
@@ -58,17 +67,27 @@ def add(
 ) -> None:
     """Add a version of a model. Exit code 1: the reference looks wrong, and nothing was added."""
     from gyroscope.assembly import House
+    from gyroscope.assembly.registry import fetch, is_registered
     from gyroscope.cli.models.candidates import Given, read_candidate
     from gyroscope.cli.models.held_out import HeldOut
+    from gyroscope.models import read_signature
     from gyroscope.models.runners import rehearse
 
     house = House(settings_path(settings))
-    candidate = read_candidate(Given(name, artifact, signature, runner, code, external, called))
-    judged = None
-    if reference is not None:
-        words = HeldOut(reference, tuple(score_column or ()), label_column, time_column, training_rows, held_out)
-        judged = _judge(house, candidate, words, as_json=as_json)
-    version = house.models.add(candidate, wall_now(), check=None if external else rehearse)
+    with ExitStack() as until_added:
+        registered = None
+        if is_registered(artifact):
+            place, registered = fetch(house, artifact, Path(until_added.enter_context(TemporaryDirectory())))
+            artifact = str(place)
+        shape = read_signature(signature) if signature else house.signature_of(name)
+        candidate = read_candidate(Given(name, artifact, shape, runner, code, external, called))
+        judged = None
+        if reference is not None:
+            words = HeldOut(reference, tuple(score_column or ()), label_column, time_column, training_rows, held_out)
+            judged = _judge(house, candidate, words, as_json=as_json)
+        version = house.models.add(candidate, wall_now(), check=None if external else rehearse)
+    if registered is not None:
+        house.registered.put(name, version.version, registered)
     is_served = _register(house, version, judged)
     if not as_json:
         _tell(house, version, is_served=is_served, has_reference=judged is not None)

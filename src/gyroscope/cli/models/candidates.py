@@ -14,6 +14,7 @@ from gyroscope.errors import ModelError
 
 if TYPE_CHECKING:
     from gyroscope.models import Candidate
+    from gyroscope.records import Signature
 
 
 class Given(msgspec.Struct, frozen=True):
@@ -21,7 +22,7 @@ class Given(msgspec.Struct, frozen=True):
 
     model: str
     artifact: str
-    signature: Path
+    signature: Signature
     runner: str
     code: Path | None
     is_external: bool = False
@@ -33,16 +34,15 @@ def read_candidate(given: Given) -> Candidate:
 
     Raises `ModelError` when the file is missing, no runner fits it, or it is a pickle.
     """
-    from gyroscope.models import Candidate, read_signature
+    from gyroscope.models import Candidate
     from gyroscope.models.formats import runner_of
 
     _check_words(given)
-    signature = read_signature(given.signature)
     if given.is_external:
-        return Candidate(model=given.model, runner="external", signature=signature, entry=given.called)
+        return Candidate(model=given.model, runner="external", signature=given.signature, entry=given.called)
     path, entry = _place_of(given.artifact, given.code)
     chosen = runner_of(path, entry, given.runner)
-    return Candidate(model=given.model, runner=chosen, signature=signature, artifact=path, entry=entry)
+    return Candidate(model=given.model, runner=chosen, signature=given.signature, artifact=path, entry=entry)
 
 
 def _check_words(given: Given) -> None:

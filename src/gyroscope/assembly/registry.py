@@ -1,0 +1,77 @@
+"""The MLflow server of a house: what models are fetched from it, and the thread that tells it of rollouts.
+
+`gyro models add` and control come by here. It waits for nobody else: whoever rolls out never waits for a registry.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from gyroscope.assembly.house import House
+from gyroscope.clock import SECOND_NS, MachineTime, machine_now
+from gyroscope.errors import ModelError, StoreError
+from gyroscope.models.registry.mlflow import Mlflow, Registered
+from gyroscope.rollouts.telling import Telling
+
+LOG = logging.getLogger(__name__)
+FIRST_S, LAST_S = 1.0, 60.0
+"""After the first failure it is asked again a second later, then each time twice as long after."""
+
+PREFIX = "models:/"
+
+
+def server_of(house: House) -> Mlflow:
+    """The server of the settings. Raises `StoreError` when its credentials cannot be read, `ModelError` without one."""
+    server = house.settings.mlflow
+    if not server.tracking_uri:
+        raise ModelError(
+            "no MLflow server is named", where=str(house.settings_path), fix="mlflow: {tracking_uri: http://...}"
+        )
+    path = house.settings_path.parent / server.credentials
+    try:
+        credentials = path.read_text(encoding="utf-8").strip() if server.credentials else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise StoreError(
+            f"the credentials of the MLflow server cannot be read: {error}",
+            where=f"mlflow.credentials: {path}",
+            fix="name a file with a token, or user:password, that we may read",
+        ) from error
+    return Mlflow(server.tracking_uri, credentials)
+
+
+class RegistryTurns:
+    """Tells of every model of a house that came from the server, as control's thread calls it."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._waits: dict[str, tuple[float, MachineTime]] = {}
+
+    def run_once(self) -> None:
+        """Tell what is new; while the server does not take it, less and less often."""
+        house = self._house
+        if not house.settings.mlflow.tracking_uri:
+            return
+        for model in house.models.models():
+            wait_s, next_at = self._waits.get(model, (FIRST_S, machine_now()))
+            if machine_now() < next_at:
+                continue
+            try:
+                Telling(house.routes, house.challengers, house.registered, server_of(house)).run_once(model)
+                self._waits.pop(model, None)
+            except StoreError as error:
+                LOG.warning("the registry is told of %s again in %.0f s: %s", model, wait_s, error)
+                next_at = MachineTime(machine_now() + round(wait_s * SECOND_NS))
+                self._waits[model] = min(2 * wait_s, LAST_S), next_at
+
+
+def is_registered(artifact: str) -> bool:
+    """Whether `gyro models add` is to fetch it."""
+    return artifact.startswith(PREFIX)
+
+
+def fetch(house: House, source: str, folder: Path) -> tuple[Path, Registered]:
+    """The model file behind `models:/name@alias`, in a folder, and which version it is."""
+    server = server_of(house)
+    found = server.find(source)
+    return server.fetch(found, folder), found
