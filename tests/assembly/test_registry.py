@@ -8,7 +8,7 @@ import pytest
 
 from gyroscope.assembly import House
 from gyroscope.assembly import registry as registry_module
-from gyroscope.assembly.registry import RegistryTurns, fetch, server_of
+from gyroscope.assembly.registry import RegistryTurns, fetched, server_of
 from gyroscope.clock import EventTime
 from gyroscope.errors import ModelError, StoreError
 from gyroscope.models import Candidate
@@ -25,15 +25,16 @@ def house_of(folder, **mlflow: str) -> House:
 
 
 def test_a_server_that_is_not_named_or_whose_credentials_are_not_there_is_said_so(tmp_path):
-    with pytest.raises(ModelError, match="no MLflow server is named"):
-        fetch(house_of(tmp_path), "models:/churn@champion", tmp_path)
+    nobody = house_of(tmp_path)
+    with pytest.raises(ModelError, match="no MLflow server is named"), fetched(nobody, "models:/churn@champion"):
+        pass
     house = house_of(tmp_path, tracking_uri=NOWHERE, credentials="token.txt")
     with pytest.raises(StoreError, match="credentials") as refused:
         server_of(house)
     assert refused.value.fix
     (tmp_path / "token.txt").write_text("secret\n")
-    with pytest.raises(StoreError, match="does not answer"):
-        fetch(house, "models:/churn@champion", tmp_path)
+    with pytest.raises(StoreError, match="does not answer"), fetched(house, "models:/churn@champion"):
+        pass
 
 
 def test_who_does_not_answer_is_asked_less_and_less_often(tmp_path, caplog, monkeypatch):

@@ -38,7 +38,21 @@ def test_up_and_back_by_hand(gyro, versions):
     assert gyro("rollouts", "show", "churn").out.startswith(f"churn: {new} 100%, {old} standby")
     assert gyro("rollback", "churn", "--reason", "complaints").code == 0
     assert house.routes.routes("churn") == [Route("churn", old)]
-    assert house.routes.history("churn")[-1].reason == "rolled back: complaints"
+    assert house.routes.history("churn")[-1].reason == "roll back by hand: complaints"
+    assert gyro("models", "serve", "churn", new).code == 0
+    acts = [act for act in reversed(house.journal.newest("rollouts", "churn")) if act.mode == "act"]
+    assert [act.action for act in acts] == ["canary", "promote", "promote", "roll back", "serve"]
+    seen = [msgspec.json.decode(act.inputs, type=Seen) for act in acts]
+    assert [(one.version, one.stage, one.share) for one in seen] == [
+        (new, "waiting", 0.2),
+        (new, "canary", 0.95),
+        (new, "holdback", 1.0),
+        (new, "standing", 0.0),
+        (new, "waiting", 1.0),
+    ]
+    assert seen[3].because == "complaints"
+    assert all(gyro("explain", act.id).code == 0 for act in acts)
+    assert gyro("models", "serve", "churn", old).code == 0
     refused = gyro("rollback", "churn")
     assert refused.code == 2
     assert "none stands by" in refused.err

@@ -1,4 +1,4 @@
-"""A real MLflow server: models come from it by alias, aliases and tags there follow the rollout; nobody waits for it."""
+"""A real MLflow server: models come from it by alias, aliases and tags there follow the rollout, and none waits."""
 
 from __future__ import annotations
 

@@ -7,14 +7,15 @@ import sys
 import time
 
 import msgspec
+import psutil
 import pytest
 
 from gyroscope.clock import DAY_US, EventTime, wall_now
 from gyroscope.errors import ModelError
 from gyroscope.models.challengers import Challengers
 from gyroscope.retraining.decide import Seen, recompute
-from gyroscope.retraining.loop import Retraining
-from gyroscope.retraining.trainer import Limits
+from gyroscope.retraining.loop import KEPT, Retraining
+from gyroscope.retraining.trainer import PID, Limits, end, look, start
 from gyroscope.retraining.trainings import Trainings
 from gyroscope.signals.journal import Journal
 
@@ -150,6 +151,39 @@ def test_killed_at_anything_it_writes_one_challenger_comes_of_it(tmp_path):
         if survived:
             break
     assert kill_at > 3
+
+
+def test_folders_of_long_ago_go(tmp_path):
+    place = Place(tmp_path)
+    for number in range(KEPT + 1):
+        old = place.trainings.begin("m", "long ago", EventTime(number), "", 0)
+        place.loop.folder(old).mkdir(parents=True)
+        place.trainings.end(old, "failed", "")
+    place.trainings.begin("m", "now", EventTime(0), "", 0)
+    place.until_it_ends()
+    left = sorted(int(path.name.rpartition("-")[2]) for path in (tmp_path / "trainings").iterdir())
+    assert left == list(range(3, KEPT + 3))
+
+
+def test_a_trainer_whose_number_is_not_there_yet_has_no_second(tmp_path):
+    """Control may be killed between the start of a trainer and the moment when its number is written down."""
+    code = "import time; open('starts', 'a').write('x'); time.sleep(60)"
+    for _ in range(3):
+        start([sys.executable, "-c", code], tmp_path, wall_now())
+        (tmp_path / PID).unlink(missing_ok=True)
+    assert look(tmp_path, LIMITS, wall_now()) is None
+    give_up = time.monotonic() + 30
+    while not (tmp_path / "starts").is_file():
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
+    time.sleep(0.2)
+    assert (tmp_path / "starts").read_text() == "x"
+    holders = [one for one in psutil.process_iter(["cwd"]) if one.info["cwd"] == str(tmp_path)]
+    assert len(holders) == 1
+    end(holders[0].pid)
+    holders[0].wait(10)
+    # Whether its number came to be written before the file was taken away is chance.
+    assert look(tmp_path, LIMITS, wall_now()) in ("it was never started", "it ended without a result: ")
 
 
 def test_seen_is_one_record():

@@ -10,7 +10,7 @@ import pytest
 
 from gyroscope.clock import EventTime
 from gyroscope.errors import StoreError
-from gyroscope.signals.journal import Act, Journal
+from gyroscope.signals.journal import KEPT, Act, Journal
 
 GREW = Act("scaling", "flights", "2 -> 5", "demand_above_capacity", "act", '{"busy":0.9}', EventTime(7))
 
@@ -43,6 +43,22 @@ def test_an_unknown_act_is_an_error_with_a_near_id(tmp_path: Path, act_id: str):
 def test_nobody_rewrites_what_was_done(tmp_path: Path, change: str):
     Journal(tmp_path / "state.db").append(GREW)
     database = sqlite3.connect(tmp_path / "state.db")
-    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+    with pytest.raises(sqlite3.IntegrityError, match=r"append-only|newest acts"):
         database.execute(change)
     database.close()
+
+
+def test_the_oldest_beyond_those_that_are_kept_go(tmp_path: Path):
+    journal = Journal(tmp_path / "state.db")
+    first, other = journal.append(GREW), journal.append(msgspec.structs.replace(GREW, subject="rides"))
+    database = sqlite3.connect(tmp_path / "state.db")
+    insert = "INSERT INTO acts (loop, subject, action, reason, mode, inputs, at) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    database.executemany(insert, [(GREW.loop, GREW.subject, "", "", "act", "", 8)] * (KEPT - 1))
+    database.commit()
+    assert journal.get(first).at == 7
+    last = journal.append(GREW)
+    assert database.execute("SELECT count(*) FROM acts WHERE subject = 'flights'").fetchone() == (KEPT,)
+    database.close()
+    assert journal.get(last).at == journal.get(other).at == 7
+    with pytest.raises(StoreError, match="no act"):
+        journal.get(first)

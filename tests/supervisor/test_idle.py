@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,19 @@ def test_a_model_with_somebody_aside_is_awake(rig: Rig) -> None:
     until(lambda: all(rig.pid(spec.name) for spec in rig.specs))
     time.sleep(4 * QUIET_S)
     assert rig.events().count("asleep") == 1
+
+
+def test_who_rings_waits_for_one_that_answers_and_not_for_a_shadow(rig: Rig) -> None:
+    rig.change(idle_after_s=QUIET_S)
+    until(lambda: "asleep" in rig.events())
+    until(lambda: not any(rig.pid(spec.name) for spec in rig.specs))
+    slow, aside = rig.specs
+    slow = replace(slow, argv=("/bin/sh", "-c", 'sleep 2; exec "$0" "$@"', *slow.argv))
+    rig.specs, rig.split = [slow, aside], Split(aside=(aside.name,))
+    rig.write()
+    until(lambda: rig.is_ready(aside.name))
+    assert not rig.is_ready(slow.name)
+    assert rig.request()[0] == 200
 
 
 def test_it_stops_asleep_and_leaves_nothing(rig: Rig) -> None:

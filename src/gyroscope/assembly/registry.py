@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from gyroscope.assembly.house import House
 from gyroscope.clock import SECOND_NS, MachineTime, machine_now
@@ -65,13 +68,13 @@ class RegistryTurns:
                 self._waits[model] = min(2 * wait_s, LAST_S), next_at
 
 
-def is_registered(artifact: str) -> bool:
-    """Whether `gyro models add` is to fetch it."""
-    return artifact.startswith(PREFIX)
-
-
-def fetch(house: House, source: str, folder: Path) -> tuple[Path, Registered]:
-    """The model file behind `models:/name@alias`, in a folder, and which version it is."""
+@contextmanager
+def fetched(house: House, artifact: str) -> Iterator[tuple[str, Registered | None]]:
+    """The model file behind `models:/name@alias`, there until the end, and which version it is; others as they are."""
+    if not artifact.startswith(PREFIX):
+        yield artifact, None
+        return
     server = server_of(house)
-    found = server.find(source)
-    return server.fetch(found, folder), found
+    found = server.find(artifact)
+    with TemporaryDirectory() as folder:
+        yield str(server.fetch(found, Path(folder))), found

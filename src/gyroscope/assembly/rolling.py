@@ -6,6 +6,7 @@ Commands and control's loop come by here. Which step is right is decided in `rol
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import msgspec
 
@@ -13,6 +14,17 @@ from gyroscope.assembly.house import House
 from gyroscope.assembly.telling import tell_if_running
 from gyroscope.clock import wall_now
 from gyroscope.records import Route
+from gyroscope.rollouts.decide import Policy, Reason, Seen, Stage
+from gyroscope.rollouts.moves import challenger, held_back, holder, taken_back
+from gyroscope.signals.journal import Act
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A step that a person takes, with the reason that they give."""
+
+    step: Callable[[list[Route]], list[Route]]
+    action: Literal["canary", "promote", "roll back", "serve"]
+    because: str
 
 
 class Moved(msgspec.Struct, frozen=True):
@@ -21,6 +33,39 @@ class Moved(msgspec.Struct, frozen=True):
     before: list[Route]
     after: list[Route]
     changed: bool
+
+
+def by_hand(house: House, model: str, asked: Asked, *, dry_run: bool = False) -> Moved:
+    """Take a step that somebody asked for, and write it into the journal. Raises as `move`."""
+    moved = move(house, model, asked.step, f"{asked.action} by hand: {asked.because}", dry_run=dry_run)
+    if moved.changed:
+        version, stage, share = _place(moved)
+        seen = Seen(model, version, stage, policy_of(house), share, asked=asked.action, because=asked.because)
+        inputs = msgspec.json.encode(seen).decode()
+        house.journal.append(Act("rollouts", model, asked.action, Reason.ASKED, "act", inputs, wall_now()))
+    return moved
+
+
+def _place(moved: Moved) -> tuple[str, Stage, float]:
+    """Whose step it was: the version that goes or has gone, the stage where it was, and its share now."""
+    before, after = moved.before, moved.after
+    version = challenger(after) or challenger(before) or taken_back(before, after) or holder(after, "champion")
+    was = next((route for route in before if route.version == version), None)
+    share = next((route.share for route in after if route.version == version), 0.0)
+    if was is None or was.role == "standby":
+        return version, "waiting", share
+    if was.role == "champion":
+        return version, "holdback" if held_back(before) else "standing", share
+    return version, was.role, share
+
+
+def policy_of(house: House) -> Policy:
+    """What a rollout asks for, from the settings. Where nobody would go back there is no holdback either."""
+    asked = msgspec.structs.asdict(house.settings.rollouts)
+    asked.pop("copies")
+    if house.settings.loops.rollback != "act" or not asked["holdback_s"]:
+        asked["holdback"] = 0.0
+    return Policy(**asked)
 
 
 def move(

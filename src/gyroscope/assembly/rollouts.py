@@ -15,14 +15,14 @@ import msgspec
 from gyroscope.assembly.house import House
 from gyroscope.assembly.plan import SHADOW, replica_name
 from gyroscope.assembly.reading import labels_of
-from gyroscope.assembly.rolling import move
+from gyroscope.assembly.rolling import move, policy_of
 from gyroscope.assembly.turns import each
 from gyroscope.clock import SECOND_NS, EventTime, MachineTime, machine_now, wall_now
 from gyroscope.errors import ProcessError
 from gyroscope.models.blocks import Blocks
 from gyroscope.predictions.reading.selection import FIRST_TIME, LAST_TIME, Selection, between
 from gyroscope.rollouts.counts import SideBySide, repeated_by_door
-from gyroscope.rollouts.decide import Arms, Policy
+from gyroscope.rollouts.decide import Arms
 from gyroscope.rollouts.loop import Rollouts, Step
 from gyroscope.rollouts.losses import Compared, Losses
 from gyroscope.rollouts.moves import challenger, held_back
@@ -165,12 +165,3 @@ class RolloutTurns:
         routes = self._house.routes.routes(model)
         if is_due or challenger(routes) or held_back(routes):
             self._loop.run_once(model, self._policy, wall_now(), machine_now())
-
-
-def policy_of(house: House) -> Policy:
-    """What a rollout asks for, from the settings. Where nobody would go back there is no holdback either."""
-    asked = msgspec.structs.asdict(house.settings.rollouts)
-    asked.pop("copies")
-    if house.settings.loops.rollback != "act" or not asked["holdback_s"]:
-        asked["holdback"] = 0.0
-    return Policy(**asked)

@@ -26,8 +26,8 @@ def rollback(
 ) -> None:
     """Go back to the version before, which stands by."""
     from gyroscope.assembly import House
-    from gyroscope.assembly.rolling import move
+    from gyroscope.assembly.rolling import Asked, by_hand
     from gyroscope.rollouts.moves import back
 
-    moved = move(House(settings_path(settings)), model, back, f"rolled back: {reason}", dry_run=dry_run)
+    moved = by_hand(House(settings_path(settings)), model, Asked(back, "roll back", reason), dry_run=dry_run)
     tell_move(moved, dry_run=dry_run, as_json=as_json)

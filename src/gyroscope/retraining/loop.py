@@ -6,6 +6,7 @@ is written down and was not started is started, a result that is there and not r
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -18,9 +19,12 @@ from gyroscope.models.challengers import Challenger, Challengers
 from gyroscope.records import Decision
 from gyroscope.retraining.decide import Seen, decide
 from gyroscope.retraining.trainer import PID, Limits, Result, look, start
-from gyroscope.retraining.trainings import Training, Trainings
+from gyroscope.retraining.trainings import State, Training, Trainings
 from gyroscope.settings_models import Switch
 from gyroscope.signals.journal import Act, Journal
+
+KEPT = 20
+"""Folders of trainings, of each model: as long as anybody asks why the last ones failed. Versions lie elsewhere."""
 
 
 class Senses(Protocol):
@@ -80,7 +84,7 @@ class Retraining:
             return
         found = look(folder, limits, now)
         if isinstance(found, str):
-            self._trainings.end(training, "failed", found)
+            self._end(training, "failed", found)
         elif found is not None:
             self._register(training, found, now)
 
@@ -89,11 +93,17 @@ class Retraining:
         try:
             version = self._senses.register(training, result, self.folder(training))
         except GyroscopeError as error:
-            self._trainings.end(training, "failed", str(error))
+            self._end(training, "failed", str(error))
             return
         if all(one.origin != origin for one in self._challengers.every(training.model)):
             self._challengers.propose(training.model, version, origin, now)
-        self._trainings.end(training, "done", "", version)
+        self._end(training, "done", "", version)
+
+    def _end(self, training: Training, state: State, said: str, version: str = "") -> None:
+        """Write down how it ended; folders of long ago go, where nobody looks into their logs any more."""
+        self._trainings.end(training, state, said, version)
+        for old in self._trainings.every(training.model)[:-KEPT]:
+            shutil.rmtree(self.folder(old), ignore_errors=True)
 
     def _write_down(self, seen: Seen, decision: Decision, switch: Switch, now: EventTime) -> str:
         """Once for as long as a decision and its reason stay the same; a training that begins, each time."""

@@ -7,6 +7,7 @@ The process outlives control on purpose: an hour of training is not lost with it
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import resource
 import signal
@@ -17,9 +18,8 @@ from pathlib import Path
 import msgspec
 
 from gyroscope.clock import SECOND_US, EventTime
-from gyroscope.supervisor import procfs
 
-RESULT, LOG, PID = "result.json", "log", "pid"
+RESULT, LOG, PID, SINCE, LOCK = "result.json", "log", "pid", "since", "lock"
 _GIB = 1_024**3
 _TAIL = 400
 
@@ -45,23 +45,25 @@ class Result(msgspec.Struct, frozen=True):
     parameters: dict[str, str] = {}
 
 
-class Started(msgspec.Struct, frozen=True):
-    """Who trains: the process, the kernel's clock at its start (a number may be given again), and the date."""
-
-    pid: int
-    start_ticks: int
-    at: EventTime
-
-
 def start(argv: Sequence[str], folder: Path, now: EventTime) -> None:
-    """Start it in a session of its own, its output into the folder's log."""
+    """Start it in a session of its own, its output into the folder's log; nothing happens while one works there.
+
+    The process inherits a locked file, and writes its number down itself before it is anything else. So it is known
+    whoever is killed when.
+    """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (folder / LOG).open("ab") as log:
-        child = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder, start_new_session=True
-        )
-    started = Started(child.pid, procfs.start_ticks(child.pid), now)
-    (folder / PID).write_bytes(msgspec.json.encode(started))
+    lock = _lock(folder)
+    if lock is None:
+        return
+    try:
+        (folder / SINCE).write_text(str(now), encoding="utf-8")
+        with (folder / LOG).open("ab") as log:
+            child = subprocess.Popen(
+                ("/bin/sh", "-c", f'echo $$ > {PID}; exec "$0" "$@"', *argv),
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder, start_new_session=True, pass_fds=(lock,),
+            )  # fmt: skip
+    finally:
+        os.close(lock)
     child.returncode = 0  # it may outlive us: `look` buries it by its number, whoever started it
 
 
@@ -70,19 +72,38 @@ def look(folder: Path, limits: Limits, now: EventTime) -> Result | str | None:
     with contextlib.suppress(OSError, msgspec.MsgspecError):
         return msgspec.json.decode((folder / RESULT).read_bytes(), type=Result)
     try:
-        started = msgspec.json.decode((folder / PID).read_bytes(), type=Started)
-    except (OSError, msgspec.MsgspecError):
-        return "it was never started"
+        pid, since = (int((folder / name).read_text(encoding="utf-8")) for name in (PID, SINCE))
+    except (OSError, ValueError):
+        return None if works(folder) else "it was never started"
     with contextlib.suppress(ChildProcessError):
-        os.waitpid(started.pid, os.WNOHANG)
-    if procfs.start_ticks(started.pid) != started.start_ticks:
+        os.waitpid(pid, os.WNOHANG)
+    if not works(folder):
         with contextlib.suppress(OSError, msgspec.MsgspecError):  # it may have ended between the two looks
             return msgspec.json.decode((folder / RESULT).read_bytes(), type=Result)
         return f"it ended without a result: {tail(folder)}"
-    if now - started.at > limits.timeout_s * SECOND_US:
-        end(started.pid)
+    if now - since > limits.timeout_s * SECOND_US:
+        end(pid)
         return f"it took longer than {limits.timeout_s:g} s and was ended: {tail(folder)}"
     return None
+
+
+def works(folder: Path) -> bool:
+    """Whether a trainer, or anything that it started, is at work there."""
+    lock = _lock(folder)
+    if lock is not None:
+        os.close(lock)
+    return lock is None
+
+
+def _lock(folder: Path) -> int | None:
+    """The folder's lock, as long as the descriptor is open in any process; None when somebody has it."""
+    lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return None
+    return lock
 
 
 def end(pid: int) -> None:

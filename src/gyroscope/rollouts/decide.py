@@ -17,6 +17,7 @@ from gyroscope.records import Decision
 from gyroscope.stats.comparison import Canary, Minutes, Paired, Shadow, canary, shadow
 
 Stage = Literal["waiting", "shadow", "canary", "holdback", "standing"]
+Asked = Literal["", "canary", "promote", "roll back", "serve"]
 Needs = Literal["better", "no_worse", "nothing"]
 
 MOST_DEATHS = 3
@@ -108,7 +109,7 @@ class Seen(msgspec.Struct, frozen=True):
 
     `deaths` and `last_death` are the challenger's in this step. In the shadow, windows are pairs of the same requests;
     of a canary they are the windows' means of either side. After a promotion the version is the new champion, and it is
-    compared with the one before.
+    compared with the one before. `asked` is a step that a person took, `because` in their words.
     """
 
     model: str
@@ -125,7 +126,8 @@ class Seen(msgspec.Struct, frozen=True):
     slow: Arms = Arms()
     windows: Windows = Windows()
     segments: dict[str, Windows] = {}
-    asked: Literal["", "promote", "roll back"] = ""
+    asked: Asked = ""
+    because: str = ""
 
 
 def decide(seen: Seen) -> Decision:
@@ -141,7 +143,7 @@ def decide(seen: Seen) -> Decision:
     ('roll back', 'more errors than the champion')
     """
     if seen.asked:
-        return Decision(seen.asked, Reason.ASKED)
+        return Decision(seen.asked, Reason.ASKED, {"because": seen.because} if seen.because else {})
     if seen.stage == "waiting":
         return Decision("shadow", Reason.ITS_TURN)
     if seen.stage == "standing":

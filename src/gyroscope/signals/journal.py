@@ -1,7 +1,7 @@
 """The journal of acts: what each loop decided, why, under which switch, and everything that it decided from.
 
 The loops append, `gyro explain` and the pages read. Entries are never changed; whoever recomputes one needs its inputs
-and nothing else. It decides nothing.
+and nothing else. The newest of each loop and model are kept. It decides nothing.
 """
 
 from __future__ import annotations
@@ -12,13 +12,17 @@ from typing import Literal
 import msgspec
 
 from gyroscope.clock import EventTime
-from gyroscope.database import Database
+from gyroscope.database import Database, transaction
 from gyroscope.errors import StoreError, did_you_mean
 
 Loop = Literal["scaling", "retraining", "rollouts"]
 Mode = Literal["off", "propose", "act"]
 
-_SCHEMA = """
+KEPT = 2_000
+"""Of each loop and subject. A decision of a rollout holds up to 20 KB, and there is one only when something changes:
+this is years of them, in 40 MB at most."""
+
+_SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS acts (
     number INTEGER PRIMARY KEY AUTOINCREMENT, loop TEXT NOT NULL, subject TEXT NOT NULL, action TEXT NOT NULL,
     reason TEXT NOT NULL, mode TEXT NOT NULL, inputs TEXT NOT NULL, at INTEGER NOT NULL
@@ -26,8 +30,14 @@ CREATE TABLE IF NOT EXISTS acts (
 CREATE INDEX IF NOT EXISTS acts_of ON acts (loop, subject, number);
 CREATE TRIGGER IF NOT EXISTS acts_stay BEFORE UPDATE ON acts
     BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
-CREATE TRIGGER IF NOT EXISTS acts_last BEFORE DELETE ON acts
-    BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+DROP TRIGGER IF EXISTS acts_last;
+CREATE TRIGGER IF NOT EXISTS acts_kept BEFORE DELETE ON acts
+    WHEN (SELECT count(*) FROM acts WHERE loop = OLD.loop AND subject = OLD.subject AND number > OLD.number) < {KEPT}
+    BEGIN SELECT RAISE(ABORT, 'the newest acts of the journal stay'); END;
+"""  # noqa: S608  # ours
+_TRIM = """
+DELETE FROM acts WHERE loop = :loop AND subject = :subject AND number <=
+    (SELECT number FROM acts WHERE loop = :loop AND subject = :subject ORDER BY number DESC LIMIT 1 OFFSET :kept)
 """
 _COLUMNS = "loop, subject, action, reason, mode, inputs, at, loop || '-' || number"
 
@@ -61,13 +71,14 @@ class Journal:
         )
 
     def append(self, act: Act) -> str:
-        """Write an act down; the id it has from now on."""
+        """Write an act down; the id it has from now on. The oldest beyond those that are kept goes."""
         values = (act.loop, act.subject, act.action, act.reason, act.mode, act.inputs, act.at)
-        with self._database.opened() as database:
+        with self._database.opened() as database, transaction(database):
             cursor = database.execute(
                 "INSERT INTO acts (loop, subject, action, reason, mode, inputs, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 values,
             )
+            database.execute(_TRIM, {"loop": act.loop, "subject": act.subject, "kept": KEPT})
         return f"{act.loop}-{cursor.lastrowid}"
 
     def get(self, act_id: str) -> Act:

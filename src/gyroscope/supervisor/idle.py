@@ -117,9 +117,16 @@ class Idle:
         """What becomes readable when somebody rings, or has rung and says something."""
         return [number for model in self._bells.keys() - self._waking for number in self._bells[model].descriptors()]
 
-    def back(self, watches: Mapping[str, Watch]) -> list[Bell]:
-        """Bells whose models have a replica again: no bells any more, and to be closed once the door knows that."""
-        ready = {watch.spec.model for watch in watches.values() if watch.spec.kind == "replica" and watch.is_in}
+    def back(self, watches: Mapping[str, Watch], aside: Container[str] = ()) -> list[Bell]:
+        """Bells whose models have a replica again: no bells any more, and to be closed once the door knows that.
+
+        One of those `aside` answers nobody: a bell that went for it would leave who rings with nobody at all.
+        """
+        ready = {
+            watch.spec.model
+            for name, watch in watches.items()
+            if watch.spec.kind == "replica" and watch.is_in and name not in aside
+        }
         return [self._take(model) for model in sorted(self._waking & ready)]
 
     def close(self) -> None:

@@ -191,7 +191,7 @@ class Supervisor:
         """Tell the door. Who rang for a model that slept is hung up on when others are there to be asked."""
         self._gate.bells = self._idle.servers
         self._gate.sync(self._watches)
-        bells = self._idle.back(self._watches)
+        bells = self._idle.back(self._watches, self._aside)
         if bells:
             self._gate.bells = self._idle.servers
             self._gate.sync(self._watches)

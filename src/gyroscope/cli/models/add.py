@@ -5,9 +5,7 @@ The first version of a model gets its traffic at once; a later one waits for `gy
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,21 +22,28 @@ if TYPE_CHECKING:
 
 FIRST = "the first version of its model"
 
+ArtifactArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="[ARTIFACT]",
+        help="an ONNX or LightGBM file, churn.py:Class, or models:/churn@challenger from MLflow",
+        show_default=False,
+    ),
+]
+SignatureOption = Annotated[
+    Path | None,
+    typer.Option("--signature", help="YAML or JSON file of inputs and output; else that of the model so far"),
+]
+ScoreOption = Annotated[
+    list[str] | None,
+    typer.Option("--score-column", help="what was predicted, one per class; else the model scores the rows itself"),
+]
+
 
 def add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="the model's name: a-z, 0-9, - and _")],
-    artifact: Annotated[
-        str,
-        typer.Argument(
-            metavar="[ARTIFACT]",
-            help="an ONNX or LightGBM file, churn.py:Class, or models:/churn@challenger from MLflow",
-            show_default=False,
-        ),
-    ] = "",
-    signature: Annotated[
-        Path | None,
-        typer.Option("--signature", help="YAML or JSON file of inputs and output; else that of the model so far"),
-    ] = None,
+    artifact: ArtifactArgument = "",
+    signature: SignatureOption = None,
     external: Annotated[
         bool, typer.Option("--external", help="it is served elsewhere: there is no artifact, and nothing is started")
     ] = False,
@@ -50,10 +55,7 @@ def add(
     reference: Annotated[
         Path | None, typer.Option("--reference", help="held-out predictions: Parquet, CSV or JSON with all features")
     ] = None,
-    score_column: Annotated[
-        list[str] | None,
-        typer.Option("--score-column", help="what was predicted, one per class; else the model scores the rows itself"),
-    ] = None,
+    score_column: ScoreOption = None,
     label_column: Annotated[str, typer.Option("--label-column", help="the outcomes in the reference")] = "",
     time_column: Annotated[str, typer.Option("--time-column", help="when each row happened")] = "",
     held_out: Annotated[
@@ -67,20 +69,16 @@ def add(
 ) -> None:
     """Add a version of a model. Exit code 1: the reference looks wrong, and nothing was added."""
     from gyroscope.assembly import House
-    from gyroscope.assembly.registry import fetch, is_registered
+    from gyroscope.assembly.registry import fetched
     from gyroscope.cli.models.candidates import Given, read_candidate
     from gyroscope.cli.models.held_out import HeldOut
     from gyroscope.models import read_signature
     from gyroscope.models.runners import rehearse
 
     house = House(settings_path(settings))
-    with ExitStack() as until_added:
-        registered = None
-        if is_registered(artifact):
-            place, registered = fetch(house, artifact, Path(until_added.enter_context(TemporaryDirectory())))
-            artifact = str(place)
+    with fetched(house, artifact) as (place, registered):
         shape = read_signature(signature) if signature else house.signature_of(name)
-        candidate = read_candidate(Given(name, artifact, shape, runner, code, external, called))
+        candidate = read_candidate(Given(name, place, shape, runner, code, external, called))
         judged = None
         if reference is not None:
             words = HeldOut(reference, tuple(score_column or ()), label_column, time_column, training_rows, held_out)

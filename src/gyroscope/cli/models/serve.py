@@ -16,7 +16,6 @@ from gyroscope.cli.options import (
     settings_path,
 )
 from gyroscope.cli.output import print_json, routes_text, say
-from gyroscope.clock import wall_now
 
 
 def serve(
@@ -29,17 +28,16 @@ def serve(
 ) -> None:
     """Serve one version of a model, and no other."""
     from gyroscope.assembly import House
+    from gyroscope.assembly.rolling import Asked, by_hand
     from gyroscope.records import Route
 
     house = House(settings_path(settings))
     newest = house.models.versions(model)[-1:]
     chosen = house.models.get(model, version) if version or not newest else newest[0]
-    wanted = Route(model, chosen.version)
-    before = house.routes.routes(model)
-    if not dry_run and before != [wanted]:
-        house.routes.set_route(wanted, reason=reason, now=wall_now())
+    asked = Asked(lambda _: [Route(model, chosen.version)], "serve", reason)
+    moved = by_hand(house, model, asked, dry_run=dry_run)
     if as_json:
-        print_json({"before": before, "after": [wanted], "changed": not dry_run and before != [wanted]})
+        print_json(moved)
     else:
-        was = routes_text(before) or "none"
+        was = routes_text(moved.before) or "none"
         say(f"{'would serve' if dry_run else 'serving'} {model} {chosen.version} (before: {was})")

@@ -33,11 +33,12 @@ def canary(
 ) -> None:
     """Offer a share of the requests to a version."""
     from gyroscope.assembly import House
-    from gyroscope.assembly.rolling import move
+    from gyroscope.assembly.rolling import Asked, by_hand
     from gyroscope.rollouts.moves import to_canary
 
     house = House(settings_path(settings))
     newest = house.models.versions(model)[-1:]
     chosen = version or (newest[0].version if newest else "")
-    moved = move(house, model, lambda routes: to_canary(routes, chosen, share), reason, dry_run=dry_run)
+    asked = Asked(lambda routes: to_canary(routes, chosen, share), "canary", reason)
+    moved = by_hand(house, model, asked, dry_run=dry_run)
     tell_move(moved, dry_run=dry_run, as_json=as_json)

@@ -26,11 +26,11 @@ def promote(
 ) -> None:
     """Make the canary champion, or end the holdback of a new champion."""
     from gyroscope.assembly import House
-    from gyroscope.assembly.rolling import move
-    from gyroscope.assembly.rollouts import policy_of
+    from gyroscope.assembly.rolling import Asked, by_hand, policy_of
     from gyroscope.rollouts.moves import to_champion
 
     house = House(settings_path(settings))
     holdback = policy_of(house).holdback
-    moved = move(house, model, lambda routes: to_champion(routes, holdback), f"promoted: {reason}", dry_run=dry_run)
+    asked = Asked(lambda routes: to_champion(routes, holdback), "promote", reason)
+    moved = by_hand(house, model, asked, dry_run=dry_run)
     tell_move(moved, dry_run=dry_run, as_json=as_json)
