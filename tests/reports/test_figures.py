@@ -16,6 +16,7 @@ from gyroscope.reports.figures.distribution import MOST_BARS, distribution
 from gyroscope.reports.figures.drift import drift_heat_map
 from gyroscope.reports.figures.estimates import estimated_and_realised
 from gyroscope.reports.figures.evidence import evidence_over_time
+from gyroscope.reports.figures.hours import hours_over_time
 from gyroscope.reports.figures.incidents import incident_timeline
 from gyroscope.reports.figures.performance import performance_over_time
 from gyroscope.reports.figures.predictions import predictions_over_time
@@ -237,3 +238,12 @@ def test_an_estimate_has_a_band_and_what_labels_said_beside_it():
     band, before, after = drawn.data
     assert (list(band.y), list(before.y), list(after.y)) == ([0.3, 0.3, 0.1, 0.1], [0.2, 0.21], [0.22])
     assert "nothing is estimated" in estimated_and_realised("brier", [], []).layout.annotations[0].text
+
+
+def test_hours_are_drawn_over_the_band_of_usual_ones_and_not_knowing_is_said():
+    hours = [Signal("hourly", EventTime(hour * DAY_US // 24), 40.0 + hour, (), 30.0, 60.0) for hour in range(3)]
+    drawn = hours_over_time({"requests": hours, "latency": _series([UNKNOWN])})
+    band, line = drawn.data
+    assert list(band.y) == [60.0, 60.0, 60.0, 30.0, 30.0, 30.0]
+    assert list(line.y) == [40.0, 41.0, 42.0]
+    assert hours_over_time({"latency": _series([UNKNOWN])}).layout.annotations[0].text == "no hour is complete yet"

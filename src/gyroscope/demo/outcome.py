@@ -12,7 +12,7 @@ from gyroscope.assembly import House
 from gyroscope.clock import SECOND_NS, EventTime, machine_now, sleep
 from gyroscope.demo.place import MODEL
 from gyroscope.errors import ProcessError
-from gyroscope.monitoring.loop import Month
+from gyroscope.monitoring.months import Month
 from gyroscope.records import NotEnoughData, Version
 
 PATIENCE_S = 90

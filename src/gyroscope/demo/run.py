@@ -24,7 +24,7 @@ from gyroscope.demo.story import write_report
 from gyroscope.demo.train import TRAINING_MONTHS, train
 from gyroscope.demo.voice import METRICS, Bar, Voice
 from gyroscope.errors import GyroscopeError, ProcessError
-from gyroscope.monitoring.loop import Month
+from gyroscope.monitoring.months import Month
 from gyroscope.records import NotEnoughData
 
 REFRESH_S = 0.5

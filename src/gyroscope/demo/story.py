@@ -11,7 +11,7 @@ from gyroscope.assembly import House
 from gyroscope.demo.flights import ZONE
 from gyroscope.demo.outcome import ALWAYS, cells, coverage
 from gyroscope.demo.place import MODEL
-from gyroscope.monitoring.loop import Month
+from gyroscope.monitoring.months import Month
 from gyroscope.records import NotEnoughData, Signal, Version
 from gyroscope.reports.figures.drift import drift_heat_map
 from gyroscope.reports.figures.performance import performance_over_time

@@ -10,14 +10,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gyroscope.monitoring.loop import Monitor, Month, Round, Stores
+    from gyroscope.monitoring.loop import Monitor, Round, Stores
+    from gyroscope.monitoring.months import Month
     from gyroscope.monitoring.windows import closes_at, window_of
 
 __all__ = ["Monitor", "Month", "Round", "Stores", "closes_at", "window_of"]
 
 _HOMES = {
     "Monitor": "loop",
-    "Month": "loop",
+    "Month": "months",
     "Round": "loop",
     "Stores": "loop",
     "closes_at": "windows",

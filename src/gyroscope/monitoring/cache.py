@@ -18,7 +18,9 @@ import msgspec
 
 from gyroscope.clock import EventTime
 from gyroscope.database import Database, transaction
+from gyroscope.models.blocks import HOUR_US
 from gyroscope.monitoring.fold import Cell, Fold
+from gyroscope.monitoring.hours import Hours
 from gyroscope.monitoring.tally import Packed
 from gyroscope.records import Window
 from gyroscope.stats.attribution import FeatureLosses
@@ -26,10 +28,14 @@ from gyroscope.stats.performance import Arrivals, Outcomes
 from gyroscope.stats.profiles import Profile
 
 # Part of the meaning of every row here: a change of what a fold counts throws the cache away.
-FORMAT = 3
+FORMAT = 4
+
+LONGEST_CELL_US = 25 * HOUR_US
+"""A day on which clocks go back."""
 
 _COUNTS = ("answered", "errors", "scored", "shadow", "positives", "answered_squares", "scored_squares", "newest")
-_FOLD = f"{', '.join(f'{name} INTEGER' for name in _COUNTS)}, profile BLOB"
+# Profiles come last: a query that asks for hours reads no page of them.
+_FOLD = f"{', '.join(f'{name} INTEGER' for name in _COUNTS)}, hours BLOB, profile BLOB"
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS files (
     model TEXT, path TEXT, day TEXT, is_let_go INTEGER DEFAULT 0, PRIMARY KEY (model, path)
@@ -123,7 +129,7 @@ class Cache:
             else:
                 stayed = [_unpacked(row)] if row else []
                 self._put_cell(model, cell, [*stayed, *(folds[cell] for _, _, folds in new if cell in folds)])
-        changed = [cell for cell, row in before.items() if self._cell(model, cell) != row]
+        changed = [cell for cell, row in before.items() if _measured(self._cell(model, cell)) != _measured(row)]
         self.mark_dirty(model, changed, has_new_rows=True)
 
     def let_go(self, model: str, paths: Iterable[str]) -> None:
@@ -155,6 +161,25 @@ class Cache:
         condition = "model = ? AND version = ? AND start >= ? AND start < ? ORDER BY start"
         rows = self._rows(f"{_SELECT} cells WHERE {condition}", model, version, window.start, window.end)
         return [_unpacked(row) for row in rows]
+
+    def hours(self, model: str, stretch: Window) -> dict[str, Hours]:
+        """By version the hours that start in a stretch of time; versions without any are left out."""
+        since = stretch.start - LONGEST_CELL_US
+        condition = "model = ? AND start > ? AND start < ? ORDER BY start"
+        found: dict[str, Hours] = {}
+        for version, packed in self._rows(
+            f"SELECT version, hours FROM cells WHERE {condition}",  # noqa: S608  # fixed
+            *(model, since, stretch.end),
+        ):
+            some = Hours.from_bytes(packed).within(stretch)
+            if some.starts.size:
+                found[version] = found[version].merge(some) if version in found else some
+        return found
+
+    def oldest(self, model: str, since: EventTime) -> EventTime:
+        """The first hour at or after a moment that has a row of any version; 0 when there is none."""
+        found = self.hours(model, Window(since, EventTime(1 << 62)))
+        return EventTime(min((int(one.starts[0]) for one in found.values()), default=0))
 
     def cells_of_day(self, model: str, day: str) -> list[Cell]:
         rows = self._rows("SELECT version, start, day FROM cells WHERE model = ? AND day = ?", model, day)
@@ -284,16 +309,22 @@ class Cache:
             return self._db.execute(sql, values).fetchall()
 
 
-_WIDTH = len(_COUNTS) + 1
-_SELECT = f"SELECT {', '.join(_COUNTS)}, profile FROM"  # fixed names
+_WIDTH = len(_COUNTS) + 2
+_SELECT = f"SELECT {', '.join(_COUNTS)}, hours, profile FROM"  # fixed names
 _OF_CELL = "model = ? AND version = ? AND start = ?"
 _PUT_FOLD = f"INSERT INTO folds VALUES ({', '.join('?' * (5 + _WIDTH))})"  # noqa: S608  # nothing but marks
 _PUT_CELL = f"INSERT OR REPLACE INTO cells VALUES ({', '.join('?' * (4 + _WIDTH))})"  # noqa: S608  # as above
 
 
+def _measured(row: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+    """All but the hours: their sums of floats depend on the order of files in the last digit, and no window on them."""
+    return None if row is None else (*row[:-2], row[-1])
+
+
 def _packed(fold: Fold) -> tuple[int | bytes, ...]:
-    return (*(getattr(fold, name) for name in _COUNTS), fold.profile.to_bytes())
+    return (*(getattr(fold, name) for name in _COUNTS), fold.hours.to_bytes(), fold.profile.to_bytes())
 
 
 def _unpacked(row: tuple[Any, ...]) -> Fold:
-    return Fold(profile=Profile.from_bytes(row[-1]), **dict(zip(_COUNTS, row[:-1], strict=True)))
+    counts = dict(zip(_COUNTS, row[:-2], strict=True))
+    return Fold(profile=Profile.from_bytes(row[-1]), hours=Hours.from_bytes(row[-2]), **counts)

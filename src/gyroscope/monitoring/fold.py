@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from gyroscope.clock import EventTime, parse_event_time
 from gyroscope.models.blocks import Blocks, block_starts
 from gyroscope.models.reference import output_columns
+from gyroscope.monitoring.hours import Answers, Hours, count_hours
 from gyroscope.predictions.recording.columns import own_column
 from gyroscope.records import Feature, Signature
 from gyroscope.stats.profiles import CategoryBins, Layout, NumericBins, Profile, profile
 
 Columns = Mapping[str, NDArray[Any]]
 
-WHO = ("version", "event_time", "status", "id_conflict", "weight", "is_shadow")
+WHO = ("version", "event_time", "status", "id_conflict", "weight", "is_shadow", "latency_us")
 STATUS_OK = 200
 
 # A client may claim any time; what lies before the computer or beyond the calendar belongs to no window.
@@ -43,7 +44,8 @@ class Fold(msgspec.Struct, frozen=True, kw_only=True):
     `answered` rows include those answered with an error; `scored` ones have status 200 and no conflict of ids, and
     only they are in the profile. `shadow` ones are scored and were shown to nobody. `positives` are scored rows at or
     above the threshold of a binary model. All five count a row as often as its weight says; `answered_squares` and
-    `scored_squares` are sums of squared weights. `newest` is the latest event time, 0 without rows.
+    `scored_squares` are sums of squared weights. `newest` is the latest event time, 0 without rows. `hours` are
+    the same rows hour by hour.
     """
 
     profile: Profile
@@ -55,6 +57,7 @@ class Fold(msgspec.Struct, frozen=True, kw_only=True):
     answered_squares: int = 0
     scored_squares: int = 0
     newest: int = 0
+    hours: Hours = msgspec.field(default_factory=Hours.empty)
 
     def merge(self, other: Fold) -> Fold:
         """The fold of the rows of both, exactly."""
@@ -68,6 +71,7 @@ class Fold(msgspec.Struct, frozen=True, kw_only=True):
             answered_squares=self.answered_squares + other.answered_squares,
             scored_squares=self.scored_squares + other.scored_squares,
             newest=max(self.newest, other.newest),
+            hours=self.hours.merge(other.hours),
         )
 
     @property
@@ -123,7 +127,8 @@ def output_names(signatures: Iterable[Signature]) -> list[str]:
 def fold_rows(rows: Columns, day: str, lenses: Mapping[str, Lens], blocks: Blocks) -> dict[Cell, Fold]:
     """The folds of some answered rows of one day; `version` is the place in `lenses`."""
     return {
-        cell: _fold(rows, places, lenses[cell.version]) for cell, places in cells_of(rows, day, list(lenses), blocks)
+        cell: _fold(rows, places, lenses[cell.version], blocks.zone)
+        for cell, places in cells_of(rows, day, list(lenses), blocks)
     }
 
 
@@ -183,7 +188,7 @@ def outputs_of(rows: Columns, places: Any, signature: Signature) -> NDArray[np.f
     return np.column_stack([rows[f"output_{k}"][places] for k in range(signature.width)]).astype(np.float64)
 
 
-def _fold(rows: Columns, places: NDArray[np.intp] | slice, lens: Lens) -> Fold:
+def _fold(rows: Columns, places: NDArray[np.intp] | slice, lens: Lens, zone: str) -> Fold:
     weights = rows["weight"][places]
     fine = rows["status"][places] == STATUS_OK
     good = fine & ~rows["id_conflict"][places]
@@ -204,7 +209,24 @@ def _fold(rows: Columns, places: NDArray[np.intp] | slice, lens: Lens) -> Fold:
         answered_squares=_total(weights.astype(np.int64) ** 2),
         scored_squares=_total(weights[good].astype(np.int64) ** 2),
         newest=int(rows["event_time"][places].max()),
+        hours=_hours(rows, places, good, lens.signature, zone),
     )
+
+
+def _hours(
+    rows: Columns, places: NDArray[np.intp] | slice, good: NDArray[np.bool_], signature: Signature, zone: str
+) -> Hours:
+    times = rows["event_time"][places]
+    answers = Answers(
+        times=times,
+        weights=rows["weight"][places],
+        is_error=rows["status"][places] != STATUS_OK,
+        is_scored=good,
+        is_shadow=rows["is_shadow"][places],
+        latency_us=rows["latency_us"][places] if "latency_us" in rows else np.full(len(times), np.nan),
+        outputs=outputs_of(rows, places, signature),
+    )
+    return count_hours(answers, signature, zone)
 
 
 def _total(weights: NDArray[Any]) -> int:

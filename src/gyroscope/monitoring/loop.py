@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from gyroscope.clock import SECOND_NS, EventTime, MachineTime, machine_now, moment_of
+from gyroscope.clock import SECOND_NS, EventTime, MachineTime, machine_now
 from gyroscope.errors import GyroscopeError
 from gyroscope.models.blocks import Blocks
 from gyroscope.models.store import ModelStore
@@ -28,10 +28,13 @@ from gyroscope.monitoring.judging import Ledger
 from gyroscope.monitoring.judging.basis import Basis
 from gyroscope.monitoring.judging.completeness import Moment, moment_of_data
 from gyroscope.monitoring.judging.entered import Entered
+from gyroscope.monitoring.judging.followed_hours import HourlySeries
 from gyroscope.monitoring.judging.judge import Judge
+from gyroscope.monitoring.judging.seasons import Seasons
 from gyroscope.monitoring.judging.turns import Turns
 from gyroscope.monitoring.judging.watched import Watched
 from gyroscope.monitoring.measure import Facts, measure_labels, measure_rows
+from gyroscope.monitoring.months import Month, months
 from gyroscope.monitoring.reader import ROWS_A_ROUND, Reader
 from gyroscope.monitoring.references import References, Standard
 from gyroscope.monitoring.windows import cell_length, window_of
@@ -41,7 +44,7 @@ from gyroscope.records import Cause, NotEnoughData, Signal, Window
 from gyroscope.settings import Monitoring
 from gyroscope.settings_models import ModelMonitor, ModelPolicy
 from gyroscope.signals.store import Signals
-from gyroscope.stats.performance import MATURE_COVERAGE, Estimate, Outcomes, metrics
+from gyroscope.stats.performance import MATURE_COVERAGE, Outcomes
 from gyroscope.stats.profiles import Profile
 
 # A window that keeps changing is measured this often: a replay touches the same day in every round for seconds.
@@ -77,15 +80,6 @@ class Round(msgspec.Struct):
         started = machine_now()
         yield
         self.steps_s[step] = self.steps_s.get(step, 0.0) + (machine_now() - started) / SECOND_NS
-
-
-class Month(msgspec.Struct, frozen=True):
-    """One calendar month of one version: scored predictions, how many have a label, and the metrics of those."""
-
-    month: str
-    predictions: int
-    labelled: int
-    metrics: dict[str, Estimate | NotEnoughData]
 
 
 class Due(msgspec.Struct, frozen=True):
@@ -130,7 +124,8 @@ class Monitor:
         self._reader = Reader(stores.tables, self._cache, self._blocks)
         self._references = References(stores.models)
         self._entered = Entered(stores.cache)
-        self._judge = Judge(settings, self._cache, self._entered, ledger) if ledger is not None else None
+        self._seasons = Seasons(settings, self._cache, stores.cache)
+        self._judge = Judge(settings, self._cache, self._entered, self._seasons, ledger) if ledger is not None else None
         self._turns = Turns()
         self._measured_at: dict[tuple[str, str, EventTime], MachineTime] = {}
         self._running = threading.Lock()
@@ -178,21 +173,21 @@ class Monitor:
         """What each family of monitors of a model follows, and how small a change it can see."""
         return [] if self._judge is None else self._judge.watched(model, *self._about(model, now))
 
+    def hours(self, model: str) -> list[HourlySeries]:
+        """Predictions over time: the hourly series of a model, as far as hours are complete."""
+        return [] if self._judge is None else self._judge.hours(model, self._references.of(model), self._policy(model))
+
     def months(self, model: str, version: str) -> list[Month]:
         """Every calendar month of the monitoring time zone that has predictions, oldest first."""
-        by_month: dict[str, list[tuple[Cell, int]]] = {}
-        for cell, scored in self._cache.scored_by_cell(model, version).items():
-            name = moment_of(cell.start, self._settings.timezone).strftime("%Y-%m")
-            by_month.setdefault(name, []).append((cell, scored))
-        return [self._month(model, name, cells) for name, cells in by_month.items()]
+        return months(self._cache, model, version, self._settings.timezone)
 
     def journal(self, model: str) -> list[Entry]:
         """What was decided about a model here, and why."""
         return self._cache.journal(model)
 
     def close(self) -> None:
-        self._cache.close()
-        self._entered.close()
+        for store in (self._cache, self._entered, self._seasons):
+            store.close()
 
     def _one_model(self, model: str, now: EventTime, final: bool, done: Round) -> Standards:
         with done.timed("references"):
@@ -372,13 +367,6 @@ class Monitor:
             return self._signals.query("reading", labels, *stretch)
         kinds = ("performance", "labels")
         return [one for kind in kinds for one in self._signals.query("reading", {**labels, "kind": kind}, *stretch)]
-
-    def _month(self, model: str, name: str, cells: list[tuple[Cell, int]]) -> Month:
-        first, last = cells[0][0], cells[-1][0]
-        found = self.outcomes(model, first.version, first.start, EventTime(last.start + 1))
-        known = {} if isinstance(found, NotEnoughData) else metrics(found)
-        labelled = 0 if isinstance(found, NotEnoughData) else found.n
-        return Month(name, sum(scored for _, scored in cells), labelled, known)
 
 
 def _merged(cells: list[Fold]) -> Fold:

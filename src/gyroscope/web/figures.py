@@ -83,4 +83,5 @@ DRAWN: dict[str, Callable[[Parts, str, Mapping[str, str]], go.Figure]] = {
     "evidence": judged.evidence,
     "calibration": judged.calibrated,
     "estimated": judged.estimated,
+    "hours": judged.hours,
 }

@@ -11,11 +11,12 @@ import plotly.graph_objects as go
 
 from gyroscope.alerts import Incident
 from gyroscope.clock import DAY_US, EventTime
-from gyroscope.records import NotEnoughData
+from gyroscope.records import NotEnoughData, Signal
 from gyroscope.reports.figures.calibration import calibration_curve
 from gyroscope.reports.figures.drift import drift_heat_map
 from gyroscope.reports.figures.estimates import estimated_and_realised
 from gyroscope.reports.figures.evidence import evidence_over_time
+from gyroscope.reports.figures.hours import hours_over_time
 from gyroscope.reports.figures.incidents import incident_timeline
 from gyroscope.reports.figures.performance import performance_over_time
 from gyroscope.reports.theme import INK, axis_time
@@ -43,6 +44,11 @@ def estimated(parts: Parts, model: str, _: Mapping[str, str]) -> go.Figure:
     return estimated_and_realised("brier", before, after, zone_of(parts))
 
 
+def hours(parts: Parts, model: str, _: Mapping[str, str]) -> go.Figure:
+    """The newest two weeks hour by hour; what versions said stands after the series of the model."""
+    return hours_over_time(_hourly(parts, model), zone_of(parts))
+
+
 def calibrated(parts: Parts, model: str, _: Mapping[str, str]) -> go.Figure:
     version = parts.models.versions(model)[-1]
     newest = newest_window(parts, model)
@@ -63,12 +69,19 @@ def incident(parts: Parts, model: str, query: Mapping[str, str]) -> go.Figure:
     return drawn
 
 
+def _hourly(parts: Parts, model: str) -> dict[str, tuple[Signal, ...]]:
+    return {f"{one.name} {one.version}".strip(): one.points for one in parts.monitor.hours(model)}
+
+
 def _series_of(parts: Parts, model: str, found: Incident) -> go.Figure:
     if found.kind in ("performance", "relation", "estimate"):
         metric = next(iter(found.subjects), "")
         series = event_signals(parts, "performance", {"model": model, "metric": metric})
         coverage = event_signals(parts, "label_coverage", {"model": model})
         return performance_over_time(metric, series, coverage, zone_of(parts))
+    hourly = {name: points for name, points in _hourly(parts, model).items() if name.startswith(found.subjects)}
+    if hourly and found.kind in ("seasonal", "quality"):
+        return hours_over_time(hourly, zone_of(parts))
     drift = event_signals(parts, "drift", {"model": model})
     chosen = [one for one in drift if dict(one.labels).get("column") in found.subjects]
     return drift_heat_map(chosen, zone_of(parts), parts.settings.monitoring.thresholds.drift_effect)

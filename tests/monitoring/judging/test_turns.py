@@ -50,4 +50,5 @@ def test_a_model_that_rests_is_judged_once_a_minute_and_is_quiet_after_five():
     assert turns.due(["m"], MachineTime(START + RESTED_NS)) == ["m"]
     assert not turns.is_quiet("m", MachineTime(START + QUIET_NS - 1))
     assert turns.is_quiet("m", MachineTime(START + QUIET_NS))
-    assert not turns.is_quiet("never seen", MachineTime(START + QUIET_NS))
+    assert not turns.is_quiet("met now", MachineTime(START + QUIET_NS))
+    assert turns.is_quiet("met now", MachineTime(START + 2 * QUIET_NS))

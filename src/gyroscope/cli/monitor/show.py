@@ -13,6 +13,7 @@ from gyroscope.clock import wall_now
 
 if TYPE_CHECKING:
     from gyroscope.assembly import House
+    from gyroscope.monitoring.judging.followed_hours import HourlySeries
     from gyroscope.monitoring.judging.watched import Card, Watched
 
 
@@ -29,6 +30,7 @@ def show(model: ModelArgument, settings: SettingsOption = None, as_json: JsonOpt
     _tell_budget(house, model)
     for one in found:
         _tell(one)
+    _tell_hours(house.monitor.hours(model))
     for version in house.models.versions(model):
         reason = getattr(house.monitor.basis(model, version.version, wall_now()), "reason", "")
         if reason:
@@ -41,6 +43,14 @@ def _tell_budget(house: House, model: str) -> None:
     newest = max((one.opened for one in house.incidents.all(model)), default=wall_now())
     say(f"affordable: {own or house.settings.monitoring.false_alarms} false pages")
     say(f"called noise in the 30 days up to the newest incident: {house.incidents.noise(model, newest)}")
+
+
+def _tell_hours(found: list[HourlySeries]) -> None:
+    """Predictions over time: which series are held against the same hours of other weeks, and how far that has come."""
+    if found:
+        say("")
+        rows = [(one.name, one.version or "-", f"{one.hours:,}", one.judged) for one in found]
+        print_table(("hour by hour", "version", "hours known", "how"), rows)
 
 
 def _tell(one: Watched) -> None:

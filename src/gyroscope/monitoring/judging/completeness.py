@@ -23,10 +23,15 @@ LIVE_US = 2 * DAY_US
 
 
 class Moment(msgspec.Struct, frozen=True):
-    """`now` is wall time, `data` how far the time of a model's data has surely come."""
+    """`now` is wall time, `data` how far the time of a model's data has surely come, `newest` that of its newest row.
+
+    It `is_quiet` when no row has come for minutes.
+    """
 
     now: EventTime
     data: EventTime
+    newest: EventTime = EventTime(0)
+    is_quiet: bool = False
 
 
 def moment_of_data(newest: EventTime, now: EventTime, *, is_quiet: bool) -> Moment:
@@ -38,7 +43,7 @@ def moment_of_data(newest: EventTime, now: EventTime, *, is_quiet: bool) -> Mome
     9
     """
     is_live = is_quiet and newest <= now <= newest + LIVE_US
-    return Moment(now, now if is_live else EventTime(min(now, newest)))
+    return Moment(now, now if is_live else EventTime(min(now, newest)), newest, is_quiet)
 
 
 class Completeness:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from functools import reduce
 
 from gyroscope.clock import EventTime
+from gyroscope.models.blocks import HOUR_US
 from gyroscope.monitoring.cache import Cache
 from gyroscope.monitoring.fold import Fold
 from gyroscope.monitoring.judging import Ledger
@@ -18,7 +19,9 @@ from gyroscope.monitoring.judging.basis import Basis, basis_of
 from gyroscope.monitoring.judging.causes import About
 from gyroscope.monitoring.judging.completeness import Completeness, Moment
 from gyroscope.monitoring.judging.entered import SOURCES, Entered, Entry, Source
+from gyroscope.monitoring.judging.followed_hours import HourlySeries
 from gyroscope.monitoring.judging.normal import Normal, Rows, learn
+from gyroscope.monitoring.judging.seasons import Seasons
 from gyroscope.monitoring.judging.verdicts import OF_LABELS, OF_ROWS, Case, Verdicts, traffic_of
 from gyroscope.monitoring.judging.watched import Watched, watched
 from gyroscope.monitoring.references import Standard
@@ -36,10 +39,11 @@ NEAR_WINDOWS = 3
 class Judge:
     """Judges all models of one home. One process runs it."""
 
-    def __init__(self, settings: Monitoring, cache: Cache, entered: Entered, ledger: Ledger) -> None:
+    def __init__(self, settings: Monitoring, cache: Cache, entered: Entered, seasons: Seasons, ledger: Ledger) -> None:
         self._settings = settings
         self._cache = cache
         self._entered = entered
+        self._seasons = seasons
         self._ledger = ledger
         self._completeness = Completeness(cache, settings)
         self._verdicts = Verdicts(settings, self._merged, self._today, self._losses)
@@ -63,15 +67,31 @@ class Judge:
                 normals.append((about, self._normal(about, basis, standard, policy)))
                 entered += self._enter(about, normals[-1][1], moment)
         bases = tuple(normal.basis.id for _, normal in normals)
-        if not entered and said == bases:
+        seasonal = self._seasonal(model, standards, policy, moment)
+        if not entered and said == bases and not seasonal:
             self._said[model] = bases
             return 0, []
         cases = [self._case(about, normal) for about, normal in normals]
-        since = min(entry.window.start for entry in entered) if said == bases else EventTime(0)
+        starts = [entry.window.start for entry in entered]
+        since = min(starts, default=moment.now) if said == bases else EventTime(0)
         causes, signals = self._verdicts.of(cases, self.false_alarms(policy), since)
-        self._ledger.take(model, Judged(tuple(causes), _upto(cases), self._near_us(cases), moment.now))
+        causes += self._seasons.causes(model)
+        upto = _upto(cases) | self._seasons.upto(model)
+        self._ledger.take(model, Judged(tuple(causes), upto, self._near_us(cases), moment.now))
         self._said[model] = bases
         return len(entered), signals
+
+    def hours(self, model: str, standards: Mapping[str, Standard], policy: ModelMonitor) -> list[HourlySeries]:
+        """The hourly series of a model as they were entered, and what each was expected to be."""
+        signatures = {version: standard.lens.signature for version, standard in standards.items()}
+        return self._seasons.shown(model, signatures, self.false_alarms(policy))
+
+    def _seasonal(self, model: str, standards: Mapping[str, Standard], policy: ModelMonitor, moment: Moment) -> bool:
+        """Enter the hours that are over; whether what is known to be unusual has changed."""
+        before = self._seasons.causes(model)
+        signatures = {version: standard.lens.signature for version, standard in standards.items()}
+        self._seasons.enter(model, signatures, self.false_alarms(policy), moment)
+        return self._seasons.causes(model) != before
 
     def basis(self, model: str, version: str, standard: Standard, moment: Moment) -> Basis | NotEnoughData:
         """What the windows of a version are held against, or why there is nothing yet."""
@@ -195,7 +215,7 @@ class Judge:
 
     def _near_us(self, cases: Sequence[Case]) -> int:
         lengths = [entry.window.end - entry.window.start for case in cases for entry in case.rows[:1]]
-        return NEAR_WINDOWS * max(lengths, default=0)
+        return NEAR_WINDOWS * max(lengths, default=HOUR_US)
 
 
 def _upto(cases: Sequence[Case]) -> dict[tuple[str, CauseKind], EventTime]:

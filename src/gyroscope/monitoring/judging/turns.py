@@ -28,6 +28,7 @@ class Turns:
         self._changed_at: dict[str, MachineTime] = {}
         self._judged_at: dict[str, MachineTime] = {}
         self._owed: set[str] = set()
+        self._met_at: dict[str, MachineTime] = {}
         self._used_until = MachineTime(0)
 
     def changed(self, model: str, now: MachineTime) -> None:
@@ -36,8 +37,8 @@ class Turns:
         self._owed.add(model)
 
     def is_quiet(self, model: str, now: MachineTime) -> bool:
-        """Whether a model that was seen to change has not done so for minutes."""
-        return now - self._changed_at.get(model, now) >= QUIET_NS
+        """Whether a model has not changed for minutes, as far as anybody has looked."""
+        return now - self._changed_at.get(model, self._met_at.setdefault(model, now)) >= QUIET_NS
 
     def due(self, models: Iterable[str], now: MachineTime) -> list[str]:
         """Those of some models that are to be judged, the one that has waited longest first."""

@@ -82,7 +82,7 @@ def _expression(name: str, kinds: dict[str, str]) -> str:
         return "list_position($2, version) - 1"
     if name in TIMES:
         return f"epoch_us({quoted(name)})"
-    is_number = name.startswith(("feature_", "output_")) and kinds[name] != "VARCHAR"
+    is_number = name == "latency_us" or (name.startswith(("feature_", "output_")) and kinds[name] != "VARCHAR")
     return f"coalesce({quoted(name)}::DOUBLE, 'NaN'::DOUBLE)" if is_number else quoted(name)
 
 

@@ -15,17 +15,17 @@ from numpy.typing import NDArray
 
 from gyroscope.records import NotEnoughData
 from gyroscope.stats.arrays import Floats, Ints
+from gyroscope.stats.seasonal.ahead import MEMORY, Ahead
 from gyroscope.stats.seasonal.memory import LEAST_BINS, WEEKS, Memory
-from gyroscope.stats.seasonal.scores import BASE_ERROR, between_hours, count_scores, dispersion_of
+from gyroscope.stats.seasonal.scores import between_hours, dispersion_of
 from gyroscope.stats.seasonal.series import SLOTS, Series
-from gyroscope.stats.seasonal.thresholds import SPANS, correlation, scan, thresholds
+from gyroscope.stats.seasonal.thresholds import SPANS, correlation, thresholds
 
 NOISE_BINS = WEEKS * SLOTS
 TAIL_BINS = 8 * SLOTS
 COOL_DOWN_BINS = 24
 BINS_A_MONTH = 720
 RARE = 0.01
-_OVERLAP = max(SPANS)
 _TOO_LARGE = 1e100  # squares of what is larger overflow
 
 
@@ -110,6 +110,42 @@ def seasonal(
     >>> [(page.at, page.span, page.expected) for page in found.pages]
     [(1354, 1, 100.0)]
     """
+    walk = _walked(series, false_alarms, excluded)
+    return walk if isinstance(walk, NotEnoughData) else walk.found()
+
+
+def look_ahead(
+    series: Series, slots: Ints, false_alarms: float = 1.0, excluded: NDArray[np.bool_] | None = None
+) -> Ahead | NotEnoughData:
+    """What is expected of the next day after a series, to hold each of its hours against as it ends.
+
+    Parameters
+    ----------
+    series : Series
+        All hours before that day.
+    slots : int64 array, shape (T,)
+        The hours of the week of that day.
+    false_alarms, excluded
+        As in `seasonal`.
+
+    Returns
+    -------
+    Ahead or NotEnoughData
+        `NotEnoughData` as in `seasonal`. Holding the hours of the day against it gives the scores of `seasonal`.
+
+    Examples
+    --------
+    >>> from gyroscope.stats.seasonal import counts, hours_of_week
+    >>> slots = hours_of_week(0, 8 * 168)
+    >>> monday = look_ahead(counts(100.0 + 50 * (slots % 24 > 12), slots), hours_of_week(0, 24))
+    >>> monday.expected[[0, 20]].tolist(), int(monday.grades[0])
+    ([100.0, 150.0], 2)
+    """
+    walk = _walked(series, false_alarms, excluded)
+    return walk if isinstance(walk, NotEnoughData) else walk.ahead(series.y.size, slots)
+
+
+def _walked(series: Series, false_alarms: float, excluded: NDArray[np.bool_] | None) -> _Walk | NotEnoughData:
     skipped = np.zeros(series.y.size, np.bool_) if excluded is None else np.asarray(excluded, np.bool_)
     y = np.where(skipped | ~(np.abs(series.y) < _TOO_LARGE), np.nan, series.y)
     if np.isfinite(y).sum() < LEAST_BINS:
@@ -117,7 +153,7 @@ def seasonal(
     walk = _Walk(msgspec.structs.replace(series, y=y), false_alarms / BINS_A_MONTH / len(SPANS))
     for day in _days(series.slots):
         walk.take(day)
-    return walk.found()
+    return walk
 
 
 class _Walk:
@@ -134,31 +170,34 @@ class _Walk:
 
     def take(self, day: slice) -> None:
         slots, y = self.series.slots[day], self.series.y[day]
-        self.expected[day], self.grades[day] = self.memory.expected(slots)
-        z, sd = self._scored(day)
-        self.z[day] = np.where(self.grades[day] > 0, z, np.nan)
-        before = slice(max(day.start - TAIL_BINS, 0), day.start)
-        rho = correlation(self.z[before])
-        from_ = max(day.start - _OVERLAP, 0)
-        self.scans[:, day] = scan(self.z[from_ : day.stop], rho)[:, day.start - from_ :]
-        limits = thresholds(self._ordinary(before), self.p)
-        self.limits[:, day] = limits[:, np.newaxis]
-        self.low[day], self.high[day] = self.expected[day] - limits[0] * sd, self.expected[day] + limits[0] * sd
-        self.memory.learn(slots, y, (self.grades[day] == 2) & (np.abs(self.z[day]) > limits[0]), sd)
+        ahead = self.ahead(day.start, slots)
+        held = ahead.held_against(y, self.series.within[day])
+        self.expected[day], self.grades[day] = ahead.expected, ahead.grades
+        self.z[day], self.scans[:, day] = held.scores, held.scans
+        self.limits[:, day] = ahead.limits[:, np.newaxis]
+        reach = ahead.limits[0] * held.sd
+        self.low[day], self.high[day] = ahead.expected - reach, ahead.expected + reach
+        self.memory.learn(slots, y, (ahead.grades == 2) & (np.abs(held.scores) > ahead.limits[0]), held.sd)
 
-    def _scored(self, day: slice) -> tuple[Floats, Floats]:
-        """Scores and standard deviations of a day's bins."""
-        y, expected, within = self.series.y, self.expected, self.series.within
-        past = slice(max(day.start - NOISE_BINS, 0), day.start)
-        is_robust = bool((self.grades[day] == 2).all())
+    def ahead(self, at: int, slots: Ints) -> Ahead:
+        """What is expected from a place on."""
+        expected, grades = self.memory.expected(slots)
+        past, tail = slice(max(at - NOISE_BINS, 0), at), slice(max(at - TAIL_BINS, 0), at)
+        return Ahead(
+            kind=self.series.kind,
+            expected=expected,
+            grades=grades,
+            noise=self._noise(past, is_robust=bool((grades == 2).all())),
+            rho=correlation(self.z[tail]),
+            limits=thresholds(self._ordinary(tail), self.p),
+            before=self.z[max(at - MEMORY, 0) : at],
+        )
+
+    def _noise(self, past: slice, *, is_robust: bool) -> float:
+        y, expected = self.series.y[past], self.expected[past]
         if self.series.kind == "count":
-            dispersion = dispersion_of(y[past], expected[past], is_robust=is_robust)
-            sd = np.sqrt(dispersion * np.maximum(expected[day], 0.0))
-            return count_scores(y[day], expected[day], dispersion), sd
-        tau2 = between_hours(y[past], expected[past], within[past], is_robust=is_robust)
-        sd = np.sqrt(BASE_ERROR * (within[day] + tau2))
-        off = y[day] - expected[day]
-        return np.divide(off, sd, out=np.where(np.isfinite(off), 0.0, np.nan), where=sd > 0), sd
+            return dispersion_of(y, expected, is_robust=is_robust)
+        return between_hours(y, expected, self.series.within[past], is_robust=is_robust)
 
     def _ordinary(self, past: slice) -> Floats:
         """The scans of the past, without rare spikes that were found: they must not hide the next one.

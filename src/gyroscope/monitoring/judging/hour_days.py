@@ -1,0 +1,121 @@
+"""Hours as they were when they ended, in `monitoring.db`: one record a day, the last 14 weeks of it.
+
+Only `Seasons` writes. Rows that come later change none: what an hour is held against must have been seen as it is seen.
+Losing these means that hours are entered again as they are known by then.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from gyroscope.clock import DAY_US, EventTime
+from gyroscope.database import Database, transaction
+
+KEPT_US = 98 * DAY_US
+"""Six weeks teach what an hour of the week is like; eight more say how far such hours are off."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS hour_days (model TEXT, day INTEGER, record BLOB, PRIMARY KEY (model, day)) WITHOUT ROWID;
+"""
+
+
+Table = NDArray[np.float64]
+
+
+class Odd(msgspec.Struct, frozen=True, array_like=True):
+    """An hour that is further off than its series' noise: which, in words, and what it costs in rows a day.
+
+    `version` is the one that answered most, or whose answers are meant; `harm_per_day` is negative where nobody knows.
+    """
+
+    at: EventTime
+    kind: Literal["seasonal", "quality"]
+    series: str
+    version: str
+    text: str
+    score: float
+    seen: float
+    expected: float
+    harm_per_day: float = -1.0
+
+
+class Day(msgspec.Struct, frozen=True, array_like=True):
+    """The hours of one day by the calendar that have been entered, oldest first.
+
+    `slots` are their hours of the week, `entered` the wall times of entering. `counts` holds by version the packed
+    float64 table of `hours.columns_of`, one row an hour.
+    """
+
+    start: EventTime
+    starts: tuple[EventTime, ...] = ()
+    slots: tuple[int, ...] = ()
+    entered: tuple[EventTime, ...] = ()
+    counts: dict[str, bytes] = {}
+    odd: tuple[Odd, ...] = ()
+
+    def table(self, version: str) -> Table:
+        """The hours of a version that has any, (T, C)."""
+        return np.frombuffer(self.counts[version], np.float64).reshape(len(self.starts), -1)
+
+    @property
+    def is_busy(self) -> NDArray[np.bool_]:
+        """Of each hour whether any row came, (T,)."""
+        some = [self.table(version).any(axis=1) for version in self.counts]
+        return np.logical_or.reduce(some) if some else np.zeros(len(self.starts), np.bool_)
+
+
+def extended(
+    day: Day, starts: Sequence[EventTime], slots: Sequence[int], at: EventTime, more: Mapping[str, Table]
+) -> Day:
+    """The day with later hours; `more` are tables by version, one row for each of these."""
+    before = {version: day.table(version) for version in day.counts}
+    width = {version: table.shape[1] for version, table in (*more.items(), *before.items())}
+    counts = {
+        version: np.concatenate(
+            (
+                before.get(version, np.zeros((len(day.starts), width[version]))),
+                more.get(version, np.zeros((len(starts), width[version]))),
+            )
+        ).tobytes()
+        for version in width
+    }
+    entered = (*day.entered, *([at] * len(starts)))
+    return Day(day.start, (*day.starts, *starts), (*day.slots, *slots), entered, counts, day.odd)
+
+
+class HourDays:
+    """The days of all models. One process writes; its threads may share it."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
+        self._database = Database(
+            path, "the hours of the monitors cannot be read or written", "check free space and permissions", _SCHEMA
+        )
+        self._db = self._database.connect()
+
+    def days(self, model: str, before: EventTime | None = None) -> list[Day]:
+        """All of them, oldest first, or those that start before a moment."""
+        until = 1 << 62 if before is None else before
+        sql = "SELECT record FROM hour_days WHERE model = ? AND day < ? ORDER BY day"
+        with self._database.errors_named(), self._lock:
+            rows = self._db.execute(sql, (model, until)).fetchall()
+        return [msgspec.msgpack.decode(packed, type=Day) for (packed,) in rows]
+
+    def put(self, model: str, days: Sequence[Day]) -> None:
+        """Write these in the place of what was known of them, and forget those that are too old by now."""
+        rows = [(model, day.start, msgspec.msgpack.encode(day)) for day in days]
+        oldest = max((day.start for day in days), default=0) - KEPT_US
+        with self._database.errors_named(), self._lock, transaction(self._db):
+            self._db.executemany("INSERT OR REPLACE INTO hour_days VALUES (?, ?, ?)", rows)
+            self._db.execute("DELETE FROM hour_days WHERE model = ? AND day < ?", (model, oldest))
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()

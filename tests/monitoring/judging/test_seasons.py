@@ -1,0 +1,144 @@
+"""Hours through the monitors: spikes and outages of live traffic are found; histories, and hours not over, are not."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+import pytest
+from tests.monitoring.conftest import ZONE, Rows
+
+from gyroscope.clock import EventTime, MachineTime, iso, machine_now, parse_event_time
+from gyroscope.models.blocks import HOUR_US
+from gyroscope.monitoring.judging.followed_hours import WORDS
+from gyroscope.monitoring.judging.turns import QUIET_NS
+
+MONDAY = parse_event_time("2013-06-03T00:00:00-04:00")
+HISTORY_DAYS = 21
+
+
+def rows_of(days, per_hour=8, seed=0, skip=(), extra=None):
+    """Rows around the same number an hour, but none in hours to be skipped (counted from the first Monday)."""
+    rng = np.random.default_rng(seed)
+    hours = np.concatenate([np.arange(day * 24, day * 24 + 24) for day in days])
+    n = rng.poisson(per_hour, hours.size)
+    for hour, more in (extra or {}).items():
+        n[hours == hour] += more
+    n[np.isin(hours, list(skip))] = 0
+    rows = Rows(iso(EventTime(MONDAY), ZONE), int(n.sum()), seed=seed)
+    rows.times = MONDAY + np.repeat(hours, n) * HOUR_US + np.sort(rng.integers(0, HOUR_US, n.sum()))
+    rows.ids = [f"{seed}-{k}" for k in range(len(rows.times))]
+    return rows
+
+
+def at(hours):
+    return EventTime(int(MONDAY + hours * HOUR_US))
+
+
+@pytest.fixture
+def live(house):
+    """Three weeks that were read in at once, then two days that came one by one."""
+    house.predict(rows_of(range(HISTORY_DAYS)))
+    house.measure(at(24 * HISTORY_DAYS))
+    for day in (HISTORY_DAYS, HISTORY_DAYS + 1):
+        house.predict(rows_of([day], seed=day))
+        house.measure(at(24 * (day + 1)))
+    return house
+
+
+def found(house):
+    return [(one.kind, one.subjects, one.pages) for one in house.incidents.all("flights")]
+
+
+def test_a_spike_and_an_outage_of_live_traffic_page_once_each_and_usual_hours_do_not(live):
+    first = 24 * (HISTORY_DAYS + 2)
+    assert found(live) == []
+    live.predict(rows_of([HISTORY_DAYS + 2], seed=50, extra={first + 9: 60, first + 10: 60}))
+    live.measure(at(first + 24))
+    (spike,) = live.incidents.all("flights")
+    assert (spike.kind, spike.subjects, spike.pages) == ("seasonal", ("requests",), True)
+    assert spike.since == at(first + 9)
+    assert "is usual at this hour" in spike.why
+
+
+def test_traffic_that_stops_is_broken_data_while_it_lasts_and_over_when_it_is_back(live, monkeypatch):
+    first = 24 * (HISTORY_DAYS + 2)
+    live.predict(rows_of([HISTORY_DAYS + 2], seed=60, skip=range(first + 7, first + 24)))
+    live.measure(at(first + 7))
+    monkeypatch.setattr("gyroscope.monitoring.loop.machine_now", lambda: MachineTime(machine_now() + 2 * QUIET_NS))
+    live.measure(at(first + 10.1))
+    (stopped,) = live.incidents.all("flights")
+    assert (stopped.kind, stopped.subjects, stopped.state) == ("quality", ("requests",), "open")
+    assert at(first + 7) < stopped.since <= at(first + 9)
+    assert "no row came where" in stopped.why
+    assert [child.kind for child in stopped.children] == ["seasonal"]
+    assert stopped.harm_per_day == pytest.approx(8 * 24, rel=0.3)
+    live.predict(rows_of([HISTORY_DAYS + 3], seed=61))
+    live.measure(at(first + 48))
+    (back,) = [one for one in live.incidents.all("flights") if one.kind == "quality"]
+    assert (back.state, back.ended) == ("closed", at(first + 24))
+
+
+def test_an_hour_that_is_not_over_alarms_nobody(live):
+    first = 24 * (HISTORY_DAYS + 2)
+    live.predict(rows_of([HISTORY_DAYS + 2], seed=70, skip=range(first + 6, first + 24)))
+    live.measure(at(first + 6.9))
+    assert found(live) == []
+
+
+def test_a_history_that_is_read_in_pages_nobody(house):
+    hours = 24 * HISTORY_DAYS
+    house.predict(rows_of(range(HISTORY_DAYS), skip=range(hours - 20, hours - 10), extra={hours - 30: 90}))
+    house.measure(at(hours))
+    assert found(house) == []
+
+
+def test_a_restart_changes_nothing_and_goes_on(live):
+    first = 24 * (HISTORY_DAYS + 2)
+    live.predict(rows_of([HISTORY_DAYS + 2], seed=50, extra={first + 9: 60}))
+    live.measure(at(first + 24))
+    before = live.incidents.all("flights")
+    live.monitor.close()
+    live.monitor = live.new_monitor()
+    live.measure(at(first + 24))
+    assert live.incidents.all("flights") == before
+    live.predict(rows_of([HISTORY_DAYS + 3], seed=51))
+    live.measure(at(first + 48))
+    assert [one.state for one in live.incidents.all("flights")] == ["closed"]
+
+
+def test_days_of_the_calendar_page_nobody(live):
+    first = 24 * (HISTORY_DAYS + 2)
+    live.predict(rows_of([HISTORY_DAYS + 2], seed=50, extra={first + 9: 60}))
+    live.monitor.close()
+    live.settings = msgspec.structs.replace(live.settings, calendar={"sale": "2013-06-26"})
+    live.monitor = live.new_monitor()
+    live.measure(at(first + 24))
+    assert found(live) == []
+
+
+def test_errors_and_slow_answers_are_found_and_name_what_rose(live):
+    first = 24 * (HISTORY_DAYS + 2)
+    day = HISTORY_DAYS + 2
+    live.predict(rows_of([day], seed=80, skip=range(first + 12, first + 24)))
+    live.predict(rows_of([day], seed=81, skip=[*range(first, first + 12), *range(first + 14, first + 24)]), status=500)
+    live.predict(rows_of([day], seed=82, skip=range(first, first + 14)))
+    live.measure(at(first + 24))
+    assert found(live) == [("seasonal", ("error share",), True)]
+    (failed,) = live.incidents.all("flights")
+    assert failed.since == at(first + 12)
+    assert failed.harm_per_day == pytest.approx(8 * 24, rel=0.6)
+
+
+def test_people_see_the_hours_their_band_and_since_when_they_are_judged(live, make_house):
+    shown = {one.name: one for one in live.monitor.hours("flights")}
+    assert list(shown) == ["requests", "error share", "latency", "mean output", "positive share"]
+    requests = shown["requests"]
+    assert requests.hours == 24 * (HISTORY_DAYS + 2) - 1  # the last one may still get late rows
+    assert requests.judged.startswith("judged by the hour of the day")
+    newest = requests.points[-1]
+    assert newest.low < 8 < newest.high
+    young = make_house(folder="young")
+    young.predict(rows_of(range(2)))
+    young.measure(at(48))
+    (first, *_) = young.monitor.hours("flights")
+    assert (first.judged, first.points[-1].low) == (WORDS[0], None)
