@@ -53,6 +53,30 @@ def test_time_in_the_model_and_calls_of_it_are_counted(tmp_path: Path) -> None:
     pulse.close()
 
 
+def test_a_plain_request_is_shown_and_counted_as_any_other(tmp_path: Path) -> None:
+    plain, other = Pulse.create(tmp_path / "a.pulse"), Pulse.create(tmp_path / "b.pulse")
+    plain.begin(1, 2, (7, 8))
+    plain.end(3)
+    plain.begin_plain(100, 900, 5)
+    assert (plain.beat_ns, plain.started_ns, plain.deadline_ns, plain.inputs) == (100, 100, 900, [5])
+    assert plain.counters()["model_requests"] == 2
+    plain.end_plain(350)
+    assert (plain.beat_ns, plain.started_ns, plain.deadline_ns, plain.in_hand) == (350, 0, 0, 0)
+    plain.served_plain("logged", busy_ns=250, queue_ns=40, ns=3_000_000)
+    plain.served_plain("", busy_ns=10, queue_ns=0, ns=1)
+    other.begin(1, 2, (7, 8))
+    other.end(3)
+    for entry, began, ended, queued, latency in (("logged", 100, 350, 40, 3_000_000), ("", 400, 410, 0, 1)):
+        other.begin(began, 900, (5,), queued)
+        other.end(ended)
+        other.served(1, entry, latency)
+    assert plain.counters() == other.counters()
+    assert plain.batch_buckets() == other.batch_buckets() == [2, 1, 0, 0, 0, 0, 0]
+    assert (plain.latency_buckets(), plain.latency_sum_ns) == (other.latency_buckets(), other.latency_sum_ns)
+    plain.close()
+    other.close()
+
+
 def test_counters_outlive_the_process_and_the_state_does_not(tmp_path: Path) -> None:
     first = Pulse.create(tmp_path / "a.pulse")
     first.ready()

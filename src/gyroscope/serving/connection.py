@@ -104,7 +104,7 @@ class Connection(asyncio.Protocol):
         if self._state == LEAVING:
             return  # the client is gone
         self._transport.write(message)
-        if self.is_last:
+        if self._is_last or self._unread == _ENDLESS:  # as `is_last`, which costs more to ask
             self._leave()
             return
         self._state = SKIPPING if self._unread else READING

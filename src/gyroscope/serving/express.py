@@ -14,7 +14,6 @@ from gyroscope.clock import MachineTime, machine_now, wall_now
 from gyroscope.ids import new_id
 from gyroscope.models.runners import Checked, Runner
 from gyroscope.predictions.segments.log import PredictionLog
-from gyroscope.predictions.segments.wal import PlainRow
 from gyroscope.serving.dialects import OneRow
 from gyroscope.serving.line import Line
 from gyroscope.serving.plane import COUNTED_AS, Reply
@@ -54,21 +53,20 @@ class Express:
         input_hash = _hash(body) or 1
         if self._quarantine and self._quarantine.kills(input_hash, began):
             return None
-        pulse = self._pulse
-        pulse.begin(began, arrived + self._deadline_ns, (input_hash,), began - arrived)
+        pulse, queued_ns = self._pulse, began - arrived
+        pulse.begin_plain(began, arrived + self._deadline_ns, input_hash)
         output = self._one(numbers)
         ended = machine_now()
-        pulse.end(ended)
+        pulse.end_plain(ended)
         if output is None:
             return None
         request_id = request_id or new_id(arrived_at)
         id_bytes = request_id.encode()
-        latency_ns = ended - arrived
-        logged = self._log.append_plain(
-            PlainRow(id_bytes, numbers + _pack_answer(output) + id_bytes, arrived_at, latency_ns)
-        )
-        pulse.served(1, COUNTED_AS.get(logged, ""), latency_ns)
-        self._line.passed(ended - began, ended)
+        busy_ns, latency_ns = ended - began, ended - arrived
+        record = numbers + _pack_answer(output) + id_bytes
+        logged = self._log.append_plain((record, len(id_bytes), arrived_at, latency_ns))
+        pulse.served_plain(COUNTED_AS.get(logged, ""), busy_ns, queued_ns, latency_ns)
+        self._line.passed(busy_ns, ended)
         return Reply(200, self._answer(output, request_id), request_id, logged)
 
 

@@ -189,7 +189,7 @@ class Http:
         if route.express is not None:
             reply = route.express.answer(body, arrived, request_id)
             if reply is not None:
-                connection.send(self.message(reply, connection.is_last))
+                connection.deliver(reply)
                 if self._mirror is not None and self._mirror.is_on:
                     self._copy(route, reply.request_id, wall_now(), body)
                 return

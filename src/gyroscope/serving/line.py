@@ -55,6 +55,7 @@ class Line:
         limits = self.limits = plane.limits
         self._room = limits.max_in_flight
         self._batcher = Batcher(limits.batch_calls, limits.deadline_ns // 2)
+        self.passed = self._batcher.passed
         self._limit = Limit(limits.max_in_flight, limits.deadline_ns // 2)
         plane.admit(self._limit.value, self._limit.room)
         self._waiting: deque[Place] = deque()
@@ -84,10 +85,6 @@ class Line:
     def is_free(self) -> bool:
         """Whether a call may be answered at once, past the line: nobody waits, and the model is fast."""
         return not self._is_called and self._batcher.is_quick
-
-    def passed(self, took_ns: int, now: MachineTime) -> None:
-        """The model took so long for one row of a call that went past the line."""
-        self._batcher.passed(took_ns, now)
 
     def refuse(self, call: Call, error: InputError | OverloadError, deliver: Deliver) -> None:
         """Have it written down and answered that a call is not worked on."""

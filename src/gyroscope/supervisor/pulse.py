@@ -45,6 +45,10 @@ MOST_INPUTS = 64
 _WORDS = _INPUTS_AT + MOST_INPUTS + 1
 _BOUNDS_NS = tuple(round(bound * 1e9) for bound in LATENCY_BOUNDS_S)
 _INDEX = {name: _COUNTERS_AT + i for i, name in enumerate(COUNTERS)}
+_PLAIN = _BATCHES_AT - 1
+_COUNTED_PLAIN = ("requests_2xx", "rows", "model_calls", "model_requests")
+"""Each of these, and the bucket of predictions for one call, counts the plain requests too: they have one word, because
+a word costs as much to raise as three cost to set."""
 _MODEL_CALLS, _MODEL_REQUESTS = _INDEX["model_calls"], _INDEX["model_requests"]
 _BUSY, _QUEUED = _INDEX["busy_ns"], _INDEX["queue_ns"]
 
@@ -135,6 +139,32 @@ class Pulse:
         words[_STARTED] = now_ns
         words[_DEADLINE] = deadline_ns
 
+    def begin_plain(self, now_ns: int, deadline_ns: int, input_hash: int) -> None:
+        """As `begin` of one call, which counts nothing yet."""
+        words = self._words
+        words[_INPUTS_AT], words[_INPUTS_AT + 1] = input_hash, 0
+        words[_BEAT] = now_ns
+        words[_STARTED] = now_ns
+        words[_DEADLINE] = deadline_ns
+
+    def end_plain(self, now_ns: int) -> None:
+        """As `end`, which counts nothing yet."""
+        words = self._words
+        words[_BEAT] = now_ns
+        words[_DEADLINE] = 0
+        words[_STARTED] = 0
+
+    def served_plain(self, entry: str, busy_ns: int, queue_ns: int, ns: int) -> None:
+        """Count one call of one row that was an item by itself, with all that `begin`, `end` and `served` count."""
+        words = self._words
+        words[_PLAIN] += 1
+        if entry:
+            words[_INDEX[entry]] += 1
+        words[_BUSY] += busy_ns
+        words[_QUEUED] += queue_ns
+        words[_BUCKETS_AT + bisect_left(_BOUNDS_NS, ns)] += 1
+        words[_SUM_AT] += ns
+
     def end(self, now_ns: int) -> None:
         """Say that the item is done. The beat goes first, else a reader in between sees an old beat and no item."""
         if self._words[_STARTED]:
@@ -224,11 +254,13 @@ class Pulse:
 
     def batch_buckets(self) -> list[int]:
         """Predictions by the calls they were for (not cumulative), one bucket per bound and none above the last."""
-        return self._words[_BATCHES_AT : _BATCHES_AT + len(BATCH_BOUNDS)].tolist()
+        alone, *others = self._words[_BATCHES_AT : _BATCHES_AT + len(BATCH_BOUNDS)].tolist()
+        return [alone + self._words[_PLAIN], *others]
 
     def counters(self) -> dict[str, int]:
         """All counters since the file was made, over every process of this name."""
-        return {name: self._words[at] for name, at in _INDEX.items()}
+        plain = self._words[_PLAIN]
+        return {name: self._words[at] + (plain if name in _COUNTED_PLAIN else 0) for name, at in _INDEX.items()}
 
     def latency_buckets(self) -> list[int]:
         """Requests per bucket (not cumulative): one per bound, then one for everything above."""

@@ -160,6 +160,13 @@ def test_an_entry_that_does_not_fit_follows_the_policy_too(house, entry):  # typ
     assert writer.append(entry(2)) == "os"
 
 
+def test_so_does_a_plain_row(house):  # type: ignore[no-untyped-def]
+    writer = house.log()
+    assert writer.append_plain((b"numbersmine", 4, 2**63, 1)) == "no"
+    assert (writer.failed, "request 'mine'" in writer.failure) == (1, True)
+    assert writer.append_plain((bytes(16) + b"mine", 4, 1_700, 1)) == "os"
+
+
 def test_a_folder_that_cannot_be_made_is_a_failure_not_a_crash(tmp_path, house, entry):  # type: ignore[no-untyped-def]
     (tmp_path / "file").write_text("in the way")
     version = house.versions["0a1b2c3d4e5f"]

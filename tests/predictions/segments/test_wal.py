@@ -20,7 +20,6 @@ from gyroscope.predictions.segments.wal import (
     UNSEEN,
     Layout,
     LogEntry,
-    PlainRow,
     encode,
     pack,
     pack_plain,
@@ -64,7 +63,7 @@ def test_a_plain_row_is_the_entry_of_the_same(request_id):
     layout = Layout(Signature("regression", (Feature("a"), Feature("b"))))
     numbers, outputs = np.array([[0.1, -3.0]]), np.array([0.7])
     entry = LogEntry(request_id, 1_700, 1_700, 99, 200, numbers, outputs)
-    row = PlainRow(request_id.encode(), numbers.tobytes() + outputs.tobytes() + request_id.encode(), 1_700, 99)
+    row = numbers.tobytes() + outputs.tobytes() + request_id.encode(), len(request_id), 1_700, 99
     assert pack_plain(row, layout, 3, 5) == pack(entry, layout, 3, 5)
 
 

@@ -7,9 +7,9 @@ With durability `os` the segment lies on tmpfs and is written through memory, wi
 from __future__ import annotations
 
 import mmap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 from xxhash import xxh3_64_intdigest
@@ -37,6 +37,7 @@ from gyroscope.records import Version
 
 __all__ = ["LogPolicy", "Logged", "PredictionLog", "segment_folder"]
 
+EntryT = TypeVar("EntryT", LogEntry, PlainRow)
 Mode = Literal["os", "full", "off"]
 Logged = Literal["os", "full", "sampled", "off", "no"]
 """Safe from killed processes; safe from a power cut; left out by sampling; not asked for; lost."""
@@ -119,7 +120,7 @@ class PredictionLog:
             if self._policy.mode == "full":
                 return self._wait(self._hand_over(said), PATIENCE_S)
             entry = said
-        return self._put(entry)
+        return self._put(entry, pack)
 
     @property
     def takes_plain_rows(self) -> bool:
@@ -130,9 +131,9 @@ class PredictionLog:
 
     def append_plain(self, row: PlainRow) -> Logged:
         """As `append` of the same, at half its price; only where `takes_plain_rows` says so."""
-        return self._put(row) if self._is_plain else "off"
+        return self._put(row, pack_plain) if self._is_plain else "off"
 
-    def _put(self, entry: LogEntry | PlainRow) -> Logged:
+    def _put(self, entry: EntryT, packed: Callable[[EntryT, Layout, int, int], tuple[int, bytes]]) -> Logged:
         try:
             self._turn.pop()
         except IndexError:
@@ -140,10 +141,7 @@ class PredictionLog:
         try:
             if self._place >= self._enough:
                 self._begin()
-            if isinstance(entry, PlainRow):
-                checksum, rest = pack_plain(entry, self._layout, self._number, self._sequence)
-            else:
-                checksum, rest = pack(entry, self._layout, self._number, self._sequence)
+            checksum, rest = packed(entry, self._layout, self._number, self._sequence)
             after = self._place + 8 + len(rest)
             if after > self._end:
                 after = self._extend(8 + len(rest))
