@@ -18,6 +18,7 @@ RELATIVE_ERROR = 1 / 129
 """Half a bucket over its middle, (1/64) / (2 + 1/64): 0.78 %, for values beyond 2.3e-308 in size."""
 
 _DROPPED_BITS = 46
+_SIZE = (1 << 63) - 1
 
 
 def bucket_keys(values: Floats) -> Ints:
@@ -42,31 +43,11 @@ def bucket_keys(values: Floats) -> Ints:
     >>> bucket_keys(np.array([-1.0, 0.0, 1.0, 1.01, 1.02])).tolist()
     [-65472, 0, 65472, 65472, 65473]
     """
-    size = np.abs(values).view(np.int64) >> _DROPPED_BITS
-    return np.where(values < 0, -size, size)
-
-
-def bucket_keys_of_ordered(ordered: Floats) -> Ints:
-    """As `bucket_keys`, of values in increasing order: nothing is copied, which takes a third of the time.
-
-    Parameters
-    ----------
-    ordered : float64 array, shape (n,)
-        Finite values.
-
-    Returns
-    -------
-    int64 array, shape (n,)
-
-    Examples
-    --------
-    >>> bucket_keys_of_ordered(np.array([-1.0, -0.0, 1.0])).tolist()
-    [-65472, 0, 65472]
-    """
-    keys = np.abs(ordered).view(np.int64)
+    bits = values.view(np.int64)
+    keys, sign = bits & _SIZE, bits >> 63  # -1 below zero
     keys >>= _DROPPED_BITS
-    below = keys[: int(np.searchsorted(ordered, 0.0))]
-    np.negative(below, out=below)
+    keys ^= sign
+    keys -= sign
     return keys
 
 

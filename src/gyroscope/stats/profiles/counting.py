@@ -8,20 +8,22 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+import msgspec
 import numpy as np
 
-from gyroscope.stats.arrays import Floats
-from gyroscope.stats.buckets import bucket_keys_of_ordered
+from gyroscope.stats.arrays import Floats, Ints
+from gyroscope.stats.buckets import bucket_keys
 from gyroscope.stats.profiles.categories import count_texts
 from gyroscope.stats.profiles.column import ColumnCounts, center_of
 from gyroscope.stats.profiles.inputs import Column, as_floats, tally_strings
 from gyroscope.stats.profiles.layout import CategoryBins, NumericBins
 from gyroscope.stats.sparse import SparseCounts
-from gyroscope.stats.sums import exact_sum, exact_sum_of_growing
+from gyroscope.stats.sums import exact_sum
 from gyroscope.stats.texts import Texts
 
 _GREATEST = float(np.finfo(np.float64).max)
-_MANY = 1 << 14  # fewer values than these are summed faster without looking for their exponents
+_NO_SIZE = 1 << 18  # greater than that of any float
+_MANY = 1 << 12  # fewer values than these are sorted faster
 
 
 def count_numbers(columns: Mapping[str, Column], layout: Mapping[str, NumericBins], n: int) -> dict[str, ColumnCounts]:
@@ -77,40 +79,77 @@ def count_strings(values: Column, bins: CategoryBins) -> ColumnCounts:
 
 
 def _count(values: Floats, bins: NumericBins) -> ColumnCounts:
-    # One sort pays for the least and greatest value, the bins and the buckets.
-    ordered = np.sort(values)
-    cuts = (*bins.edges[:-1], math.nextafter(bins.edges[-1], math.inf)) if bins.edges else ()
-    # Places of -inf's end, the bins' starts, +inf's start, NaN's start.
-    places = np.searchsorted(ordered, (-_GREATEST, *cuts, np.inf, np.nan))
-    first, last, present = int(places[0]), int(places[-2]), int(places[-1])
-    finite = ordered[first:last]
+    is_finite = np.isfinite(values)
+    finite = values if is_finite.all() else values[is_finite]
+    missing = int(np.isnan(values).sum()) if finite.size < values.size else 0
+    if not finite.size:
+        nothing = ColumnCounts.empty(bins)
+        return msgspec.structs.replace(nothing, missing=missing, nan_or_inf=values.size - missing)
+    cuts = np.array((*bins.edges[:-1], math.nextafter(bins.edges[-1], math.inf)) if bins.edges else ())
+    below, buckets = _few(finite, cuts) if finite.size < _MANY else _many(finite, cuts)
     return ColumnCounts(
         bins=bins,
-        counts=np.diff(places[:-1]),
-        missing=ordered.size - present,
-        nan_or_inf=first + present - last,
-        buckets=SparseCounts.of_sorted(bucket_keys_of_ordered(finite)) if finite.size else SparseCounts.empty(),
+        counts=np.diff(below, prepend=0, append=finite.size),
+        missing=missing,
+        nan_or_inf=values.size - finite.size - missing,
+        buckets=buckets,
         # + 0.0 makes -0.0 into 0.0, whose bytes would else depend on the order of merging.
-        least=float(finite[0]) + 0.0 if finite.size else np.inf,
-        greatest=float(finite[-1]) + 0.0 if finite.size else -np.inf,
-        total=_total(finite),
-        squares=_squares(finite, center_of(bins)),
+        least=float(finite.min()) + 0.0,
+        greatest=float(finite.max()) + 0.0,
+        total=exact_sum(finite),
+        squares=exact_sum(_squared_distances(finite, center_of(bins))),
     )
 
 
-def _total(ordered: Floats) -> int:
-    if ordered.size < _MANY:
-        return exact_sum(ordered)
-    negative, rest = (int(place) for place in (np.searchsorted(ordered, 0.0), np.searchsorted(ordered, 0.0, "right")))
-    return exact_sum_of_growing(ordered[rest:]) - exact_sum_of_growing(-ordered[:negative][::-1])
+def _few(finite: Floats, cuts: Floats) -> tuple[Ints, SparseCounts]:
+    """How many values lie below each cut, and their buckets: one sort pays for both."""
+    ordered = np.sort(finite)
+    return np.searchsorted(ordered, cuts), SparseCounts.of_sorted(bucket_keys(ordered))
 
 
-def _squares(ordered: Floats, center: float) -> int:
-    squares = _squared_distances(ordered, center)
-    if ordered.size < _MANY:
-        return exact_sum(squares)
-    nearest = int(np.searchsorted(ordered, center))
-    return exact_sum_of_growing(squares[:nearest][::-1]) + exact_sum_of_growing(squares[nearest:])
+def _many(finite: Floats, cuts: Floats) -> tuple[Ints, SparseCounts]:
+    """The same without sorting: only values that share a bucket with a cut are compared with it.
+
+    65,536 values take 0.4 ms, their sort 2.4 ms.
+    """
+    keys = bucket_keys(finite)
+    cells, shift = _cells(keys)
+    table = np.bincount(cells)
+    buckets = _buckets(table, shift)
+    at = bucket_keys(np.clip(cuts, -_GREATEST, _GREATEST))
+    place = np.searchsorted(buckets.keys, at)
+    below = np.concatenate(([0], np.cumsum(buckets.counts)))[place]
+    is_shared = buckets.keys[np.minimum(place, buckets.keys.size - 1)] == at
+    has_cut = np.zeros(table.size + 2, np.bool_)
+    shared = np.maximum(np.abs(at[is_shared]) - shift, 0) * 2
+    has_cut[shared] = has_cut[shared + 1] = True
+    near = np.sort(finite[has_cut[cells]])
+    near_keys = bucket_keys(near)
+    here = np.flatnonzero(is_shared)
+    below[here] += np.searchsorted(near, cuts[here]) - np.searchsorted(near_keys, at[here])
+    return below, buckets
+
+
+def _cells(keys: Ints) -> tuple[Ints, int]:
+    """Where to count each key: two cells a size, for plus and minus; the first is zero's, whatever size comes next.
+
+    A table from the least key to the greatest would have a hundred thousand empty cells between -1 and 1.
+    """
+    sizes = np.abs(keys)
+    least = int(sizes.min()) or int(sizes.min(initial=_NO_SIZE, where=sizes > 0))
+    shift = least - 1
+    sizes -= shift
+    np.maximum(sizes, 0, out=sizes)
+    sizes <<= 1
+    sizes |= keys < 0
+    return sizes, shift
+
+
+def _buckets(table: Ints, shift: int) -> SparseCounts:
+    """The counts of cells by key."""
+    above, under = np.flatnonzero(table[::2]), np.flatnonzero(table[1::2])[::-1]
+    positive = SparseCounts(np.where(above > 0, above + shift, 0), table[::2][above])
+    return SparseCounts(-(under + shift), table[1::2][under]).merge(positive)
 
 
 def _squared_distances(values: Floats, center: float) -> Floats:
