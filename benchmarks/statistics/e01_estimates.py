@@ -58,9 +58,9 @@ class Case(NamedTuple):
 
 
 def measure(options: Options) -> list[Row]:
-    """200 months of each kind, all of them by NannyML too, and 306 days; 16, 2 and 90 in a quick run."""
+    """200 months of each kind, 40 of them by NannyML too, and 306 days; 16, 2 and 90 in a quick run."""
     rng = np.random.default_rng((5, options.seed))
-    n, by_them, days = (16, 2, 90) if options.is_quick else (200, 200, 306)
+    n, by_them, days = (16, 2, 90) if options.is_quick else (200, 40, 306)
     moved = [draw("covariate", rng) for _ in range(n)]
     turned = [draw("relation", rng) for _ in range(n)]
     year = load_year(options.folder)
@@ -77,19 +77,20 @@ def measure(options: Options) -> list[Row]:
 
 
 def _beside(where: str, cases: list[Case], theirs: list[dict], options: Options) -> Row:
-    """The mean ratio of mean absolute errors over their metrics; a quick run falls short only beyond doubt."""
+    """The worst ratio of mean absolute errors among their metrics; a quick run falls short only beyond doubt."""
     errors = np.array([_errors_of(cases, theirs, name, metric) for name, metric in THEIRS.items()])
     errors[:, :, ~np.isfinite(errors).all(axis=1).all(axis=0)] = np.nan
     ratios, without = _ratios(errors)
-    each = zip(THEIRS.values(), ratios, without, strict=True)
-    said = ", ".join(f"{metric} {ratio:.2f} ({plain:.2f})" for metric, ratio, plain in each)
-    claim = f"{where}: our error / NannyML's, mean of {said}; in brackets without labels of windows before"
     n, rng = errors.shape[2], np.random.default_rng(options.seed)
     starts = rng.integers(0, n, (BOOTSTRAP, -(-n // BLOCK)))
     drawn = ((starts[:, :, np.newaxis] + np.arange(BLOCK)).reshape(BOOTSTRAP, -1) % n)[:, :n]
-    error = float(np.std([_ratios(errors[:, :, windows])[0].mean() for windows in drawn]))
-    row = at_most("E1", claim, float(ratios.mean()), 1.0, f"ratio, se {error:.3f}", n, "nannyml 0.13.1")
-    is_in_doubt = options.is_quick and ratios.mean() - Z_99 * error <= 1
+    spread = np.std([_ratios(errors[:, :, windows])[0] for windows in drawn], axis=0)
+    each = zip(THEIRS.values(), ratios, spread, without, strict=True)
+    said = ", ".join(f"{metric} {ratio:.3f} +- {error:.3f} ({plain:.2f})" for metric, ratio, error, plain in each)
+    claim = f"{where}: our error / NannyML's, worst of {said}; in brackets without labels of windows before"
+    worst = int(ratios.argmax())
+    row = at_most("E1", claim, float(ratios[worst]), 1.0, f"ratio, se {spread[worst]:.3f}", n, "nannyml 0.13.1")
+    is_in_doubt = options.is_quick and bool((ratios - Z_99 * spread <= 1).all())
     return msgspec.structs.replace(row, holds=bool(row.holds or is_in_doubt))
 
 

@@ -28,6 +28,8 @@ MONTHS, QUICK_MONTHS = 400, 20
 NULL_MONTHS, QUICK_NULL_MONTHS = 200, 30
 MISSING, HOT, KINDS = 0.05, 4, 20
 BUDGETS = (1.0, 2.0, 4.0, 8.0)
+STRETCH = 8
+"""Windows that are replayed at once: most changes are seen in the first stretch."""
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -195,11 +197,19 @@ def _seen(
     z = standardise(current.select(normal.names), normal.mean, normal.tau2)
     row = z[[normal.names.index(_stream_name(change.stream))]]
     delays = [_delay(chart.alarms(row, limits[change.stream, name])[0]) for name, chart in CHARTS.items()]
-    for budget in (equal, 1.0):
-        course = replay(Family("input", normal), current, np.ones(CELL.later), false_alarms=budget)
-        at = [a.at for a in course.alarms if any(name.startswith(("x:", "x=")) for name in a.names)]
-        delays.append(_delay(np.isin(np.arange(CELL.later), at)))
-    return delays
+    return [*delays, *(_engine_delay(Family("input", normal), current, budget) for budget in (equal, 1.0))]
+
+
+def _engine_delay(family: Family, current: Streams, budget: float) -> float:
+    """Windows until the engine alarms for the column that changed; no further than that is replayed."""
+    state, found = None, np.zeros(CELL.later, np.bool_)
+    for end in (*range(CHANGE + STRETCH, CELL.later, STRETCH), CELL.later):
+        seen = msgspec.structs.replace(current, y=current.y[:, :end], within=current.within[:, :end])
+        state = replay(family, seen, np.ones(end), false_alarms=budget, state=state).state
+        found[[alarm.at for alarm in state.alarms if any(name.startswith(("x:", "x=")) for name in alarm.names)]] = True
+        if found[CHANGE:].any():
+            break
+    return _delay(found)
 
 
 def _delay(alarms: np.ndarray) -> float:

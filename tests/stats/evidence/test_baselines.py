@@ -32,6 +32,19 @@ def test_memory_between_windows_is_found():
     assert normal.rho.max() <= 0.8
 
 
+def test_streams_tell_each_other_that_they_have_no_memory_but_one_that_has_keeps_most_of_it():
+    rng = np.random.default_rng(4)
+    y = rng.normal(size=(300, 50))
+    for window in range(1, 50):
+        y[0, window] += 0.7 * y[0, window - 1]
+    within = np.full(y.shape, 0.01)
+    normal = fit_baselines(_many(y, within))
+    own = fit_baselines(_many(y[:1], within[:1])).rho[0]
+    assert own - normal.rho[0] == pytest.approx(1 / np.sqrt(50) / (1 - 3 / 50))
+    lonely = [fit_baselines(_many(y[[row]], within[[row]])).rho[0] for row in range(1, 40)]
+    assert normal.rho[1:].mean() < 0.6 * np.mean(lonely)
+
+
 def test_a_gap_has_no_memory():
     y = np.r_[np.arange(15.0), np.nan, np.arange(15.0)]
     normal = fit_baselines(stream("x", y, np.ones(31)))

@@ -36,3 +36,14 @@ def test_a_shift_within_the_tolerance_is_no_evidence_and_one_the_other_way_neith
 def test_no_current_window_is_no_evidence():
     nothing = Sums(*(np.zeros((1, 1)) for _ in range(4)))
     assert e_values(_sums(np.arange(20.0)[np.newaxis]), nothing, np.array([0]), np.array([0.0])).tolist() == [[1.0]]
+
+
+@pytest.mark.parametrize("side", [-1, 0, 1])
+def test_what_is_surely_too_little_may_be_left_out_and_nothing_else(side):
+    rng = np.random.default_rng(6)
+    reference, current = _sums(rng.normal(size=(5_000, 30))), _sums(rng.normal(0.4 * (side or 1), 1, (5_000, 6)))
+    given = reference, current, np.full(5_000, side), np.zeros(5_000)
+    whole, told = e_values(*given), e_values(*given, least=4.0)
+    assert (whole >= 4).sum() > 20
+    assert np.array_equal(told[whole >= 4], whole[whole >= 4])
+    assert (told == 0).mean() > 0.5

@@ -155,6 +155,7 @@ class _Walk:
             Sums(*(total[:, window + 1, np.newaxis] - total[:, starts] for total in self._sums)),
             self._family.baselines.sides,
             self._family.baselines.tolerances,
+            LEAST_EVIDENCE,
         )
         parts = spent * np.where(e >= LEAST_EVIDENCE, e, 0.0)
         self.evidence[:, window] = parts.sum(axis=1)

@@ -16,7 +16,7 @@ FREQUENT = 8
 """So many categories have a stream of their own, the first ones of the layout."""
 
 KINDS = ("omnibus", "other", "new", "missing")
-WEIGHTS = (0.2, *(0.06,) * FREQUENT, 0.06, 0.12, 0.14)
+WEIGHTS = (0.14, *(0.075,) * FREQUENT, 0.04, 0.12, 0.1)
 SIDES = (1, *(0,) * FREQUENT, 0, 1, 0)
 
 _LEAST_EXPECTED = 1.0
