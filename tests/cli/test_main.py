@@ -8,6 +8,7 @@ import pytest
 
 import gyroscope
 from gyroscope.cli.commands import gyro as shell
+from gyroscope.cli.commands import narrowed
 from gyroscope.cli.output import plain
 
 
@@ -19,6 +20,16 @@ def test_no_command_shows_the_help(gyro):
     ended = gyro()
     assert ended.code in (0, 2)
     assert "predict" in ended.out + ended.err
+
+
+def test_only_the_noun_that_is_asked_for_is_made():
+    def names(*words):
+        made = narrowed(shell(), words)
+        return {one.name for one in (*made.registered_commands, *made.registered_groups)}
+
+    assert names("models", "list") == {"models"}
+    assert names("compare") == {"compare"}
+    assert names("fly") == names("--help") == names() > {"models", "compare"}
 
 
 def test_an_unknown_command_fails_with_2(gyro):

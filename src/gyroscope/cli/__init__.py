@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from gyroscope.cli.commands import gyro
+from gyroscope.cli.commands import gyro, narrowed
 from gyroscope.cli.output import explain
 from gyroscope.errors import GyroscopeError
 
@@ -17,7 +17,7 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line and end the process with its exit code."""
     try:
-        gyro()(prog_name="gyro")
+        narrowed(gyro(), sys.argv[1:])(prog_name="gyro")
     except GyroscopeError as error:
         explain(error, as_json="--json" in sys.argv)
     except OSError as error:

@@ -6,6 +6,7 @@ heavy inside its function, so that `gyro --help` stays quick.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -61,6 +62,15 @@ def gyro() -> typer.Typer:
     shell.command("profile")(profile.profile)
     shell.command("compare")(compare.compare)
     shell.command("demo")(demo.demo)
+    return shell
+
+
+def narrowed(shell: typer.Typer, words: Sequence[str]) -> typer.Typer:
+    """A shell without the nouns that are not asked for: making all fifty commands takes longer than most of them do."""
+    commands, groups = shell.registered_commands, shell.registered_groups
+    if words and words[0] in {one.name for one in (*commands, *groups)}:
+        shell.registered_commands = [one for one in commands if one.name == words[0]]
+        shell.registered_groups = [one for one in groups if one.name == words[0]]
     return shell
 
 
