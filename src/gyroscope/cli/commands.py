@@ -68,7 +68,7 @@ def gyro() -> typer.Typer:
 def narrowed(shell: typer.Typer, words: Sequence[str]) -> typer.Typer:
     """A shell without the nouns that are not asked for: making all fifty commands takes longer than most of them do."""
     commands, groups = shell.registered_commands, shell.registered_groups
-    if words and words[0] in {one.name for one in (*commands, *groups)}:
+    if words and words[0] in {one.name for one in commands} | {one.name for one in groups}:
         shell.registered_commands = [one for one in commands if one.name == words[0]]
         shell.registered_groups = [one for one in groups if one.name == words[0]]
     return shell
