@@ -34,6 +34,7 @@ TARGETS = {
         "L7": "benchmarks.chaos.l07_stall",
     },
     "bench-loop": {
+        **dict.fromkeys(("O1", "O2"), "benchmarks.loop.o01_story"),
         "O3": "benchmarks.loop.o03_rollback",
         "O4": "benchmarks.loop.o04_bad",
         "O5": "benchmarks.loop.o05_equal",

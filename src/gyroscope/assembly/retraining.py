@@ -47,7 +47,7 @@ class HouseSenses:
         data = self.data(model)
         done = [one for one in trainings if one.state != "running"]
         standing = [one for one in self._house.incidents.all(model) if one.is_standing]
-        worse = [one for one in standing if one.opened > _last(done) and _got_worse(one)]
+        worse = _worse(standing, done)
         broken = [one for one in standing if one.kind == "quality" and one.ended is None]
         return Seen(
             model=model,
@@ -76,9 +76,12 @@ class HouseSenses:
             known = self._data[model] = data, machine_now() + max(LEAST_NS, COSTS * (machine_now() - now))
         return known[0]
 
-    def forget(self) -> None:
-        """Have the data read anew with the next look."""
-        self._data.clear()
+    def forget(self, model: str) -> None:
+        """Have the data read anew with the next look, where it may be asked for: that reads the whole log."""
+        policy = policy_of(self._house, model)
+        standing = [one for one in self._house.incidents.all(model) if one.is_standing]
+        if policy.every_days or policy.new_labels or _worse(standing, self._house.trainings.every(model)):
+            self._data.pop(model, None)
 
     def argv(self, model: str, folder: Path) -> list[str]:
         """The command of a trainer."""
@@ -125,7 +128,8 @@ class RetrainingTurns:
 
     def catch_up(self) -> None:
         """The same at all that is in the log by now, however lately it was read."""
-        self._senses.forget()
+        with self._alone:
+            each("retraining", self._house.models.models(), self._senses.forget)
         self.run_once()
 
     def _look(self, model: str) -> None:
@@ -149,6 +153,11 @@ def policy_of(house: House, model: str) -> Policy:
 
 def _loop_of(house: House, senses: HouseSenses) -> Retraining:
     return Retraining(house.trainings, house.challengers, house.journal, senses, house.home / "trainings")
+
+
+def _worse(standing: Sequence[Incident], trainings: Sequence[Training]) -> list[Incident]:
+    """Those that are newer than the last training."""
+    return [one for one in standing if one.opened > _last(trainings) and _got_worse(one)]
 
 
 def _got_worse(incident: Incident) -> bool:

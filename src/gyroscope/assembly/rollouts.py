@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 
 import msgspec
@@ -29,15 +29,16 @@ from gyroscope.rollouts.moves import challenger, held_back
 from gyroscope.supervisor import client
 from gyroscope.supervisor.door import DoorLink
 
-LABELS_EVERY_NS = 2 * SECOND_NS
-"""Labels say something new once a window."""
+LABELS_EVERY_NS, COSTS = 2 * SECOND_NS, 10
+"""Labels say something new once a window; to read a long log takes a tenth of the time at most."""
 
 
 class _Reading(msgspec.Struct):
     step: Step
     newest: Compared = Compared()
     running: Future[Compared] | None = None
-    read_ns: int = -LABELS_EVERY_NS
+    began_ns: int = 0
+    due_ns: int = 0
 
 
 class HouseSenses:
@@ -80,15 +81,16 @@ class HouseSenses:
         if known is None or known.step != step:
             known = self._compared[model] = _Reading(step)
         now = machine_now()
-        if self._waits:
-            known.running, known.read_ns = None, now  # one that runs began before
-            known.newest = self._reader.submit(self._read_losses, step, model).result()
-            return known.newest
+        if self._waits:  # one that runs began before
+            known.running, known.began_ns = self._reader.submit(self._read_losses, step, model), now
+            wait([known.running])
+            now = machine_now()
         if known.running is not None and known.running.done():
-            done, known.running, known.read_ns = known.running, None, now  # also one that failed: it is read again
+            done, known.running = known.running, None  # also one that failed: it is read again
+            known.due_ns = now + max(LABELS_EVERY_NS, COSTS * (now - known.began_ns))
             known.newest = done.result()
-        if known.running is None and now - known.read_ns >= LABELS_EVERY_NS:
-            known.running = self._reader.submit(self._read_losses, step, model)
+        if known.running is None and now >= known.due_ns:
+            known.running, known.began_ns = self._reader.submit(self._read_losses, step, model), now
         return known.newest
 
     @contextmanager

@@ -1,23 +1,35 @@
-"""What came of the replay: waiting until all of it is recorded and measured, and the months.
+"""What came of the replay: waiting until the house has caught up, the books, and the months.
 
 `run.py` and the journeys call this. It counts the table and the labels, not what the client believes.
 """
 
 from __future__ import annotations
 
+import asyncio
+
 import duckdb
 import msgspec
+import numpy as np
+import orjson
+from numpy.typing import NDArray
 
 from gyroscope.assembly import House
-from gyroscope.clock import SECOND_NS, EventTime, machine_now, sleep
+from gyroscope.clock import SECOND_NS, EventTime, machine_now
+from gyroscope.demo.flights import Flights
 from gyroscope.demo.place import MODEL
+from gyroscope.demo.replay import Target
+from gyroscope.demo.wire import Connection
 from gyroscope.errors import ProcessError
 from gyroscope.monitoring.months import Month
-from gyroscope.records import NotEnoughData, Version
+from gyroscope.records import NotEnoughData, Signature
+from gyroscope.stats.performance import metrics, tally
 
-PATIENCE_S = 90
+PATIENCE_S, ASK_S = 300, 60.0
 ALWAYS = (EventTime(0), EventTime(4_102_444_800_000_000))  # 1970 to 2100
-COUNTED = "SELECT count(*), count(DISTINCT request_id) FROM read_parquet($1, hive_partitioning=false) WHERE answered"
+COUNTED = """
+SELECT count(*), count(DISTINCT request_id) FROM read_parquet($1, hive_partitioning=false)
+WHERE answered AND variant <> 'shadow'
+"""
 
 
 class Settled(msgspec.Struct, frozen=True):
@@ -27,6 +39,57 @@ class Settled(msgspec.Struct, frozen=True):
     answered_ids: int
     received: int
     labels: dict[str, int]
+
+
+async def caught_up(house: House, target: Target) -> None:
+    """Wait until the house has recorded, measured, judged and decided on all that it was sent.
+
+    Raises `ProcessError` saying what is missing after five minutes.
+    """
+    request = (
+        f"POST /v1/settle HTTP/1.1\r\nHost: {target.host}:{target.port}\r\n"
+        f"Authorization: Bearer {target.key}\r\nContent-Length: 0\r\n\r\n"
+    ).encode()
+    until, missing = machine_now() + PATIENCE_S * SECOND_NS, "no answer"
+    connection = Connection(target.host, target.port)
+    while machine_now() < until:
+        try:
+            reply = await connection.ask(request, ASK_S)
+        except (OSError, TimeoutError) as error:
+            missing = f"{type(error).__name__}: {error}"
+        else:
+            missing = orjson.loads(reply.body)["missing"] if reply.status == 200 else f"{reply.status}: {reply.body!r}"
+        if not missing:
+            connection.close()
+            return
+        await asyncio.sleep(0.1)
+    raise ProcessError(
+        f"the house did not catch up: {missing}",
+        where=str(house.logs),
+        fix="look into control.log and recorder.log there",
+    )
+
+
+def books(house: House) -> Settled:
+    """What the table and the labels hold."""
+    files = [file.path for file in house.table(MODEL).files()]
+    rows = ids = 0
+    if files:
+        with duckdb.connect() as connection:
+            rows, ids = connection.execute(COUNTED, [files]).fetchall()[0]
+    by_state = house.labels.counts(MODEL)
+    return Settled(rows, ids, sum(by_state.values()), by_state)
+
+
+def months(sent: Flights, answers: NDArray[np.float64], signature: Signature) -> list[Month]:
+    """Every month of the replay: how often the answers, whichever version gave them, were right."""
+    found = []
+    for month in np.unique(sent.month).tolist():
+        inside = sent.month == month
+        known = inside & (sent.late >= 0)
+        outcomes = tally(signature.task, answers[known], sent.late[known], threshold=signature.threshold)
+        found.append(Month(f"2013-{month:02d}", int(inside.sum()), int(known.sum()), metrics(outcomes)))
+    return found
 
 
 def cells(month: Month, names: tuple[str, ...]) -> list[str]:
@@ -50,41 +113,3 @@ def plain(month: Month, names: tuple[str, ...]) -> dict[str, object]:
 def coverage(month: Month) -> str:
     """The share of a month's predictions that have a label."""
     return f"{month.labelled / month.predictions:.1%}"
-
-
-def settle(house: House, version: Version, *, sent: int, labels: int) -> Settled:
-    """Wait until every answer is recorded, every label joined and every window measured.
-
-    Raises `ProcessError` saying what is missing after 90 seconds.
-    """
-    until = machine_now() + PATIENCE_S * SECOND_NS
-    while True:
-        measured = _sum(house, version, "predictions")
-        joined = _sum(house, version, "label_count")
-        if measured == sent and joined == labels:
-            return _count(house)
-        if machine_now() > until:
-            books = _count(house)
-            raise ProcessError(
-                f"not everything was measured: {measured} of {sent} predictions, {joined} of {labels} labels; "
-                f"answered rows in the table: {books.answered_rows} of {books.answered_ids} requests; {books.labels}",
-                where=str(house.logs),
-                fix="look into control.log and recorder.log there",
-            )
-        sleep(0.2)
-
-
-def _sum(house: House, version: Version, name: str) -> int:
-    labels = {"model": MODEL, "version": version.version}
-    values = [signal.value for signal in house.signals.query(name, labels, *ALWAYS)]
-    return round(sum(value for value in values if not isinstance(value, NotEnoughData)))
-
-
-def _count(house: House) -> Settled:
-    files = [file.path for file in house.table(MODEL).files()]
-    rows = ids = 0
-    if files:
-        with duckdb.connect() as connection:
-            rows, ids = connection.execute(COUNTED, [files]).fetchall()[0]
-    by_state = house.labels.counts(MODEL)
-    return Settled(rows, ids, sum(by_state.values()), by_state)

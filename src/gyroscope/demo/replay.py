@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Iterator
+import math
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 import msgspec
 import numpy as np
@@ -15,11 +16,16 @@ import orjson
 from numpy.typing import NDArray
 
 from gyroscope.client.wire import Reply
-from gyroscope.clock import SECOND_US, EventTime, iso, machine_now
+from gyroscope.clock import SECOND_NS, SECOND_US, EventTime, iso, machine_now
 from gyroscope.demo.flights import FEATURES, Flights
 from gyroscope.demo.wire import Connection
+from gyroscope.demo.world import Stretch
 
 LABEL_BATCH = 1_000
+CALM_PER_S, CALM_CONNECTIONS, BURST_CONNECTIONS = 2_500.0, 16, 64
+SLACK_S = 0.05
+"""A pace is kept on average of so long: sleeps are a millisecond too long."""
+
 PATIENCE_S = 30.0
 # The id makes it safe: no replica free, a replica that died under the request, one that was too slow.
 TRY_AGAIN = (502, 503, 504)
@@ -34,7 +40,6 @@ class Target(msgspec.Struct, frozen=True):
     port: int
     key: str
     model: str = "flights"
-    connections: int = 16
     retries: int = 5
 
 
@@ -60,10 +65,16 @@ class Replayed(msgspec.Struct, frozen=True):
     failures: tuple[str, ...]
 
 
-async def replay(flights: Flights, target: Target, progress: Progress) -> Replayed:
+Between = Callable[[EventTime], Awaitable[None]]
+"""Called with the time of the flights after each stretch, when its answers and labels are where they belong."""
+
+
+async def replay(
+    flights: Flights, stretches: Sequence[Stretch], target: Target, progress: Progress, between: Between
+) -> Replayed:
     """Replay all flights; returns when every one was answered or given up and every label was taken."""
     run = _Run(flights, target, progress)
-    await run.all()
+    await run.all(stretches, between)
     return Replayed(
         progress, run.status, run.output, run.latency_s, tuple(sorted(run.versions)), tuple(run.failures[:20])
     )
@@ -84,21 +95,29 @@ class _Run:
         self.versions: set[str] = set()
         self.failures: list[str] = []
 
-    async def all(self) -> None:
-        order = iter(range(len(self._flights)))
+    async def all(self, stretches: Sequence[Stretch], between: Between) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._send_labels())
-            workers = [group.create_task(self._send_flights(order)) for _ in range(self._target.connections)]
-            await asyncio.gather(*workers)
-            while self._landing:
-                self._due.append(heapq.heappop(self._landing)[1])
-            for start in range(0, len(self._due), LABEL_BATCH):
-                await self._label_queue.put(self._due[start : start + LABEL_BATCH])
+            for stretch in stretches:
+                await self._send_stretch(stretch)
+                if stretch is stretches[-1]:  # what has not landed by then lands now
+                    self._progress.at = EventTime(max(at for at, _ in [(self._progress.at, 0), *self._landing]))
+                await self._release_labels(self._progress.at, least=1)
+                await self._label_queue.join()
+                await between(self._progress.at)
             await self._label_queue.put(None)
 
-    async def _send_flights(self, order: Iterator[int]) -> None:
+    async def _send_stretch(self, stretch: Stretch) -> None:
+        order, pace = iter(range(stretch.first, stretch.end)), _Pace(math.inf if stretch.is_burst else CALM_PER_S)
+        connections = BURST_CONNECTIONS if stretch.is_burst else CALM_CONNECTIONS
+        async with asyncio.TaskGroup() as group:
+            for _ in range(connections):
+                group.create_task(self._send_flights(order, pace))
+
+    async def _send_flights(self, order: Iterator[int], pace: _Pace) -> None:
         connection = Connection(self._target.host, self._target.port)
         for at in order:
+            await pace.turn()
             await self._release_labels(int(self._flights.departs[at]))
             who, when = str(self._flights.ids[at]), int(self._flights.departs[at])
             request = _request(self._target, self._rows.body(at), who, when)
@@ -135,12 +154,13 @@ class _Run:
         self.versions.add(answer.headers.get("x-model-version", ""))
         self._progress.answered += 1
 
-    async def _release_labels(self, now: int) -> None:
+    async def _release_labels(self, now: int, least: int = LABEL_BATCH) -> None:
+        """Hand in the outcomes of those that have landed by now, once there are so many."""
         self._progress.at = EventTime(max(now, self._progress.at))
         while self._landing and self._landing[0][0] <= now:
             self._due.append(heapq.heappop(self._landing)[1])
-        if len(self._due) >= LABEL_BATCH:
-            batch, self._due = self._due, []
+        while len(self._due) >= least:
+            batch, self._due = self._due[:LABEL_BATCH], self._due[LABEL_BATCH:]
             await self._label_queue.put(batch)
 
     async def _send_labels(self) -> None:
@@ -148,6 +168,7 @@ class _Run:
         while (batch := await self._label_queue.get()) is not None:
             await self._deliver(connection, _label_request(self._target, self._flights, batch))
             self._progress.labels_sent += len(batch)
+            self._label_queue.task_done()
         connection.close()
 
     async def _deliver(self, connection: Connection, request: bytes) -> None:
@@ -164,6 +185,21 @@ class _Run:
                 problem = f"{answer.status}: {answer.body[:300]!r}"
             await asyncio.sleep(wait_s)
         raise ConnectionError(f"labels were not taken: {problem}")
+
+
+class _Pace:
+    """So many a second, all workers together; who comes late sends at once and nothing is made up for."""
+
+    def __init__(self, per_s: float) -> None:
+        self._gap_s = 1 / per_s
+        self._next_s = 0.0
+
+    async def turn(self) -> None:
+        """Wait for one's turn."""
+        now_s = machine_now() / SECOND_NS
+        self._next_s = max(self._next_s + self._gap_s, now_s - SLACK_S)
+        if self._next_s > now_s:
+            await asyncio.sleep(self._next_s - now_s)
 
 
 class _Rows:

@@ -1,38 +1,37 @@
-"""The story of `gyro demo`: train, register, start, replay, wait until everything is measured, report, stop.
+"""The story of `gyro demo`: train, start, replay, let the house act, and say at the end what that was worth.
 
 The command line calls `run_demo`. Whatever happens, unless `keep` was asked for, nothing is left running.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
+from calendar import month_name
 from pathlib import Path
 from types import FrameType
 
 import msgspec
 import numpy as np
 
-from gyroscope.assembly import House, UpReport, up
+from gyroscope.assembly import House, up
 from gyroscope.clock import SECOND_NS, EventTime, MachineTime, iso, machine_now, wall_now
-from gyroscope.demo.flights import ZONE, Flights, load_flights
-from gyroscope.demo.outcome import Settled, cells, coverage, plain, settle
+from gyroscope.demo.closing import Way, compare
+from gyroscope.demo.flights import Flights, load_flights
+from gyroscope.demo.outcome import Settled, books, cells, coverage, months, plain
 from gyroscope.demo.place import FOLDER, MODEL, Place, register
-from gyroscope.demo.replay import Progress, Replayed, Target, replay
+from gyroscope.demo.replay import Replayed
+from gyroscope.demo.stage import Stage
 from gyroscope.demo.story import write_report
-from gyroscope.demo.train import TRAINING_MONTHS, train
-from gyroscope.demo.voice import METRICS, Bar, Voice
-from gyroscope.errors import GyroscopeError, ProcessError
+from gyroscope.demo.train import poisoned, train
+from gyroscope.demo.voice import METRICS, Voice
+from gyroscope.demo.world import broken, draw
+from gyroscope.errors import GyroscopeError, InputError, ProcessError
 from gyroscope.monitoring.months import Month
-from gyroscope.records import NotEnoughData
-
-REFRESH_S = 0.5
-TELL_S = 2.0
 
 
 class DemoOptions(msgspec.Struct, frozen=True):
-    """What the command line can choose. `days` shortens the replay: 0 sends every flight of March to December."""
+    """What the command line can choose. `days` shortens the replay: 0 sends every flight from `start` to December."""
 
     keep: bool = False
     json: bool = False
@@ -40,6 +39,10 @@ class DemoOptions(msgspec.Struct, frozen=True):
     port: int = 8080
     folder: Path = Path(FOLDER)
     days: int = 0
+    seed: int = 0
+    start: int = 3
+    has_fault: bool = True
+    is_equal: bool = False
 
 
 def run_demo(options: DemoOptions) -> int:
@@ -62,6 +65,15 @@ def run_demo(options: DemoOptions) -> int:
     return 0 if all_fine else 1
 
 
+def month_of(name: str) -> int:
+    """The month that a replay may start with, by its name or number. Raises `InputError` for another."""
+    wanted = name.strip().lower()
+    for month in range(2, 12):
+        if wanted in (month_name[month].lower(), month_name[month][:3].lower(), str(month)):
+            return month
+    raise InputError(f"the replay cannot start with {name!r}", where="--start", fix="a month from February to November")
+
+
 def _leave(place: Place) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave half of it behind
     place.clear()
@@ -74,85 +86,46 @@ def _as_interrupt(signum: int, frame: FrameType | None) -> None:
 def _story(options: DemoOptions, place: Place, voice: Voice) -> bool:
     began = machine_now()
     flights = load_flights()
-    start = EventTime(int(flights.departs[0]))
-    voice.say("loaded", start, f"{len(flights):,} flights of 2013 out of New York", flights=len(flights))
-    place.make(options.port)
+    voice.say("loaded", EventTime(int(flights.departs[0])), f"{len(flights):,} flights of 2013 out of New York")
+    place.make(options.port, "equal" if options.is_equal else "challenger")
     house = House(place.settings)
-    trained = train(flights, place.folder)
+    trained = train(flights, range(1, options.start), place.folder)
     brier = float(np.mean((trained.held_out - trained.flights.late) ** 2))
-    version = register(house, trained)
-    sent = _chosen(flights, options.days)
-    first = EventTime(int(sent.departs[0]))
+    version = register(house, place, trained)
+    chosen = _chosen(flights, options)
+    world = draw(chosen, options.seed, has_fault=options.has_fault)
+    poison = poisoned(place.folder, world.poison, options.seed)
+    first = EventTime(int(chosen.departs[0]))
+    before = "January" if options.start == 2 else f"January to {month_name[options.start - 1]}"
     voice.say(
-        "registered",
+        "version_registered",
         first,
-        f"{MODEL} {version.version}: trained on January and February, Brier score {brier:.3f} on held-out days",
+        f"{MODEL} {version.version}: trained on {before}, Brier score {brier:.3f} on held-out days",
         version=version.version,
-        reference_brier=brier,
+        evidence={"brier": brier},
         seconds=_seconds(began),
     )
     report = up(place.settings)
-    voice.say("up", first, f"two replicas behind {report.address}; the page: {report.link}", address=report.address)
-    replayed = _replay(house, sent, report, voice, options)
+    voice.say("up", first, f"it answers at {report.address}; watch its page: {report.link}", address=report.address)
+    sent = broken(chosen, world.fault)
+    stage = Stage(house, report, world, poison, voice)
+    replayed = stage.play(sent)
     _check_answered(replayed)
-    labels = int(np.count_nonzero(sent.late >= 0))
-    settled = settle(house, version, sent=len(sent), labels=labels)
-    by_month = house.monitor.months(MODEL, version.version)
+    settled = books(house)
+    by_month = months(sent, replayed.output, version.signature)
     _tell_months(voice, by_month, replayed.progress.at)
-    write_report(options.report, house, version, by_month)
+    ways = compare(sent, replayed.output, version.signature, place.folder, len(house.trainings.every(MODEL)))
+    _tell_ways(voice, ways, replayed.progress.at)
+    stage.calm_down()
+    write_report(options.report, house, stage.champions, by_month, ways)
     return _done(voice, options, replayed, settled, began)
 
 
-def _chosen(flights: Flights, days: int) -> Flights:
-    later = ~np.isin(flights.month, TRAINING_MONTHS)
-    if days:
-        later &= np.isin(flights.day, np.unique(flights.day[later].astype(str))[:days])
+def _chosen(flights: Flights, options: DemoOptions) -> Flights:
+    later = flights.month >= options.start
+    if options.days:
+        later &= np.isin(flights.day, np.unique(flights.day[later].astype(str))[: options.days])
     return flights.where(later)
-
-
-def _replay(house: House, sent: Flights, report: UpReport, voice: Voice, options: DemoOptions) -> Replayed:
-    key = Path(report.api_key_path).read_text(encoding="utf-8").strip()
-    door = house.settings.door
-    progress = Progress(total=len(sent), at=EventTime(int(sent.departs[0])))
-
-    async def both() -> Replayed:
-        watching = asyncio.create_task(_watch(house, progress, voice))
-        try:
-            return await replay(sent, Target(door.host, door.port, key), progress)
-        finally:
-            watching.cancel()
-
-    return asyncio.run(both())
-
-
-async def _watch(house: House, progress: Progress, voice: Voice) -> None:
-    """Tell how far it is, until cancelled: a live bar for people, a line every few seconds for programs."""
-    began = machine_now()
-    bar = voice.live(progress.total)
-    if bar is None:
-        while True:
-            await asyncio.sleep(TELL_S)
-            rate = progress.answered / _seconds(began)
-            voice.say(
-                "progress", progress.at, f"{progress.answered:,} of {progress.total:,} answered", per_s=round(rate)
-            )
-    with bar:
-        while True:
-            _show(bar, house, progress, began)
-            await asyncio.sleep(REFRESH_S)
-
-
-def _show(bar: Bar, house: House, progress: Progress, began: MachineTime) -> None:
-    numbers = [
-        ("answered", f"{progress.answered:,}"),
-        ("requests/s", f"{progress.answered / max(_seconds(began), 0.1):,.0f}"),
-        ("labels", f"{progress.labels_sent:,}"),
-    ]
-    for metric in METRICS:
-        latest = house.signals.latest("performance", {"model": MODEL, "metric": metric})
-        if not isinstance(latest, NotEnoughData) and not isinstance(latest.value, NotEnoughData):
-            numbers.append((metric, f"{latest.value:.3f}"))
-    bar.show(progress.answered, iso(progress.at, ZONE)[:10], numbers)
 
 
 def _check_answered(replayed: Replayed) -> None:
@@ -169,9 +142,28 @@ def _check_answered(replayed: Replayed) -> None:
 def _tell_months(voice: Voice, by_month: list[Month], at: EventTime) -> None:
     header = ("month", "flights", "labelled", *METRICS)
     rows = [(one.month, f"{one.predictions:,}", coverage(one), *cells(one, METRICS)) for one in by_month]
-    voice.table("New York flights, 2013: was the model right?", header, rows)
+    voice.table("New York flights, 2013: were the answers right?", header, rows)
     for one in by_month:
         voice.say_json("month", at, f"{one.month}: {one.predictions:,} flights", **plain(one, METRICS))
+
+
+def _tell_ways(voice: Voice, ways: list[Way], at: EventTime) -> None:
+    header = (
+        "Brier score",
+        "trainings",
+        "whole",
+        *(month_name[month][:3] if month < 12 else "Dec" for month in ways[0].by_month),
+    )
+    rows = [
+        (way.name, str(way.trainings), f"{way.brier:.4f}", *(f"{value:.3f}" for value in way.by_month.values()))
+        for way in ways
+    ]
+    voice.table("What the loop was worth: the same flights, lived through in four ways", header, rows)
+    for way in ways:
+        voice.say_json(
+            "way", at, f"{way.name}: {way.brier:.4f}", name=way.name, brier=way.brier, trainings=way.trainings,
+            by_month={str(month): value for month, value in way.by_month.items()},
+        )  # fmt: skip
 
 
 def _done(voice: Voice, options: DemoOptions, replayed: Replayed, settled: Settled, began: MachineTime) -> bool:
@@ -189,8 +181,7 @@ def _done(voice: Voice, options: DemoOptions, replayed: Replayed, settled: Settl
         progress.at,
         f"{progress.sent:,} sent, {progress.answered:,} answered, labels "
         + ", ".join(f"{count:,} {state}" for state, count in settled.labels.items() if count)
-        + f"; {seconds:.0f} s. Report: {where}"
-        + ("; still running, stop it with 'gyro down' in " + str(options.folder) if options.keep else ""),
+        + f"; {seconds:.0f} s. Report: {where}",
         sent=progress.sent,
         answered=progress.answered,
         labels=settled.labels,
@@ -200,6 +191,7 @@ def _done(voice: Voice, options: DemoOptions, replayed: Replayed, settled: Settl
         pid=os.getpid(),
         finished=iso(wall_now()),
     )
+    voice.farewell(options.folder, is_kept=options.keep)
     return balanced
 
 

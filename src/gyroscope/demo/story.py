@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from gyroscope.assembly import House
+from gyroscope.demo.closing import Way
 from gyroscope.demo.flights import ZONE
 from gyroscope.demo.outcome import ALWAYS, cells, coverage
 from gyroscope.demo.place import MODEL
+from gyroscope.demo.stage import Champion
 from gyroscope.monitoring.months import Month
-from gyroscope.records import NotEnoughData, Signal, Version
+from gyroscope.records import NotEnoughData, Signal
 from gyroscope.reports.figures.drift import drift_heat_map
 from gyroscope.reports.figures.performance import performance_over_time
 from gyroscope.reports.figures.predictions import predictions_over_time
@@ -23,26 +26,44 @@ SHOWN = {"brier": "Brier score", "accuracy": "Accuracy", "recall": "Recall", "au
 TABLE = ("accuracy", "precision", "recall", "f1", "auc")
 
 
-def write_report(path: Path, house: House, version: Version, by_month: list[Month]) -> None:
+def write_report(
+    path: Path, house: House, champions: Sequence[Champion], by_month: list[Month], ways: Sequence[Way]
+) -> None:
     """Write the report. Raises `StoreError` when the folder refuses."""
-    seen = _Seen(house, version)
-    sections = [_months(by_month), *_performance(seen), _predictions(seen), _drift(house, seen), _traffic(house)]
-    subtitle = (
-        f"Will a flight arrive more than 15 minutes late? Version {version.version}, trained on January and February, "
-        "asked for every flight of March to December. Days are New York's."
-    )
+    seen = _Seen(house, champions)
+    sections = [_ways(ways), _months(by_month), *_performance(seen), _predictions(seen), _drift(house, seen)]
+    sections.append(_traffic(house))
+    versions = ", then ".join(one.version for one in champions)
+    subtitle = f"Will a flight arrive more than 15 minutes late? Answered by {versions}. Days are New York's."
     write_html(path, self_contained_html("New York flights, 2013", sections, subtitle))
 
 
 class _Seen:
-    """The signals of event time of one version."""
+    """The signals of event time, each of the version that was champion then."""
 
-    def __init__(self, house: House, version: Version) -> None:
+    def __init__(self, house: House, champions: Sequence[Champion]) -> None:
         self._house = house
-        self._labels = {"model": MODEL, "version": version.version}
+        ends = [one.since for one in champions[1:]] + [ALWAYS[1]]
+        self._spans = [(one.version, one.since, end) for one, end in zip(champions, ends, strict=True)]
 
     def of(self, name: str, **labels: str) -> list[Signal]:
-        return self._house.signals.query(name, {**self._labels, **labels}, *ALWAYS)
+        found: list[Signal] = []
+        for version, start, end in self._spans:
+            found += self._house.signals.query(name, {"model": MODEL, "version": version, **labels}, start, end)
+        return found
+
+
+def _ways(ways: Sequence[Way]) -> Section:
+    header = ("way", "trainings", "Brier score", *(f"2013-{month:02d}" for month in ways[0].by_month))
+    rows = tuple(
+        (way.name, str(way.trainings), f"{way.brier:.4f}", *(f"{value:.3f}" for value in way.by_month.values()))
+        for way in ways
+    )
+    text = (
+        "The same flights, as they were sent, lived through in four ways: the loop by what it answered, the others by "
+        "models trained on what was known by then; in hindsight the best of those there were is taken for each month."
+    )
+    return Section("What the loop was worth", text, table=Table(header, rows))
 
 
 def _months(by_month: list[Month]) -> Section:

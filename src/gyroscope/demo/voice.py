@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -17,9 +18,33 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from gyroscope.clock import EventTime, iso
+from gyroscope.demo.events import Event
 from gyroscope.demo.flights import ZONE
+from gyroscope.demo.replay import Progress as Sending
 
 METRICS = ("accuracy", "precision", "recall", "f1", "auc", "brier")
+SHOWN = ("brier", "auc")
+
+COLOURS = {
+    "incident_opened": "red",
+    "incident_resolved": "green",
+    "retraining_vetoed": "yellow",
+    "promoted": "bold green",
+    "rolled_back": "bold magenta",
+    "scaled": "cyan",
+}
+FIGURES = (
+    "rows", "columns", "windows", "difference", "evidence_better", "evidence_worse", "share", "requests_per_s", "needed"
+)  # fmt: skip
+
+
+COMMANDS = (
+    ("gyro open", "the pages: performance by day, versions, incidents"),
+    ("gyro incidents", "every incident, what needs a person first"),
+    ("gyro rollouts show flights", "what became of each challenger"),
+    ("gyro explain ID", "decide once more on what a loop knew; IDs are in `gyro explain`"),
+    ("gyro down", "stop it"),
+)
 
 
 class Voice:
@@ -34,6 +59,35 @@ class Voice:
             self._console.print(f"[dim]{kind:>10}[/dim]  {escape(reason)}", soft_wrap=True)
         else:
             self.say_json(kind, at, reason, **more)
+
+    def tell(self, event: Event, at: EventTime) -> None:
+        """What the house did, when in the time of the flights, why, and on which figures."""
+        if self._console is None:
+            self.say_json(event.type, at, event.reason, version=event.version, evidence=event.evidence)
+        elif event.evidence.get("pages", True):  # what only informs is in the pages
+            figures = [f"{name} {_short(event.evidence[name])}" for name in FIGURES if event.evidence.get(name)]
+            about = [event.version[:6], event.evidence.get("action", "")] if "act" in event.evidence else []
+            colour, kind = COLOURS.get(event.type, "blue"), event.type.replace("_", " ")
+            text = "; ".join([" ".join(filter(None, about)), event.reason, *figures]).strip("; ")
+            self._console.print(
+                f"[dim]{iso(at, ZONE)[:10]}[/dim] [{colour}]{kind:>20}[/{colour}]  {escape(text)}", soft_wrap=True
+            )
+
+    def progress(self, progress: Sending, per_s: float) -> None:
+        """How far it is, for programs."""
+        reason = f"{progress.answered:,} of {progress.total:,} answered"
+        self.say_json("progress", progress.at, reason, per_s=round(per_s))
+
+    def farewell(self, folder: Path, *, is_kept: bool) -> None:
+        """Where people look next."""
+        if self._console is None:
+            return
+        if not is_kept:
+            self._console.print("Everything is stopped and removed. `--keep` leaves it running, to look around.")
+            return
+        self._console.print(f"Still running. In {escape(str(folder))}:")
+        for command, what in COMMANDS:
+            self._console.print(f"  [bold]{command:<28}[/bold] {what}")
 
     def say_json(self, kind: str, at: EventTime, reason: str, **more: Any) -> None:
         """An event for programs only; people see it elsewhere."""
@@ -74,6 +128,7 @@ class Bar:
         self._task = self._progress.add_task("flights", total=total)
         self._live = Live(console=console, refresh_per_second=4, get_renderable=self._draw)
         self._numbers: list[tuple[str, str]] = []
+        self._roles: list[str] = []
 
     def __enter__(self) -> Bar:
         self._live.start()
@@ -84,13 +139,18 @@ class Bar:
     ) -> None:
         self._live.stop()
 
-    def show(self, done: int, day: str, numbers: list[tuple[str, str]]) -> None:
-        """Move the bar to `done` flights and put these numbers below it."""
+    def show(self, done: int, day: str, numbers: list[tuple[str, str]], roles: list[str]) -> None:
+        """Move the bar to `done` flights and put these numbers and versions below it."""
         self._progress.update(self._task, completed=done, description=day)
-        self._numbers = numbers
+        self._numbers, self._roles = numbers, roles
 
     def _draw(self) -> Table:
         grid = Table.grid(padding=(0, 1))
         grid.add_row(self._progress)
         grid.add_row("   ".join(f"{name} [bold]{value}[/bold]" for name, value in self._numbers))
+        grid.add_row("   ".join(self._roles))
         return grid
+
+
+def _short(value: object) -> str:
+    return f"{value:,.4g}" if isinstance(value, float) else str(value)

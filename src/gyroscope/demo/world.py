@@ -1,0 +1,93 @@
+"""What happens to the house from outside while the flights are sent: a unit that changes, a bad version, a busy month.
+
+`run.py` draws one world a run from a seed; the house is told nothing of it. What it makes of it is its own loops'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from gyroscope.clock import DAY_US, EventTime
+from gyroscope.demo.flights import Flights
+from gyroscope.demo.train import Poison
+
+WEEK, BURST_DAYS = 7, 28
+
+UNITS: tuple[tuple[str, str, float], ...] = (
+    ("departure_minute", "hours for minutes", 1 / 60),
+    ("humid", "shares for percent", 0.01),
+    ("pressure", "pascals for hectopascals", 100.0),
+)
+"""Columns that matter to the model, what they are suddenly given in, and by which factor that differs."""
+
+POISONS: tuple[Poison, ...] = ("flipped labels", "shuffled labels")
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """For some days, [start, end) of event time, one column comes in another unit."""
+
+    column: str
+    change: str
+    factor: float
+    start: EventTime
+    end: EventTime
+
+
+class Stretch(msgspec.Struct, frozen=True):
+    """Flights that are sent before the house is waited for: places [first, end); in a burst as fast as it goes."""
+
+    first: int
+    end: int
+    is_burst: bool
+
+
+class World(msgspec.Struct, frozen=True):
+    """What one run has in store. `poison_at`: from when on the poisoned version is offered."""
+
+    fault: Fault | None
+    poison: Poison
+    poison_at: EventTime
+    stretches: tuple[Stretch, ...]
+
+
+def draw(flights: Flights, seed: int, *, has_fault: bool) -> World:
+    """The world of a seed, over the days of these flights."""
+    drawn = np.random.default_rng(seed)
+    firsts = _first_of_days(flights)
+    days = len(firsts)
+    at = [int(days * drawn.uniform(low, high)) for low, high in ((0.60, 0.66), (0.72, 0.76), (0.84, 0.87))]
+    column, change, factor = UNITS[drawn.integers(len(UNITS))]
+    poison = POISONS[drawn.integers(len(POISONS))]
+    start = EventTime(int(flights.departs[firsts[at[0]]]))
+    return World(
+        fault=Fault(column, change, factor, start, EventTime(start + WEEK * DAY_US)) if has_fault else None,
+        poison=poison,
+        poison_at=EventTime(int(flights.departs[firsts[at[1]]])),
+        stretches=tuple(_stretches(firsts, len(flights), at[2])),
+    )
+
+
+def broken(flights: Flights, fault: Fault | None) -> Flights:
+    """The flights as they are sent: the faulty column in its other unit for as long as that lasts."""
+    if fault is None:
+        return flights
+    inside = (flights.departs >= fault.start) & (flights.departs < fault.end)
+    values = np.asarray(flights.columns[fault.column], np.float64)
+    columns = {**flights.columns, fault.column: np.where(inside, values * fault.factor, values)}
+    return msgspec.structs.replace(flights, columns=columns)
+
+
+def _first_of_days(flights: Flights) -> list[int]:
+    firsts: list[int] = np.unique(flights.day.astype(str), return_index=True)[1].tolist()
+    return firsts
+
+
+def _stretches(firsts: Sequence[int], flights: int, burst: int) -> list[Stretch]:
+    """A week each, and the busy month as a whole."""
+    bounds = [day for day in range(0, len(firsts), WEEK) if not burst < day < burst + BURST_DAYS]
+    bounds = sorted({*bounds, burst, min(burst + BURST_DAYS, len(firsts))} - {len(firsts)})
+    ends = [firsts[day] for day in bounds[1:]] + [flights]
+    return [Stretch(firsts[day], end, day == burst) for day, end in zip(bounds, ends, strict=True)]
