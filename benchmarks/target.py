@@ -41,6 +41,8 @@ TARGETS = {
         "O6": "benchmarks.loop.o06_killed",
         "O7": "benchmarks.loop.o07_shadow",
         "O8": "benchmarks.loop.o08_scaling",
+        "O9": "benchmarks.loop.o09_delivery",
+        "O10": "benchmarks.loop.o10_flapping",
     },
     # Rows that share a file share its rounds: they are measured together, in one process.
     "bench-serving": {

@@ -25,7 +25,7 @@ from gyroscope.monitoring.judging.judge import NEAR_WINDOWS
 from gyroscope.monitoring.judging.normal import Normal, Rows, learn
 from gyroscope.monitoring.judging.verdicts import Case, Verdicts
 from gyroscope.monitoring.references import standard_of
-from gyroscope.records import Feature, Signature, Version, Window
+from gyroscope.records import Cause, Feature, Signature, Version, Window
 from gyroscope.settings import Monitoring
 from gyroscope.settings_models import ModelMonitor
 from gyroscope.stats.performance import tally
@@ -100,7 +100,7 @@ def measure(options: Options) -> list[Row]:
     one, named, moved = 0, 0, 0
     for run in range(runs):
         world = World(rng)
-        normal = _normal(world.days(REFERENCE))
+        normal = normal_of(world.days(REFERENCE))
         pages = _pages(normal, world.days(LATER, list(FAULTS)[run % len(FAULTS)]))
         at_fault = [subjects for since, subjects in pages if since >= BREAKS_AT - 1]
         one += len(at_fault) == 1
@@ -124,7 +124,7 @@ def _shifted(calm: Days, world: World) -> Days:
     return calm._replace(columns={**calm.columns, IGNORED: later})
 
 
-def _normal(days: Days) -> Normal:
+def normal_of(days: Days) -> Normal:
     times = days.day.astype(np.int64) * DAY_US
     reference = build_reference(SIGNATURE, days.columns, days.outputs, days.labels, times)
     version = Version("m", "v", "external", "", "", SIGNATURE, EventTime(0))
@@ -133,6 +133,15 @@ def _normal(days: Days) -> Normal:
 
 def _pages(normal: Normal, days: Days) -> list[tuple[int, tuple[str, ...]]]:
     """(first day, subjects) of every incident that pages."""
+    return [
+        (int(one.root.since // DAY_US) - REFERENCE, one.root.subjects)
+        for one in group(causes_of(normal, days), NEAR_WINDOWS * DAY_US)
+        if any(cause.pages for cause in one.causes)
+    ]
+
+
+def causes_of(normal: Normal, days: Days) -> list[Cause]:
+    """What the monitors are sure of after these days."""
     days_after = [EventTime((REFERENCE + at) * DAY_US) for at in range(LATER)]
     windows = [Window(start, EventTime(start + DAY_US)) for start in days_after]
     cuts = [slice(at * ROWS, (at + 1) * ROWS) for at in range(LATER)]
@@ -148,10 +157,9 @@ def _pages(normal: Normal, days: Days) -> list[tuple[int, tuple[str, ...]]]:
 
     known = dict(zip(windows, outcomes, strict=True))
     case = Case(About("m", "v"), normal, tuple(rows), tuple(labels))
-    causes, _ = Verdicts(Monitoring(), merged, lambda _, window: known[window]).of([case], 1.0, EventTime(0))
-    groups = group(causes, NEAR_WINDOWS * DAY_US)
-    return [
-        (int(one.root.since // DAY_US) - REFERENCE, one.root.subjects)
-        for one in groups
-        if any(cause.pages for cause in one.causes)
-    ]
+    verdicts = Verdicts(Monitoring(), merged, lambda _, stretch: [known[one].to_bytes() for one in stretch], _no_losses)
+    return verdicts.of([case], 1.0, EventTime(0))[0]
+
+
+def _no_losses(about: About, window: Window) -> None:
+    """Nobody asks where a fall of performance comes from."""

@@ -182,8 +182,11 @@ class Window(msgspec.Struct, frozen=True, order=True):
     end: EventTime
 
 
-CauseKind = Literal["quality", "performance", "relation", "estimate", "seasonal", "output", "input"]
-"""What kind of monitor saw it, the likeliest root of several first: broken data makes predictions drift."""
+CauseKind = Literal["quality", "performance", "relation", "estimate", "seasonal", "output", "input", "rule"]
+"""What kind of monitor saw it, the likeliest root of several first: broken data makes predictions drift.
+
+`rule` is a plain limit that somebody wrote into the settings.
+"""
 
 
 class Cause(msgspec.Struct, frozen=True, kw_only=True):
@@ -191,7 +194,8 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
 
     `subjects` are columns, metrics or series, the most suspect first. The change began about `since`, was certain with
     the window that starts at `seen`, and `ended` with the window from which all was quiet again; None while it lasts.
-    `harm_per_day` is |gap| x rows per day, in rows. What informs and must wake nobody has `pages` False.
+    `harm_per_day` is |gap| x rows per day, in rows. What informs and must wake nobody has `pages` False. `is_settled`:
+    it is over, and what comes now would be another cause.
     """
 
     model: str
@@ -206,6 +210,7 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
     pages: bool = True
     bundle: tuple[Signal, ...] = ()
     note: str = ""
+    is_settled: bool = False
 
 
 class Decision(msgspec.Struct, frozen=True):

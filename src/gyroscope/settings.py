@@ -21,6 +21,7 @@ import msgspec
 from msgspec import Meta
 
 from gyroscope.errors import SettingsError
+from gyroscope.settings_alerts import NotifierSettings, RuleSettings, faults
 from gyroscope.settings_models import Loops, MlflowServer, ModelPolicy, Rollouts
 from gyroscope.settings_tree import Section, Setting, describe_tree, read_tree
 from gyroscope.yaml_file import Place, parse_yaml
@@ -184,6 +185,8 @@ class Settings(Section, frozen=True):
     mlflow: MlflowServer = MlflowServer()
     models: dict[str, ModelPolicy] = {}
     label_sources: dict[str, LabelSource] = {}
+    notifiers: dict[str, NotifierSettings] = {}
+    rules: dict[str, RuleSettings] = {}
 
     @property
     def home_path(self) -> Path:
@@ -220,6 +223,25 @@ def read_settings(path: Path) -> Settings:
             "the settings file cannot be read", where=f"{path}: {error}", fix="run 'gyro init' to write one"
         ) from error
     return parse_settings(text, path)
+
+
+def secret_of(notifier: NotifierSettings, folder: Path) -> str:
+    """The secret a notifier signs with, read anew at each call so that it can be changed under a running house.
+
+    Raises `SettingsError`, which never holds any of it.
+    """
+    if notifier.secret_env:
+        found, where = os.environ.get(notifier.secret_env, ""), f"the environment variable {notifier.secret_env}"
+    else:
+        path = _resolve(folder, notifier.secret_file)
+        where = str(path)
+        try:
+            found = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            found = ""
+    if not found.strip():
+        raise SettingsError("there is no secret to sign with", where=where, fix="put it there; the next try reads it")
+    return found.strip()
 
 
 def describe() -> Iterator[Setting]:
@@ -264,6 +286,8 @@ def _check_values(settings: Settings, place: Place) -> None:
             fix="set first_days or first_rows",
         )
     _check_monitoring(settings, place)
+    for key, what, fix in faults(settings.notifiers, settings.rules):
+        raise SettingsError(what, where=str(_below(place, key)), fix=fix)
     for name, policy in settings.models.items():
         if policy.bounds.min > policy.bounds.max:
             raise SettingsError(

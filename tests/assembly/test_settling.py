@@ -9,6 +9,7 @@ import pytest
 from gyroscope.assembly import House, settling
 from gyroscope.assembly.retraining import RetrainingTurns
 from gyroscope.assembly.rollouts import RolloutTurns
+from gyroscope.assembly.ruling import rules
 from gyroscope.assembly.settling import Settling
 from gyroscope.clock import SECOND_US, EventTime, iso, wall_now
 from gyroscope.predictions.recording.heartbeat import REPORT_FILE, RecorderReport, write_report
@@ -27,7 +28,7 @@ def house(tmp_path: Path) -> House:
 @pytest.fixture
 def settled(house: House, monkeypatch: pytest.MonkeyPatch) -> Settling:
     monkeypatch.setattr(settling, "PATIENCE_S", 0.0)
-    return Settling(house, RetrainingTurns(house), RolloutTurns(house))
+    return Settling(house, rules(house), RetrainingTurns(house), RolloutTurns(house))
 
 
 def report(house: House, lag_s: float = 0.0, ahead_us: int = LATER_US) -> None:

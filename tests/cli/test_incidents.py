@@ -65,6 +65,29 @@ def test_decisions_move_it_and_are_journaled_with_their_reason(gyro, shop):
     assert len(gyro("incidents", "list", "churn", "--all", "--json").json) == 2
 
 
+def test_a_snooze_tells_nobody_and_shows_who_was_told_before(gyro, shop):
+    first, _ = ids(gyro)
+    assert "is snoozed until" in gyro("incidents", "snooze", first, "--until", "2d", "--because", "holiday").out
+    shown = gyro("incidents", "show", first).out
+    for text in ("open, snoozed until", "holiday", "log", "opened", "waiting"):
+        assert text in shown
+    (letter,) = gyro("incidents", "show", first, "--json").json["notifications"]
+    assert (letter["notifier"], letter["notice"]["happened"], letter["progress"]) == ("log", "opened", "waiting")
+    ended = gyro("incidents", "snooze", first, "--until", "soon")
+    assert (ended.code, "'soon' is no time" in ended.err) == (2, True)
+    assert gyro("incidents", "snooze", first, "--json").json["snoozed_until"] > 0
+
+
+def test_a_decision_is_explained_from_the_journal(gyro, shop):
+    first, _ = ids(gyro)
+    gyro("incidents", "snooze", first, "--until", "8h", "--because", "holiday")
+    gyro("incidents", "noise", first, "--because", "nothing")
+    for act, verb, why in (("incidents-1", "snooze", "holiday"), ("incidents-2", "noise", "nothing")):
+        ended = gyro("explain", act)
+        assert ended.code == 0
+        assert f"{verb}: {why}" in ended.out
+
+
 def test_accepting_begins_an_epoch(gyro, shop):
     (first, *_) = ids(gyro)
     assert gyro("incidents", "accept", first).code == 0

@@ -30,6 +30,7 @@ def test_every_live_line_can_be_read_alone_as_yaml():
     plain = yaml.safe_load(settings_text())
     assert plain["door"]["port"] == Settings().door.port
     sections = {"door", "serving", "log", "monitoring", "loops", "rollouts", "models", "label_sources"}
+    sections |= {"mlflow", "notifiers", "rules"}
     assert set(plain) == {"home", "runtime_dir", *sections}
 
 
@@ -41,9 +42,18 @@ def test_the_example_of_a_model_is_right_once_uncommented():
 
 def test_the_example_of_a_source_is_right_once_uncommented():
     text = settings_text().replace("label_sources: {}", "label_sources:").replace("#  outcomes", "  outcomes")
-    text = text.partition("\n  outcomes:")
+    text = text.partition("\nnotifiers:")[0].partition("\n  outcomes:")
     rest = text[2].replace("#    ", "    ").replace("model: ''", "model: a").replace("path: ''", "path: '*.csv'")
     assert parse_settings(text[0] + text[1] + rest).label_sources["outcomes"].every_s == 60
+
+
+def test_the_examples_of_a_notifier_and_a_rule_are_right_once_uncommented():
+    text = settings_text().replace("notifiers: {}", "notifiers:").replace("#  team", "  team")
+    text = text.replace("rules: {}", "rules:").replace("#  slow", "  slow")
+    text = text.replace("#    ", "    ").partition("\nmodels:")[0] + "\nnotifiers:" + text.partition("\nnotifiers:")[2]
+    settings = parse_settings(text.replace("#    ", "    ").replace("signal: ''", "signal: drift"))
+    assert settings.notifiers["team"].kind == "log"
+    assert settings.rules["slow"].when == "above"
 
 
 def test_a_file_that_is_there_stays_as_it_is(gyro, here):

@@ -24,6 +24,7 @@ import pytest
 import uvicorn
 
 from gyroscope.alerts import Incidents
+from gyroscope.alerts.outbox import Outbox
 from gyroscope.clock import DAY_US, SECOND_US, EventTime, event_time_of, sleep
 from gyroscope.models.routes import Routes
 from gyroscope.models.store import Candidate, ModelStore
@@ -155,7 +156,7 @@ def make_parts(home: Path) -> Parts:
     pulse.observe_latency(3_000_000)
     pulse.close()
     labels = Labels(home, lambda model: models.versions(model)[-1].signature)
-    incidents = Incidents(home / "state.db")
+    incidents = Incidents(home / "state.db", notifiers=("team",))
     incidents.take(MODEL, made_up_incidents(version.version))
     stores = Stores(models, lambda model: Table(table_path(home, model)), labels, signals, home / "monitoring.db")
     monitor = Monitor(settings.monitoring, stores, incidents)
@@ -171,6 +172,7 @@ def make_parts(home: Path) -> Parts:
         run,
         home / "runtime",
         Journal(home / "state.db"),
+        Outbox(home / "state.db"),
     )
 
 

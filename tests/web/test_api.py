@@ -193,10 +193,36 @@ def test_plotly_comes_from_the_installed_package_zipped_and_once(site):
     assert site.ask_as_program("/static/plotly.min.js", If_None_Match=plain.headers["etag"]).status == 304
 
 
+def test_people_and_programs_decide_and_the_journal_says_who(site):
+    one = next(one for one in site.parts.incidents.all() if one.kind == "input")
+    path = f"/v1/incidents/{one.id}"
+
+    def decide(body, **headers):
+        return site.ask_as_program(path, "POST", json.dumps(body).encode(), Content_Type="application/json", **headers)
+
+    assert decide({"decision": "acknowledge", "because": "on it"}).json["incident"]["state"] == "acknowledged"
+    assert decide({"decision": "snooze", "until": "2d"}).json["incident"]["snoozed_until"] > 0
+    assert decide({"decision": "snooze", "until": "soon"}).status == 422
+    assert decide({"decision": "acknowledge"}).status == 200
+    assert decide({"decision": "shrug"}).status == 422
+    page = site.ask(f"/incidents/{one.id}", headers=site.sign_in()).text
+    assert "acknowledged, for information" in page
+    assert "acknowledged</b> by a program: on it" in page
+    person = {**site.sign_in(), "Content-Type": "application/json", "Origin": f"http://{site.host}"}
+    body = b'{"decision": "noise"}'
+    assert site.ask(path, "POST", body, {**person, "Origin": "http://evil.example"}).status == 403
+    assert site.ask(path, "POST", body, person).json["incident"]["state"] == "noise"
+    assert decide({"decision": "acknowledge"}).status == 409
+    assert [(act.action, act.reason) for act in site.parts.journal.newest("incidents")] == [
+        ("noise", "no reason given"), ("snooze", "no reason given"), ("acknowledge", "on it"),
+    ]  # fmt: skip
+    assert site.ask_as_program("/v1/incidents/flights-0", "POST", body, Content_Type="application/json").status == 404
+
+
 def test_incidents_are_listed_for_programs_and_on_the_page_the_most_harmful_first(site):
     found = site.ask_as_program("/v1/incidents?model=flights").json["incidents"]
     assert [(one["kind"], one["state"]) for one in found] == [
-        ("quality", "open"), ("input", "open"), ("performance", "closed"),
+        ("quality", "open"), ("performance", "closed"), ("input", "noise"),
     ]  # fmt: skip
     text = site.ask("/models/flights", headers=site.sign_in()).text
     assert "about 410 rows a day" in text

@@ -70,6 +70,20 @@ def test_an_incident_has_a_page_that_names_what_broke_and_what_it_explains_at(si
         assert browser.complaints == []
 
 
+def test_a_person_decides_on_the_page(site, browser):
+    _enter(site, browser, 1440)
+    one = next(one for one in site.parts.incidents.all("flights") if one.kind == "quality")
+    browser.open(f"http://{site.host}/incidents/{one.id}", 1440)
+    browser.wait_for(f"{DRAWN} === 1")
+    assert "team</b> opened: waiting" in browser.evaluate("document.body.innerHTML")
+    browser.evaluate("document.getElementById('because').value = 'the <b>feed</b>'")
+    browser.evaluate("document.querySelector('[data-decision=acknowledge]').click()")
+    browser.wait_for("document.body?.textContent.includes('by a person on the page: the <b>feed</b>')")
+    browser.wait_for("document.querySelector('[data-decision=acknowledge]')?.disabled")
+    assert site.parts.incidents.get(one.id).state == "acknowledged"
+    assert browser.complaints == []
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_list_of_models_fits_at(site, browser, tmp_path, width):
     _enter(site, browser, width)

@@ -33,7 +33,9 @@ def group(causes: Sequence[Cause], near_us: int) -> list[Group]:
     """One group per cause, by the time it began.
 
     A cause is explained by one nearer to the root (see `CauseKind`), or of its own kind and earlier, that stands at
-    the same time and began within `near_us` of it, or concerns the same column.
+    the same time and began within `near_us` of it, or concerns the same column. A rule and what it stands beside must
+    concern the same: a slow replica has nothing to do with a column that broke on the same day. What one rule says of
+    other series at the same time comes along.
 
     >>> made = dict(model="m", version="v", since=EventTime(5), seen=EventTime(6), reason="")
     >>> broken, drift = Cause(kind="quality", subjects=("age",), **made), Cause(kind="input", subjects=("age",), **made)
@@ -45,6 +47,13 @@ def group(causes: Sequence[Cause], near_us: int) -> list[Group]:
     while left:
         root, rest = left[0], left[1:]
         explained = [cause for cause in rest if _explains(root, cause, near_us)]
+        fired = {cause.subjects[0] for cause in explained if cause.kind == "rule"}
+        explained += [
+            cause
+            for cause in rest
+            if cause not in explained and cause.kind == "rule" and cause.subjects[0] in fired
+            if overlap(root, cause) and cause.since >= root.since - near_us
+        ]
         groups.append(Group(root, tuple(explained)))
         left = [cause for cause in rest if cause not in explained]
     return sorted(groups, key=lambda one: (one.root.since, one.root.seen))
@@ -64,4 +73,7 @@ def _explains(root: Cause, cause: Cause, near_us: int) -> bool:
     if not overlap(root, cause):
         return False
     is_near = abs(root.since - cause.since) <= near_us
-    return is_near or (cause.since >= root.since and bool(set(root.subjects) & set(cause.subjects)))
+    is_same = bool(set(root.subjects) & set(cause.subjects))
+    if "rule" in (root.kind, cause.kind) and not is_same:
+        return False
+    return is_near or (cause.since >= root.since and is_same)

@@ -26,6 +26,9 @@ MOVES: dict[State, tuple[State, ...]] = {
 }
 """State -> the states from which people may move it there; only monitors open one, and again when it is soon back."""
 
+Told = Literal["", "opened", "resolved"]
+"""What notifiers were last told of an incident."""
+
 
 class Child(msgspec.Struct, frozen=True):
     """A cause that another one explains: it is shown under it and pages nobody."""
@@ -57,7 +60,10 @@ class Transition(msgspec.Struct, frozen=True):
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
-    """One cause and everything known about it. Times are event times; `why` is one line for a tired person."""
+    """One cause and everything known about it. Times are event times; `why` is one line for a tired person.
+
+    `snoozed_until` is wall time, until when nobody is told of it; 0: not snoozed.
+    """
 
     id: str
     model: str
@@ -74,6 +80,10 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     bundle: tuple[Signal, ...] = ()
     children: tuple[Child, ...] = ()
     notes: tuple[Note, ...] = ()
+    is_settled: bool = False
+    told: Told = ""
+    times_told: int = 0
+    snoozed_until: EventTime = EventTime(0)
 
     @property
     def is_standing(self) -> bool:
@@ -94,6 +104,7 @@ TITLES: dict[CauseKind, str] = {
     "seasonal": "unusual for this hour",
     "output": "predictions drift",
     "input": "inputs drift",
+    "rule": "beyond a limit",
 }
 
 

@@ -40,13 +40,17 @@ def reconcile(known: Sequence[Incident], found: Judged) -> Changes:
         mine = _known(known, one, taken)
         taken.add(mine.id if mine else "")
         if mine is None:
-            _open(one, found, changes)
+            _open(one, found, changes, {incident.id for incident in known} | set(changes.incidents))
         else:
             _update(mine, one, found, changes)
     for incident in known:
         upto = found.upto.get((incident.version, incident.kind), NOTHING)
-        if incident.is_standing and incident.id not in taken and incident.opened <= upto:
+        if incident.id in taken or incident.opened > upto:
+            continue
+        if incident.is_standing:
             _follow(incident, found, changes)
+        elif not incident.is_settled:
+            changes.put(msgspec.structs.replace(incident, is_settled=True))
     return changes
 
 
@@ -72,16 +76,21 @@ def _is_same(one: Incident | Child, cause: Cause) -> bool:
     if (one.kind, one.version) != (cause.kind, cause.version):
         return False
     stands_too = one.since < (cause.ended or cause.seen + 1) and (one.ended is None or cause.since < one.ended)
-    return stands_too and (_seen(one) == cause.seen or bool(set(one.subjects) & set(cause.subjects)))
+    # A family of monitors is sure of one thing at a time; of rules each says its own.
+    is_seen = _seen(one) == cause.seen and cause.kind != "rule"
+    return stands_too and (is_seen or bool(set(one.subjects) & set(cause.subjects)))
 
 
 def _seen(one: Incident | Child) -> EventTime:
     return one.opened if isinstance(one, Incident) else one.seen
 
 
-def _open(one: Group, found: Judged, changes: Changes) -> None:
-    root = one.root
-    incident = _told(Incident(**_fields(root), id=incident_id(root), opened=root.seen), one)
+def _open(one: Group, found: Judged, changes: Changes, taken: set[str]) -> None:
+    """One whose name is taken by an incident that was found to have a deeper root gets the next."""
+    root, name = one.root, incident_id(one.root)
+    names = (name, *(f"{name}-{place}" for place in range(2, len(taken) + 3)))
+    free = next(each for each in names if each not in taken)
+    incident = _told(Incident(**_fields(root), id=free, opened=root.seen), one)
     changes.transitions.append(Transition(found.at, incident.id, "open", MONITORS, root.reason))
     changes.put(incident)
     _close_if_over(incident, found, changes)
@@ -93,7 +102,8 @@ def _update(mine: Incident, one: Group, found: Judged, changes: Changes) -> None
     if (root.kind, root.version) != (mine.kind, mine.version):
         now = msgspec.structs.replace(mine, **_fields(root))
         now = _noted(now, found.at, f"first seen as: {mine.why}")
-    now = _told(msgspec.structs.replace(now, ended=root.ended, harm_per_day=root.harm_per_day), one)
+    now = msgspec.structs.replace(now, ended=root.ended, is_settled=root.is_settled, harm_per_day=root.harm_per_day)
+    now = _told(now, one)
     if root.note:
         now = _noted(now, found.at, root.note)
     if mine.state == "closed" and mine.ended is not None and root.ended is None:
@@ -108,13 +118,13 @@ def _follow(incident: Incident, found: Judged, changes: Changes) -> None:
     """An incident whose cause now belongs to another one, or is not found any more."""
     cause = next((cause for cause in found.causes if _is_same(incident, cause)), None)
     if cause is not None:
-        if cause.ended != incident.ended:
-            incident = msgspec.structs.replace(incident, ended=cause.ended)
+        if cause.ended != incident.ended:  # what comes back is told of by the other one
+            incident = msgspec.structs.replace(incident, ended=cause.ended, is_settled=cause.ended is not None)
             changes.put(incident)
         _close_if_over(incident, found, changes)
         return
     ended = found.upto[incident.version, incident.kind]
-    gone = msgspec.structs.replace(_noted(incident, found.at, GONE), state="closed", ended=ended)
+    gone = msgspec.structs.replace(_noted(incident, found.at, GONE), state="closed", ended=ended, is_settled=True)
     changes.put(gone)
     changes.transitions.append(Transition(found.at, incident.id, "closed", MONITORS, GONE))
 
@@ -139,7 +149,7 @@ def _told(incident: Incident, one: Group) -> Incident:
 
 
 def _fields(root: Cause) -> dict[str, Any]:
-    names = ("model", "version", "kind", "subjects", "since", "ended", "pages", "harm_per_day", "bundle")
+    names = ("model", "version", "kind", "subjects", "since", "ended", "is_settled", "pages", "harm_per_day", "bundle")
     return {**{name: getattr(root, name) for name in names}, "why": root.reason}
 
 

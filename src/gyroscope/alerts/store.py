@@ -1,7 +1,7 @@
-"""Incidents in SQLite, each with its journal: what monitors say goes in, what people decide moves them.
+"""Incidents in SQLite, each with its journal: what monitors and rules say goes in, what people decide moves them.
 
 Control hands in causes, `gyro incidents` and pages read and move. Several processes may use it; each call is one
-transaction, and what was acknowledged survives a power cut.
+transaction, with what notifiers are to be told, and what was acknowledged survives a power cut.
 """
 
 from __future__ import annotations
@@ -11,10 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
+from gyroscope.alerts import outbox
 from gyroscope.alerts.incident import MOVES, Incident, State, Transition, ranked
-from gyroscope.alerts.reconcile import Changes, reconcile
-from gyroscope.clock import DAY_US, EventTime
+from gyroscope.alerts.notices import told
+from gyroscope.alerts.reconcile import MONITORS, Changes, reconcile
+from gyroscope.clock import DAY_US, EventTime, iso
 from gyroscope.database import Database, transaction
 from gyroscope.errors import InputError, did_you_mean
 from gyroscope.records import Judged
@@ -34,29 +37,55 @@ CREATE TRIGGER IF NOT EXISTS journal_lasts BEFORE DELETE ON incident_journal
 CREATE TABLE IF NOT EXISTS epochs (
     model TEXT NOT NULL, version TEXT NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (model, version, since)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS judged (
+    model TEXT NOT NULL, source TEXT NOT NULL, record BLOB NOT NULL, PRIMARY KEY (model, source)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS incidents_snoozed ON incidents (json_extract(record, '$.snoozed_until'))
+    WHERE json_extract(record, '$.snoozed_until') > 0;
 """
 
 NOISE_SPAN_US = 30 * DAY_US
 
 
 class Incidents:
-    """All incidents of one home."""
+    """All incidents of one home, and what `notifiers` (their names) are told of them."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, notifiers: Sequence[str] = ()) -> None:
+        self._notifiers = notifiers
         self._database = Database(
             path,
             "the incidents cannot be read or written",
             "check free space and permissions, and that no other program keeps the file locked",
-            _SCHEMA,
+            _SCHEMA + outbox.SCHEMA,
             synchronous="FULL",
         )
 
-    def take(self, model: str, found: Judged) -> list[Transition]:
-        """Bring the incidents of a model up to date with what its monitors are sure of; what changed state."""
+    def take(self, model: str, found: Judged, source: str = MONITORS) -> list[Transition]:
+        """Bring the incidents of a model up to date with all that one source is sure of; what changed state.
+
+        What other sources said last stands: a limit that is crossed by a column that broke is one incident with it.
+        """
         with self._database.opened() as connection, transaction(connection):
-            changes = reconcile(_read(connection, "WHERE model = ?", model), found)
+            known = _read(connection, "WHERE model = ?", model)
+            changes = reconcile(known, _with_others(connection, model, found, source))
+            self._tell(connection, {one.id: one for one in known} | changes.incidents, changes, found.at)
             _write(connection, changes)
         return changes.transitions
+
+    def wake(self, now: EventTime) -> int:
+        """Tell of what still stands, and of what is over, where a snooze has ended; how many there were."""
+        with self._database.opened() as connection:
+            sql = "WHERE json_extract(record, '$.snoozed_until') > 0 AND json_extract(record, '$.snoozed_until') <= ?"
+            if not _read(connection, sql, now):
+                return 0
+            with transaction(connection):
+                woken = _read(connection, sql, now)
+                changes = Changes()
+                self._tell(connection, {one.id: one for one in woken}, changes, now)
+                for one in woken:
+                    changes.put(replace(changes.incidents.get(one.id, one), snoozed_until=EventTime(0)))
+                _write(connection, changes)
+        return len(woken)
 
     def all(self, model: str = "") -> list[Incident]:
         """Every incident of a model (of all models without one), what needs a person first."""
@@ -74,6 +103,26 @@ class Incidents:
             sql = "SELECT at, incident, state, who, reason FROM incident_journal WHERE incident = ? ORDER BY number"
             return [Transition(EventTime(row[0]), *row[1:]) for row in connection.execute(sql, (incident,))]
 
+    def snooze(self, incident: str, until: EventTime, *, by: str, reason: str, at: EventTime) -> Incident:
+        """Tell nobody of it until a moment of wall time; if it stands then, they are told once more.
+
+        Raises `InputError` when there is no such incident, it does not stand, or the moment is over.
+        """
+        with self._database.opened() as connection, transaction(connection):
+            found = _one(connection, incident)
+            if not found.is_standing or until <= at:
+                what = f"{found.id} is {found.state}" if not found.is_standing else f"{iso(until)} is over"
+                raise InputError(
+                    f"{what}: nothing to snooze",
+                    where="incident",
+                    fix="snooze one that stands, until a moment that comes",
+                    status=409,
+                )
+            snoozed = replace(found, snoozed_until=until)
+            line = Transition(at, incident, snoozed.state, by, f"snoozed until {iso(until)}: {reason}")
+            _write(connection, Changes({snoozed.id: snoozed}, [line]))
+        return snoozed
+
     def move(self, incident: str, state: State, *, by: str, reason: str, at: EventTime) -> Incident:
         """What a person decided. Moving it to the state it is in changes nothing.
 
@@ -85,12 +134,14 @@ class Incidents:
             if found.state == state:
                 return found
             _check_move(found, state)
-            moved = msgspec.structs.replace(found, state=state)
-            _write(connection, Changes({moved.id: moved}, [Transition(at, incident, state, by, reason)]))
+            moved = replace(found, state=state)
+            changes = Changes({moved.id: moved}, [Transition(at, incident, state, by, reason)])
+            self._tell(connection, changes.incidents, changes, at)
+            _write(connection, changes)
             if state == "accepted":
                 row = (found.model, found.version, found.since)
                 connection.execute("INSERT OR IGNORE INTO epochs VALUES (?, ?, ?)", row)
-        return moved
+        return changes.incidents[incident]
 
     def epochs(self, model: str, version: str) -> list[EventTime]:
         """From when on a version has a new normal, oldest first: each change that a person accepted."""
@@ -103,8 +154,33 @@ class Incidents:
         since = upto - NOISE_SPAN_US
         return sum(one.state == "noise" and since < one.opened <= upto and one.pages for one in self.all(model))
 
+    def _tell(
+        self, connection: sqlite3.Connection, incidents: dict[str, Incident], changes: Changes, at: EventTime
+    ) -> None:
+        """Put into the outbox what is news, and into `changes` that it was told."""
+        for incident in list(incidents.values()):
+            now, notice = told(incident, at)
+            if notice is not None:
+                changes.put(now)
+                outbox.post(connection, [notice], self._notifiers)
 
-def _read(connection: sqlite3.Connection, where: str = "", *values: str) -> list[Incident]:
+
+def _with_others(connection: sqlite3.Connection, model: str, found: Judged, source: str) -> Judged:
+    """What one source says now, kept, together with what the others said last."""
+    row = (model, source, msgspec.msgpack.encode(found))
+    connection.execute("INSERT OR REPLACE INTO judged VALUES (?, ?, ?)", row)
+    others = connection.execute("SELECT record FROM judged WHERE model = ? AND source <> ?", (model, source))
+    for record in [msgspec.msgpack.decode(one, type=Judged) for (one,) in others.fetchall()]:
+        found = replace(
+            found,
+            causes=found.causes + record.causes,
+            upto=record.upto | found.upto,
+            near_us=max(found.near_us, record.near_us),
+        )
+    return found
+
+
+def _read(connection: sqlite3.Connection, where: str = "", *values: str | int) -> list[Incident]:
     rows = connection.execute(f"SELECT record FROM incidents {where}", values)  # noqa: S608  # fixed texts
     return [msgspec.json.decode(text, type=Incident) for (text,) in rows]
 

@@ -5,7 +5,11 @@ Pages and the command line print these. It formats and decides nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gyroscope.alerts.incident import Incident
+from gyroscope.alerts.outbox import Letter
+from gyroscope.clock import EventTime, iso
 from gyroscope.records import NotEnoughData, Signal
 
 
@@ -21,6 +25,30 @@ def harm_text(incident: Incident) -> str:
     if isinstance(harm, NotEnoughData):
         return "not known"
     return f"about {harm:,.0f} rows a day" if harm >= 1 else "less than a row a day"
+
+
+def state_text(incident: Incident, now: EventTime) -> str:
+    """The state, and what it means for those who would be told; `now` is wall time."""
+    if not incident.pages:
+        return f"{incident.state}, for information: it pages nobody"
+    if incident.is_standing and incident.snoozed_until > now:
+        return f"{incident.state}, snoozed until {iso(incident.snoozed_until)[:16].replace('T', ' ')}"
+    return incident.state
+
+
+def letter_rows(letters: Sequence[Letter]) -> list[tuple[str, str, str, str]]:
+    """When it was decided, who is told what, and how the delivery stands."""
+    return [
+        (iso(one.notice.at)[:16].replace("T", " "), one.notifier, one.notice.happened, _progress(one))
+        for one in letters
+    ]
+
+
+def _progress(letter: Letter) -> str:
+    if letter.progress == "delivered" or not letter.tries:
+        return letter.progress
+    again = f", next at {iso(letter.next_at)[11:19]}" if letter.progress == "waiting" else ""
+    return f"{letter.progress} after {letter.tries} tries{again}: {letter.said}"
 
 
 def bundle_rows(incident: Incident) -> list[tuple[str, str, str, str]]:

@@ -14,15 +14,17 @@ import msgspec
 import uvicorn
 
 from gyroscope.assembly.house import House
+from gyroscope.assembly.notifying import deliveries
 from gyroscope.assembly.plan import control_port, served_replicas
 from gyroscope.assembly.priority import stand_back
 from gyroscope.assembly.registry import RegistryTurns
 from gyroscope.assembly.retraining import RetrainingTurns
 from gyroscope.assembly.rollouts import RolloutTurns
+from gyroscope.assembly.ruling import rules
 from gyroscope.assembly.scaling import scaler
 from gyroscope.assembly.settling import Settling
 from gyroscope.assembly.telling import tell
-from gyroscope.clock import machine_now, wall_now
+from gyroscope.clock import SECOND_NS, machine_now, wall_now
 from gyroscope.monitoring.alert_look import Look, Lookout, as_signals
 from gyroscope.monitoring.traffic import Traffic
 from gyroscope.supervisor.wanted import WANTED_FILE, read_wanted
@@ -32,6 +34,9 @@ LOG = logging.getLogger(__name__)
 SAMPLE_S = 1.0
 # What a canary breaks is taken back after two or three looks.
 ROLLOUTS_S = 0.1
+NOTIFIERS_S = 0.2
+END_S = 5.0
+"""What the loops have together to finish their turns; a letter that is under way is sent again after the next start."""
 
 
 def run_control(settings_path: Path) -> None:
@@ -42,6 +47,7 @@ def run_control(settings_path: Path) -> None:
     stop = threading.Event()
     lookout = Lookout(house.home, house.runtime, is_logging=house.settings.serving.log != "off")
     scaling, retraining, rollouts = scaler(house), RetrainingTurns(house), RolloutTurns(house)
+    watched = rules(house)
     loops = [
         threading.Thread(target=_repeat, args=(name, step, every_s, stop), daemon=True, name=name)
         for name, step, every_s in (
@@ -52,17 +58,22 @@ def run_control(settings_path: Path) -> None:
             ("rollouts", rollouts.run_once, ROLLOUTS_S),
             ("registry", RegistryTurns(house).run_once, SAMPLE_S),
             ("watch", _watch(house, lookout), SAMPLE_S),
+            *([("rules", lambda: watched.run_once(wall_now()), SAMPLE_S)] if house.settings.rules else []),
+            ("snoozes", lambda: house.incidents.wake(wall_now()), SAMPLE_S),
+            # One each: a receiver that hangs holds up no other.
+            *((f"notifier {name}", one.run_once, NOTIFIERS_S) for name, one in deliveries(house).items()),
             # By itself: on a frozen disk the others wait, and this is what must tell.
             ("lookout", lambda: lookout.look(machine_now(), wall_now()), SAMPLE_S),
         )
     ]
-    server = uvicorn.Server(_config(house, Settling(house, retraining, rollouts)))
+    server = uvicorn.Server(_config(house, Settling(house, watched, retraining, rollouts)))
     for loop in loops:
         loop.start()
     server.run()
     stop.set()
+    end = machine_now() + END_S * SECOND_NS
     for loop in loops:
-        loop.join(timeout=5)
+        loop.join(timeout=max(0.0, (end - machine_now()) / SECOND_NS))
 
 
 def _config(house: House, settling: Settling) -> uvicorn.Config:

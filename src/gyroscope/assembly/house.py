@@ -18,9 +18,11 @@ from gyroscope.models.routes import Routes
 from gyroscope.models.store import ModelStore
 from gyroscope.records import Signature
 from gyroscope.settings import Settings, read_settings
+from gyroscope.settings_alerts import told
 
 if TYPE_CHECKING:
     from gyroscope.alerts import Incidents
+    from gyroscope.alerts.outbox import Outbox
     from gyroscope.models.registry.known import Known
     from gyroscope.monitoring.loop import Monitor
     from gyroscope.predictions.keeping.retention import Keeping
@@ -124,7 +126,13 @@ class House:
     def incidents(self) -> Incidents:
         from gyroscope.alerts import Incidents
 
-        return Incidents(self.home / "state.db")
+        return Incidents(self.home / "state.db", notifiers=tuple(told(self.settings.notifiers)))
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        from gyroscope.alerts.outbox import Outbox
+
+        return Outbox(self.home / "state.db")
 
     @cached_property
     def keys(self) -> Keys:
@@ -197,6 +205,7 @@ class House:
             run_dir=self.run_dir,
             runtime=self.runtime,
             journal=self.journal,
+            outbox=self.outbox,
         )
 
     @cached_property

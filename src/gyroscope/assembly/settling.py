@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 
+from gyroscope.alerts.watch import Rules
 from gyroscope.assembly.house import House
 from gyroscope.assembly.retraining import RetrainingTurns
 from gyroscope.assembly.rollouts import RolloutTurns
@@ -22,10 +23,11 @@ PAUSE_S = 0.1
 
 
 class Settling:
-    """Of one house; `retraining` and `rollouts` are the loops that control runs."""
+    """Of one house; `rules`, `retraining` and `rollouts` are the loops that control runs."""
 
-    def __init__(self, house: House, retraining: RetrainingTurns, rollouts: RolloutTurns) -> None:
+    def __init__(self, house: House, rules: Rules, retraining: RetrainingTurns, rollouts: RolloutTurns) -> None:
         self._house = house
+        self._rules = rules
         self._retraining = retraining
         self._rollouts = rollouts
         self._alone = threading.Lock()
@@ -61,6 +63,7 @@ class Settling:
         """One look of each loop at all there is; what a step changes is looked at again."""
         before = self._steps()
         self._house.monitor.run_once(wall_now(), final=True)
+        self._rules.run_once(wall_now())
         self._retraining.catch_up()
         self._rollouts.catch_up()
         return "" if self._steps() == before else "a step was taken just now"

@@ -18,6 +18,7 @@ RECOMPUTED_BY = {
     "rollouts": "gyroscope.rollouts.decide:recompute",
     "retraining": "gyroscope.retraining.decide:recompute",
     "scaling": "gyroscope.scaling:recompute",
+    "incidents": "gyroscope.alerts.decisions:recompute",
 }
 
 

@@ -22,7 +22,7 @@ HEAD = """\
 # A key that does not exist is refused with its line. docs/settings.md lists them all.
 """
 
-EXAMPLES = {"models": "flights", "label_sources": "outcomes"}
+EXAMPLES = {"models": "flights", "label_sources": "outcomes", "notifiers": "team", "rules": "slow"}
 
 
 def init(

@@ -74,6 +74,7 @@ def incidents() -> typer.Typer:
         list=incidents_list.list_incidents,
         show=incidents_show.show,
         acknowledge=incidents_move.acknowledge,
+        snooze=incidents_move.snooze,
         close=incidents_move.close,
         noise=incidents_move.noise,
         accept=incidents_move.accept,

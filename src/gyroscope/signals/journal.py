@@ -15,7 +15,9 @@ from gyroscope.clock import EventTime
 from gyroscope.database import Database, transaction
 from gyroscope.errors import StoreError, did_you_mean
 
-Loop = Literal["scaling", "retraining", "rollouts"]
+Loop = Literal["scaling", "retraining", "rollouts", "incidents"]
+"""`incidents`: what people decided about one."""
+
 Mode = Literal["off", "propose", "act"]
 
 KEPT = 2_000

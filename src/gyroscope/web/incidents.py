@@ -1,6 +1,6 @@
 """`GET /incidents/{incident}`: one incident as a page; `GET /v1/incidents`: all of them for programs.
 
-A shell: the store ranks, `alerts.words` says it, the template shows it. People decide with `gyro incidents`.
+A shell: the store ranks, `alerts.words` says it, the template shows it. `deciding.py` takes what people decide.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gyroscope.alerts import Incident
-from gyroscope.alerts.words import bundle_rows, harm_text
-from gyroscope.clock import day_of, iso
+from gyroscope.alerts.words import bundle_rows, harm_text, letter_rows, state_text
+from gyroscope.clock import day_of, iso, wall_now
 from gyroscope.web.parts import Parts, check_model
 from gyroscope.web.render import page
 
@@ -40,6 +40,8 @@ def incident(request: Request) -> Response:
         "incident.html",
         incident=found,
         line=_line(found, zone),
+        state=state_text(found, wall_now()),
+        letters=letter_rows(parts.outbox.of(found.id)),
         opened=day_of(found.opened, zone),
         ended=day_of(found.ended, zone) if found.ended is not None else "",
         evidence=bundle_rows(found),

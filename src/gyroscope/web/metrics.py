@@ -55,7 +55,7 @@ HELPS = {
 MACHINE_OR_EVENT = (
     "performance", "drift", "label_coverage", "label_count", "predictions", "output_mean", "positive_share",
     "labels_mature", "error_share", "missing_share", "requests_per_s", "errors_per_s", "latency_p50_s", "latency_p99_s",
-    "desired_replicas",
+    "desired_replicas", "rule", "undelivered",
 )  # fmt: skip
 
 

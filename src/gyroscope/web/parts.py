@@ -21,6 +21,7 @@ from gyroscope.web.keys import Keys
 
 if TYPE_CHECKING:  # a replica and `gyro up` come by here: neither needs DuckDB and Delta
     from gyroscope.alerts import Incidents
+    from gyroscope.alerts.outbox import Outbox
     from gyroscope.monitoring.loop import Monitor
     from gyroscope.predictions.labels.labels import Labels
 
@@ -42,6 +43,7 @@ class Parts(msgspec.Struct, frozen=True):
     run_dir: Path
     runtime: Path
     journal: Journal
+    outbox: Outbox
     settle: Callable[[], str] | None = None
 
 

@@ -1,6 +1,6 @@
-"""The four decisions about an incident: `gyro incidents acknowledge`, `close`, `noise` and `accept`.
+"""The five decisions about an incident: `gyro incidents acknowledge`, `snooze`, `close`, `noise` and `accept`.
 
-Each writes one line of the incident's journal, with the user's name and reason; nothing needs to run.
+Each writes a line of the incident's journal and of the house's, with the user's name and reason; nothing needs to run.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ import typer
 from gyroscope.cli.incidents.show import IncidentArgument
 from gyroscope.cli.options import JsonOption, SettingsOption, settings_path
 from gyroscope.cli.output import print_json, say
-from gyroscope.clock import wall_now
+from gyroscope.clock import EventTime, iso, wall_now
 
 if TYPE_CHECKING:
-    from gyroscope.alerts import State
+    from gyroscope.alerts import Incident
+    from gyroscope.alerts.decisions import Verb
+
+NEVER = EventTime(0)
 
 BecauseOption = Annotated[str, typer.Option("--because", help="the reason, for the journal")]
 
@@ -30,7 +33,7 @@ def acknowledge(
     as_json: JsonOption = False,
 ) -> None:
     """Say that somebody looks at it."""
-    _move(incident, "acknowledged", because, settings, as_json)
+    _move(incident, "acknowledge", because, settings, as_json)
 
 
 def close(
@@ -40,7 +43,7 @@ def close(
     as_json: JsonOption = False,
 ) -> None:
     """Close it. The same change opens no second one while it lasts."""
-    _move(incident, "closed", because, settings, as_json)
+    _move(incident, "close", because, settings, as_json)
 
 
 def noise(
@@ -60,16 +63,40 @@ def accept(
     as_json: JsonOption = False,
 ) -> None:
     """Accept what changed as normal: later windows are held against those since then, once there are 14 of them."""
-    _move(incident, "accepted", because, settings, as_json)
+    _move(incident, "accept", because, settings, as_json)
 
 
-def _move(incident: str, state: State, because: str, settings: Path | None, as_json: bool) -> None:
-    from gyroscope.assembly import House
+def snooze(
+    incident: IncidentArgument,
+    until: Annotated[
+        str, typer.Option("--until", help="hours or days from now, or a moment: 8h, 2d, 2026-03-04")
+    ] = "8h",
+    because: BecauseOption = "it can wait",
+    settings: SettingsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell nobody of it until a moment. If it still stands then, notifiers are told once more."""
+    from gyroscope.alerts.decisions import until_of
 
-    house = House(settings_path(settings))
-    who = pwd.getpwuid(os.getuid()).pw_name
-    moved = house.incidents.move(incident, state, by=who, reason=because, at=wall_now())
+    moved = _decided(incident, "snooze", because, settings, until_of(until, wall_now()))
+    if as_json:
+        print_json(moved)
+    else:
+        say(f"{moved.id} is snoozed until {iso(moved.snoozed_until)[:16]}: {moved.title}")
+
+
+def _move(incident: str, verb: Verb, because: str, settings: Path | None, as_json: bool) -> None:
+    moved = _decided(incident, verb, because, settings)
     if as_json:
         print_json(moved)
     else:
         say(f"{moved.id} is {moved.state}: {moved.title}")
+
+
+def _decided(incident: str, verb: Verb, because: str, settings: Path | None, until: EventTime = NEVER) -> Incident:
+    from gyroscope.alerts.decisions import Asked, decide
+    from gyroscope.assembly import House
+
+    house = House(settings_path(settings))
+    who = pwd.getpwuid(os.getuid()).pw_name
+    return decide(house.incidents, house.journal, incident, Asked(verb, who, because, until), wall_now())

@@ -11,10 +11,11 @@ import typer
 
 from gyroscope.cli.options import JsonOption, SettingsOption, settings_path
 from gyroscope.cli.output import print_json, print_table, say
-from gyroscope.clock import day_of, iso
+from gyroscope.clock import day_of, iso, wall_now
 
 if TYPE_CHECKING:
-    from gyroscope.alerts import Incident, Incidents
+    from gyroscope.alerts import Incident
+    from gyroscope.assembly import House
 
 IncidentArgument = Annotated[str, typer.Argument(metavar="INCIDENT", help="its id, as the list shows it")]
 
@@ -26,17 +27,20 @@ def show(incident: IncidentArgument, settings: SettingsOption = None, as_json: J
     house = House(settings_path(settings))
     found = house.incidents.get(incident)
     if as_json:
-        print_json({"incident": found, "journal": house.incidents.journal(incident)})
+        journal, letters = house.incidents.journal(incident), house.outbox.of(incident)
+        print_json({"incident": found, "journal": journal, "notifications": letters})
     else:
-        _tell(found, house.incidents, house.settings.monitoring.timezone)
+        _tell(found, house)
 
 
-def _tell(one: Incident, incidents: Incidents, zone: str) -> None:
-    from gyroscope.alerts.words import bundle_rows, harm_text
+def _tell(one: Incident, house: House) -> None:
+    from gyroscope.alerts.words import bundle_rows, harm_text, letter_rows, state_text
+
+    zone = house.settings.monitoring.timezone
 
     say(f"{one.id}  {one.title}")
     say(f"  why      {one.why}")
-    say(f"  state    {one.state}{'' if one.pages else ', for information: it pages nobody'}")
+    say(f"  state    {state_text(one, wall_now())}")
     say(f"  model    {one.model} {one.version}")
     say(f"  began    about {day_of(one.since, zone)}, certain with the window of {day_of(one.opened, zone)}")
     if one.ended is not None:
@@ -49,5 +53,7 @@ def _tell(one: Incident, incidents: Incidents, zone: str) -> None:
     rows = bundle_rows(one)
     if rows:
         print_table(("evidence", "of", "value", "95 % interval"), rows)
-    moved = [(iso(line.at)[:19], line.state, line.by, line.reason) for line in incidents.journal(one.id)]
+    moved = [(iso(line.at)[:19], line.state, line.by, line.reason) for line in house.incidents.journal(one.id)]
     print_table(("when", "state", "by", "why"), moved)
+    if letters := letter_rows(house.outbox.of(one.id)):
+        print_table(("decided", "notifier", "told", "delivery"), letters)

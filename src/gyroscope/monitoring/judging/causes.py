@@ -6,12 +6,12 @@ at again with each later window while it lasts. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 import numpy as np
 
-from gyroscope.clock import DAY_US
+from gyroscope.clock import DAY_US, EventTime
 from gyroscope.monitoring.judging.entered import Entry
 from gyroscope.monitoring.judging.practical import Moved, worse
 from gyroscope.monitoring.judging.tracks import Track
@@ -82,6 +82,13 @@ def continued(causes: Sequence[Cause]) -> list[Cause]:
         else:
             found.append(cause)
     return found
+
+
+def settled(causes: Iterable[Cause], upto: Mapping[tuple[str, CauseKind], EventTime]) -> Iterator[Cause]:
+    """The same, those marked that ended more than a week before the newest window judged: they do not go on."""
+    for cause in causes:
+        is_over = cause.ended is not None and upto.get((cause.version, cause.kind), cause.ended) - cause.ended > SOON_US
+        yield msgspec.structs.replace(cause, is_settled=True) if is_over else cause
 
 
 def _when_it_matters(about: About, track: Track, alarm: Alarm, look: Look) -> Iterator[Cause]:

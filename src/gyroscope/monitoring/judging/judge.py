@@ -16,7 +16,7 @@ from gyroscope.monitoring.cache import Cache
 from gyroscope.monitoring.fold import Fold
 from gyroscope.monitoring.judging import Ledger
 from gyroscope.monitoring.judging.basis import Basis, basis_of
-from gyroscope.monitoring.judging.causes import About
+from gyroscope.monitoring.judging.causes import About, settled
 from gyroscope.monitoring.judging.completeness import Completeness, Moment
 from gyroscope.monitoring.judging.entered import SOURCES, Entered, Entry, Source
 from gyroscope.monitoring.judging.followed_hours import HourlySeries
@@ -77,7 +77,7 @@ class Judge:
         causes, signals = self._verdicts.of(cases, self.false_alarms(policy), since)
         causes += self._seasons.causes(model)
         upto = _upto(cases) | self._seasons.upto(model)
-        self._ledger.take(model, Judged(tuple(causes), upto, self._near_us(cases), moment.now))
+        self._ledger.take(model, Judged(tuple(settled(causes, upto)), upto, self._near_us(cases), moment.now))
         self._said[model] = bases
         return len(entered), signals
 

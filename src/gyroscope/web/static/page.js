@@ -71,6 +71,23 @@
     }
   }
 
+  async function decide(button) {
+    const place = button.closest("[data-incident]");
+    const because = document.getElementById("because").value;
+    const answer = await fetch(`/v1/incidents/${place.dataset.incident}`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      credentials: "same-origin",
+      body: JSON.stringify({ decision: button.dataset.decision, because }),
+    });
+    if (answer.ok) location.reload();
+    else say((await answer.json()).error || `The server answered ${answer.status}.`);
+  }
+
+  for (const button of document.querySelectorAll("[data-decision]")) {
+    button.addEventListener("click", () => decide(button).catch((error) => say(error.message)));
+  }
+
   const places = [...document.querySelectorAll("[data-figure]")];
   metric?.addEventListener("change", () => draw(document.getElementById("figure-performance")).catch((error) => say(error.message)));
   for (const place of places) keep(() => draw(place), Number(place.dataset.refreshS));

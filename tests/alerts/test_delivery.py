@@ -1,0 +1,271 @@
+"""Letters reach real receivers over real sockets, whatever these do first; and it is said when one never did."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import hmac
+import logging
+import socket
+import sqlite3
+import threading
+from contextlib import closing
+
+import msgspec
+import pytest
+from benchmarks.loop.receiver import receiving
+from tests.alerts.told import FAR, notice
+
+from gyroscope.alerts.delivery import Delivery
+from gyroscope.alerts.notifiers import Outcome
+from gyroscope.alerts.notifiers.log import LogNotifier
+from gyroscope.alerts.notifiers.posting import Posted, post
+from gyroscope.alerts.notifiers.webhook import WebhookNotifier
+from gyroscope.alerts.outbox import LONGEST_WAIT_US, Letter, Outbox
+from gyroscope.alerts.outbox import post as put_in
+from gyroscope.alerts.patience import after
+from gyroscope.clock import SECOND_NS, SECOND_US, EventTime, machine_now, wall_now
+from gyroscope.errors import SettingsError
+from gyroscope.signals.store import Signals
+
+RAW = b"0123456789abcdef01234567"
+SECRET = "whsec_" + base64.b64encode(RAW).decode()
+HOUR_US = 3_600 * SECOND_US
+
+
+class Desk:
+    """An outbox and a loop for a receiver."""
+
+    def __init__(self, folder, url: str, *, timeout_s: float = 5.0, secret: str = SECRET, give_up_us: int = HOUR_US):
+        self.path = folder / "state.db"
+        self.outbox = Outbox(self.path)
+        self.signals = Signals(self.path)
+        self.delivery = Delivery(
+            "team", WebhookNotifier(url, lambda: secret, timeout_s), self.outbox, self.signals, give_up_us
+        )
+
+    def write(self, *notices) -> None:
+        with self.outbox._database.opened() as connection:
+            put_in(connection, notices, ["team"])
+
+    def now(self) -> None:
+        """Whatever waits is due."""
+        with closing(sqlite3.connect(self.path)) as database, database:
+            database.execute("UPDATE outbox SET next_at = 0")
+
+    def letters(self) -> list[Letter]:
+        return self.outbox.of("m-1")
+
+
+@pytest.fixture
+def desk(tmp_path):
+    made = []
+
+    def at(url: str, **more) -> Desk:
+        made.append(Desk(tmp_path, url, **more))
+        return made[-1]
+
+    yield at
+    for one in made:
+        one.signals.close()
+
+
+def test_a_letter_is_signed_and_delivered_once(desk):
+    with receiving() as receiver:
+        mine = desk(receiver.url)
+        mine.write(notice(at=wall_now()))
+        assert [mine.delivery.run_once(), mine.delivery.run_once()] == [1, 0]
+    (request,) = receiver.requests
+    sent = request.headers
+    text = f"{sent['webhook-id']}.{sent['webhook-timestamp']}.".encode() + request.body
+    expected = base64.b64encode(hmac.new(RAW, text, hashlib.sha256).digest()).decode()
+    assert sent["webhook-signature"] == f"v1,{expected}"
+    assert (request.path, sent["webhook-id"], sent["content-type"]) == ("/hook", "m-1-1", "application/json")
+    body = msgspec.json.decode(request.body)
+    assert (body["type"], body["data"]["incident"], body["data"]["since"]) == (
+        "incident.opened",
+        "m-1",
+        "1970-01-01T00:00:00+00:00",
+    )
+    assert (mine.letters()[0].progress, mine.letters()[0].tries) == ("delivered", 1)
+
+
+@pytest.mark.parametrize("first", ["408", "425", "429", "500", "503", "reset"])
+def test_what_may_pass_is_tried_again_with_the_same_key(desk, first):
+    with receiving(lambda key, seen: first if seen < 2 else "202") as receiver:
+        mine = desk(receiver.url)
+        mine.write(notice(at=wall_now()))
+        for _ in range(3):
+            mine.delivery.run_once()
+            mine.now()
+    assert receiver.taken() == {"m-1-1": 1}
+    assert (mine.letters()[0].progress, mine.letters()[0].tries) == ("delivered", 3)
+
+
+@pytest.mark.parametrize("status", ["400", "401", "403", "404", "410", "redirect http://127.0.0.1:9/elsewhere"])
+def test_what_will_not_pass_is_given_up_at_once_and_said(desk, status, caplog):
+    with receiving(lambda key, seen: status) as receiver:
+        mine = desk(receiver.url)
+        mine.write(notice(at=wall_now()))
+        assert [mine.delivery.run_once(), mine.delivery.run_once()] == [0, 0]
+    assert len(receiver.requests) == 1
+    (letter,) = mine.letters()
+    assert letter.progress == "given up"
+    assert ("redirects are not followed" in letter.said) == status.startswith("redirect")
+    assert "nobody was told that m-1 opened" in caplog.text
+    assert mine.signals.latest("undelivered", {"notifier": "team"}).value == 1.0
+
+
+@pytest.mark.parametrize("fault", ["hang", "trickle"])
+def test_a_receiver_that_never_ends_its_answer_is_left_in_time(desk, fault):
+    with receiving(lambda key, seen: fault) as receiver:
+        mine = desk(receiver.url, timeout_s=0.3)
+        mine.write(notice(at=wall_now()))
+        began = machine_now()
+        mine.delivery.run_once()
+        assert machine_now() - began < 20 * SECOND_NS
+    assert mine.letters()[0].said.startswith("no answer")
+    assert mine.letters()[0].progress == "waiting"
+
+
+def test_nobody_there_is_tried_again(desk):
+    with receiving() as receiver:
+        url = receiver.url
+    mine = desk(url)
+    mine.write(notice(at=wall_now()))
+    mine.delivery.run_once()
+    assert (mine.letters()[0].said, mine.letters()[0].progress) == ("no answer: ConnectionRefusedError", "waiting")
+
+
+def test_what_is_too_old_is_given_up(desk, caplog):
+    with receiving(lambda key, seen: "503") as receiver:
+        mine = desk(receiver.url)
+        mine.write(notice(at=wall_now() - HOUR_US))
+        mine.delivery.run_once()
+    assert mine.letters()[0].progress == "given up"
+    assert "after 1 tries: status 503" in caplog.text
+
+
+@pytest.mark.parametrize("secret", ["", "plain", "whsec_!!", "whsec_" + base64.b64encode(b"short").decode()])
+def test_what_is_no_secret_signs_nothing(desk, secret, caplog):
+    caplog.set_level(logging.INFO)
+    with receiving() as receiver:
+        mine = desk(receiver.url, secret=secret)
+        mine.write(notice(at=wall_now()))
+        mine.delivery.run_once()
+    assert receiver.requests == []
+    assert mine.letters()[0].progress == "waiting"
+    assert "the secret is none" in caplog.text
+    assert len(secret) < 7 or secret not in caplog.text
+
+
+def test_the_secret_is_in_no_log_and_no_file(desk, caplog, tmp_path):
+    caplog.set_level(logging.DEBUG)
+    with receiving(lambda key, seen: "500") as receiver:
+        mine = desk(receiver.url, give_up_us=0)
+        mine.write(notice(at=wall_now()))
+        mine.delivery.run_once()
+    assert mine.letters()[0].progress == "given up"
+    kept = caplog.text.encode() + b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert SECRET.encode() not in kept
+    assert RAW not in kept
+
+
+def test_a_secret_that_cannot_be_read_is_said(tmp_path):
+    def missing() -> str:
+        raise SettingsError("there is no secret to sign with", where="team.secret", fix="")
+
+    outcome = WebhookNotifier("http://127.0.0.1:9/", missing, 1.0).send(notice(), EventTime(0))
+    assert outcome == Outcome(False, "there is no secret to sign with (team.secret)")
+
+
+@pytest.mark.parametrize("host", ["169.254.169.254", "[::ffff:169.254.169.254]", "0.0.0.0", "[fe80::1]", "224.0.0.1"])
+def test_addresses_that_no_receiver_has_are_not_connected_to(host):
+    outcome = post(Posted(f"http://{host}:9/", b"", {}, 5.0), EventTime(0))
+    assert outcome.said == "no answer: ConnectionRefusedError"
+
+
+def test_a_name_that_is_none_is_an_outcome():
+    assert post(Posted("http://nobody.invalid/", b"", {}, 5.0), EventTime(0)).said == "no answer: gaierror"
+
+
+def test_https_needs_a_certificate_that_is_trusted():
+    with receiving() as receiver:
+        outcome = post(Posted(receiver.url.replace("http:", "https:"), b"", {}, 5.0), EventTime(0))
+    assert outcome.said == "no answer: SSLError"
+
+
+def test_a_handshake_that_never_ends_is_left_in_time():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ended = threading.Event()
+
+        def trickle() -> None:
+            taken, _ = server.accept()
+            with taken, contextlib.suppress(OSError):
+                taken.sendall(b"\x16\x03\x03\x40\x00")  # a record of 16 KiB is to come
+                while not ended.wait(0.02):
+                    taken.sendall(b"\0")
+
+        thread = threading.Thread(target=trickle, daemon=True)
+        thread.start()
+        began = machine_now()
+        outcome = post(Posted(f"https://127.0.0.1:{server.getsockname()[1]}/", b"", {}, 0.3), EventTime(0))
+        taken_ns = machine_now() - began
+        ended.set()
+        thread.join()
+    assert (outcome.is_delivered, outcome.is_final) == (False, False)
+    assert taken_ns < 20 * SECOND_NS
+
+
+def test_a_receiver_that_says_when_is_believed_within_an_hour():
+    letter = Letter(1, "team", notice())
+    far = EventTime(10 * HOUR_US)
+
+    def next_s(outcome: Outcome, tries: int = 0, drawn: float = 0.0) -> float:
+        started = msgspec.structs.replace(letter, tries=tries)
+        return after(started, outcome, EventTime(0), far, drawn).next_at / SECOND_US
+
+    assert next_s(Outcome(False, after_s=120.0)) == 120
+    assert next_s(Outcome(False, after_s=1e9)) == LONGEST_WAIT_US / SECOND_US
+    assert [next_s(Outcome(False), tries) for tries in (0, 1, 2, 9, 5_000)] == [0.5, 1, 2, 150, 150]
+    assert next_s(Outcome(False), 9, 0.999) == pytest.approx(299.85)
+
+
+@pytest.mark.parametrize(("said", "seconds"), [("5", 5.0), ("Thu, 01 Jan 1970 00:01:00 GMT", 60.0), ("soon", 0.0)])
+def test_retry_after_is_a_number_or_a_date(said, seconds):
+    with receiving(lambda key, seen: f"429 after {said}") as receiver:
+        assert post(Posted(receiver.url, b"", {}, 5.0), EventTime(0)).after_s == seconds
+
+
+def test_a_clock_that_was_set_back_delays_nothing_for_long(desk):
+    mine = desk("http://127.0.0.1:9/")
+    mine.write(notice(at=FAR))
+    assert len(mine.outbox.due("team", wall_now())) == 1
+
+
+def test_a_slow_receiver_delays_no_other(tmp_path, desk):
+    with receiving(lambda key, seen: "hang") as slow, receiving() as quick:
+        mine = desk(slow.url, timeout_s=30.0)
+        other = Delivery("boss", WebhookNotifier(quick.url, lambda: SECRET, 5.0), mine.outbox, mine.signals, HOUR_US)
+        with mine.outbox._database.opened() as connection:
+            put_in(connection, [notice(at=wall_now())], ["team", "boss"])
+        hung = threading.Thread(target=mine.delivery.run_once, daemon=True)
+        hung.start()
+        assert other.run_once() == 1
+        assert hung.is_alive()
+        slow.ended.set()
+        hung.join()
+
+
+def test_the_same_notice_is_put_in_once(desk):
+    mine = desk("http://127.0.0.1:9/")
+    mine.write(notice(), notice())
+    mine.write(notice())
+    assert len(mine.letters()) == 1
+
+
+def test_the_log_is_told_in_one_line(caplog):
+    hostile = msgspec.structs.replace(notice(), why="fine\nERROR all is lost")
+    assert LogNotifier().send(hostile, EventTime(0)).is_delivered
+    assert caplog.messages == ["incident m-1 opened: 'broken data: age', 'fine\\nERROR all is lost'"]
