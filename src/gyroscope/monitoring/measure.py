@@ -7,6 +7,7 @@ pages nobody; what is not known is a signal that says why.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import msgspec
 
@@ -84,12 +85,18 @@ class _Writer:
         self.signals: list[Signal] = []
 
     def __call__(self, name: str, found: Found, **labels: str) -> None:
-        every = tuple(sorted((*self._labels, *labels.items())))
+        every = _in_order((*self._labels, *labels.items()))
         at = self._facts.window.start
         if isinstance(found, NotEnoughData):
             self.signals.append(Signal(name, at, found, every))
         else:
             self.signals.append(Signal(name, at, found.value, every, found.low, found.high, found.n))
+
+
+@lru_cache(maxsize=16_384)
+def _in_order(labels: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """The same labels are written for every window."""
+    return tuple(sorted(labels))
 
 
 def _measure_column(

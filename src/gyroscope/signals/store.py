@@ -151,8 +151,9 @@ class Signals:
 
 
 def _check(signal: Signal) -> None:
-    numbers = [signal.low, signal.high, None if isinstance(signal.value, NotEnoughData) else signal.value]
-    if not all(number is None or math.isfinite(number) for number in numbers):
+    value, low, high = signal.value, signal.low, signal.high
+    is_known = isinstance(value, NotEnoughData) or math.isfinite(value)
+    if not (is_known and (low is None or math.isfinite(low)) and (high is None or math.isfinite(high))):
         raise StoreError(
             "a signal must be a finite number",
             where=f"{signal.name}{dict(signal.labels)}: value {signal.value}, low {signal.low}, high {signal.high}",

@@ -168,4 +168,4 @@ def unpack_int(packed: bytes) -> int:
     """
     if len(packed) < 3:
         raise ValueError("a packed integer takes three bytes or more")
-    return int.from_bytes(packed[2:], "little", signed=True) << 8 * int.from_bytes(packed[:2], "little")
+    return int.from_bytes(packed[2:], "little", signed=True) << 8 * (packed[0] | packed[1] << 8)
