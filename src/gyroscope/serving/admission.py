@@ -31,7 +31,7 @@ LEAST_ROOM, MOST_ROOM = 2, 4_096
 
 
 class Limit:
-    """Of one replica. `wait_ns` is how long a request may wait at the door. Times are nanoseconds of one clock.
+    """Of one replica. Who waits at the door is answered within `wait_ns`. Times are nanoseconds of one clock.
 
     >>> limit = Limit(most=64, wait_ns=500_000_000)
     >>> limit.value, limit.room
@@ -40,7 +40,7 @@ class Limit:
     ...     if limit.worked(idle_ns=0, took_ns=10_000_000, calls=1, left=7):
     ...         _ = limit.decide()
     >>> limit.value, limit.room
-    (1, 50)
+    (1, 45)
     """
 
     def __init__(self, most: int, wait_ns: int) -> None:
@@ -84,7 +84,9 @@ class Limit:
         call_ns = (self._busy_ns + self._idle_ns * is_full) / self._calls
         # The fastest of late: a stall of the machine is over sooner than the door would have let anybody wait again.
         self._call_ns = min(call_ns, FADE * self._call_ns) if self._call_ns else call_ns
-        self.room = _steady(self.room, round(max(LEAST_ROOM, min(MOST_ROOM, self._wait_ns / self._call_ns))))
+        # Those in the replica are answered first: who waits behind them is answered in time only if they count too.
+        fitting = self._wait_ns / self._call_ns - self.value
+        self.room = _steady(self.room, round(max(LEAST_ROOM, min(MOST_ROOM, fitting))))
         self._busy_ns = self._idle_ns = self._calls = self._turns = self._left = self._peak = 0
         return before != (self.value, self.room)
 
