@@ -23,7 +23,7 @@ class ModelMonitor(Section, frozen=True):
     ] = ()
     tolerance: Annotated[
         float,
-        Meta(ge=0, le=5, description="worse by so many standard deviations of normal windows is no incident"),
+        Meta(ge=0, le=5, description="worse by so many standard deviations between normal windows is no incident"),
     ] = 0.25
     minimum_effect: Annotated[
         float, Meta(ge=0, le=10, description="drift effect size w below which a change is a reading, no incident")

@@ -18,7 +18,7 @@ from gyroscope.monitoring.judging.tracks import Track
 from gyroscope.records import Cause, CauseKind, NotEnoughData, Signal
 from gyroscope.stats.evidence import Alarm
 from gyroscope.stats.evidence.alarms import CALM_WINDOWS
-from gyroscope.stats.performance import PerformanceStream
+from gyroscope.stats.performance import PerformanceStream, matters_at
 from gyroscope.stats.quality import Finding
 
 MOST_SUBJECTS = 12
@@ -63,12 +63,15 @@ def drifts(about: About, track: Track, look: Look) -> Iterator[Cause]:
 
 def falls(about: About, track: Track, streams: Mapping[str, PerformanceStream], tolerance: float) -> Iterator[Cause]:
     """Alarms of performance, realised or estimated, each as soon as it has surely changed enough to matter."""
-
-    def look(alarm: Alarm, last: int) -> list[Moved]:
-        return worse(alarm, last, track, streams, tolerance)
-
     for alarm in track.course.alarms:
-        yield from _when_it_matters(about, track, alarm, look)
+        last, found = track.seen.get((alarm.at, alarm.names), (alarm.at - 1, []))
+        if not found and last + 1 < _end(track, alarm):
+            at = matters_at(alarm, track.current, track.baselines, least_share=tolerance)
+            last = _end(track, alarm) - 1 if isinstance(at, NotEnoughData) else at
+            found = [] if isinstance(at, NotEnoughData) else worse(alarm, at, track, streams, tolerance)
+        track.seen[alarm.at, alarm.names] = last, found
+        if found:
+            yield _cause(about, track, alarm, last, found)
 
 
 def continued(causes: Sequence[Cause]) -> list[Cause]:
@@ -92,7 +95,7 @@ def settled(causes: Iterable[Cause], upto: Mapping[tuple[str, CauseKind], EventT
 
 
 def _when_it_matters(about: About, track: Track, alarm: Alarm, look: Look) -> Iterator[Cause]:
-    end = len(track.entries) if alarm.closed is None else alarm.closed + 1
+    end = _end(track, alarm)
     last, found = track.seen.get((alarm.at, alarm.names), (alarm.at - 1, []))
     while not found and last + 1 < end:
         last += 1
@@ -100,6 +103,11 @@ def _when_it_matters(about: About, track: Track, alarm: Alarm, look: Look) -> It
     track.seen[alarm.at, alarm.names] = last, found
     if found:
         yield _cause(about, track, alarm, last, found)
+
+
+def _end(track: Track, alarm: Alarm) -> int:
+    """The window after the last in which an alarm stands."""
+    return len(track.entries) if alarm.closed is None else alarm.closed + 1
 
 
 def _cause(about: About, track: Track, alarm: Alarm, last: int, found: list[Moved]) -> Cause:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import msgspec
@@ -18,7 +17,7 @@ from gyroscope.records import CauseKind, NotEnoughData, Signal
 from gyroscope.stats.drift import DriftEffect, drift
 from gyroscope.stats.evidence import Alarm, Member
 from gyroscope.stats.evidence.alarms import describe
-from gyroscope.stats.performance import Estimate, PerformanceStream, share_estimate
+from gyroscope.stats.performance import Estimate, PerformanceStream, least_change, share_estimate
 from gyroscope.stats.profiles import CategoryBins, ColumnCounts, NumericBins, Profile
 
 RISE, RISE_TIMES = 0.005, 1.5
@@ -75,17 +74,18 @@ def worse(
 ) -> list[Moved]:
     """The metrics of an alarm that have surely changed since, as of a window, by more than normal windows differ.
 
-    `tolerance` is that in standard deviations between normal windows.
+    `tolerance` is that in standard deviations between normal windows; `matters_at` says from which window on there are
+    any.
     """
     names, baselines = track.baselines.names, track.baselines
     rows = [names.index(name) for name in alarm.names]
-    z = track.course.z[:, alarm.since : last + 1]
-    shares = np.array([1.0] * len(names))
+    z, needed = track.course.z[:, alarm.since : last + 1], least_change(baselines, least_share=tolerance)
+    members = describe(rows, np.ones(len(names)), z, track.pooled(alarm.since, last), baselines)
     found = []
-    for row, member in zip(rows, describe(rows, shares, z, track.pooled(alarm.since, last), baselines), strict=True):
+    for row, member in zip(rows, members, strict=True):
         stream = streams[member.name.partition(":")[2]]
         sure = {1: member.low, -1: -member.high, 0: max(member.low, -member.high)}[stream.side]
-        if sure > tolerance * math.sqrt(float(baselines.typical[row])):
+        if sure > needed[row]:
             found.append(_worse(member, float(baselines.mean[row]), stream, track))
     return found
 

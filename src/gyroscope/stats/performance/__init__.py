@@ -19,7 +19,7 @@ from gyroscope.stats.performance.early import (
     loss_bounds,
 )
 from gyroscope.stats.performance.gaps import segment_gaps
-from gyroscope.stats.performance.gate import matters_at
+from gyroscope.stats.performance.gate import least_change, matters_at
 from gyroscope.stats.performance.metrics import METRICS, metrics
 from gyroscope.stats.performance.multiclass import confusion
 from gyroscope.stats.performance.outcomes import Outcomes
@@ -63,6 +63,7 @@ __all__ = [
     "early_floor",
     "early_labels",
     "is_mature",
+    "least_change",
     "loss_bounds",
     "matters_at",
     "mean_estimate",

@@ -5,6 +5,7 @@ Monitoring asks it of every alarm of performance. It can only make incidents rar
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,7 +45,7 @@ def matters_at(
     Notes
     -----
     The change is the mean of the windows since it began, weighted by what they know, less that of the reference; its
-    95 % limit counts windows, not rows, and widens with the memory between them.
+    95 % limit counts windows, not rows, and widens with the memory between them. Of several members one is enough.
 
     Examples
     --------
@@ -55,26 +56,42 @@ def matters_at(
     >>> matters_at(alarm, later, normal), matters_at(alarm, later, normal, least=2.0).reason
     (12, 'no window since the alarm has shown a change beyond 2')
     """
-    strongest = max(alarm.members, key=lambda member: member.share).name
-    place = baselines.names.index(strongest)
     last = current.windows if alarm.closed is None else alarm.closed + 1
-    effect, half = _change(current.select((strongest,)), slice(alarm.since, last), baselines, place)
-    side = int(baselines.sides[place])
-    surely = (side * effect if side else np.abs(effect)) - half
-    needed = max(least, least_share * float(baselines.tau2[place]) ** 0.5)
-    found = np.flatnonzero(surely > needed) + alarm.since
+    places = [baselines.names.index(name) for name in alarm.names]
+    effect, half = _change(current.select(alarm.names), slice(alarm.since, last), baselines, places)
+    side = baselines.sides[places, np.newaxis]
+    surely = np.where(side == 0, np.abs(effect), side * effect) - half
+    needed = least_change(baselines, least, least_share)[places]
+    found = np.flatnonzero((surely > needed[:, np.newaxis]).any(axis=0)) + alarm.since
     found = found[found >= alarm.at]
     if not found.size:
-        return NotEnoughData(f"no window since the alarm has shown a change beyond {needed:.3g}")
+        return NotEnoughData(f"no window since the alarm has shown a change beyond {needed.min():.3g}")
     return int(found[0])
 
 
-def _change(row: Streams, windows: slice, baselines: Baselines, place: int) -> tuple[Floats, Floats]:
-    """The pooled change up to each window, and half its interval."""
-    here, tau2 = row.present[0, windows], float(baselines.tau2[place])
-    precision = np.where(here, 1 / (np.where(here, row.within[0, windows], 1.0) + tau2), 0.0)
-    total = np.maximum(np.cumsum(precision), 1e-300)
-    mean = np.cumsum(precision * np.where(here, row.y[0, windows], 0.0)) / total
-    memory = (1 + float(baselines.rho[place])) / (1 - float(baselines.rho[place]))
-    half: Floats = Z_95 * np.sqrt(memory * (1 / total + float(baselines.mean_variance[place])))
-    return mean - float(baselines.mean[place]), half
+def least_change(baselines: Baselines, least: float = 0.0, least_share: float = LEAST_SHARE) -> Floats:
+    """The change of each stream that must be ruled in before it matters, shape (S,), in the unit of the stream.
+
+    `least` and `least_share` are those of `matters_at`.
+
+    Examples
+    --------
+    >>> from gyroscope.stats.evidence import fit_baselines, stream
+    >>> normal = fit_baselines(stream("loss", np.tile([0.8, 1.0, 1.2, 1.0], 10), np.full(40, 1e-6), side=1))
+    >>> least_change(normal).round(3).tolist(), least_change(normal, least=0.5).tolist()
+    ([0.036], [0.5])
+    """
+    found: Floats = np.maximum(least, least_share * np.sqrt(baselines.tau2))
+    return found
+
+
+def _change(rows: Streams, windows: slice, baselines: Baselines, places: Sequence[int]) -> tuple[Floats, Floats]:
+    """The pooled change of each row up to each window, and half its interval."""
+    here, tau2 = rows.present[:, windows], baselines.tau2[places, np.newaxis]
+    precision = np.where(here, 1 / (np.where(here, rows.within[:, windows], 1.0) + tau2), 0.0)
+    total = np.maximum(np.cumsum(precision, axis=1), 1e-300)
+    mean = np.cumsum(precision * np.where(here, rows.y[:, windows], 0.0), axis=1) / total
+    rho = baselines.rho[places, np.newaxis]
+    memory = (1 + rho) / (1 - rho)
+    half: Floats = Z_95 * np.sqrt(memory * (1 / total + baselines.mean_variance[places, np.newaxis]))
+    return mean - baselines.mean[places, np.newaxis], half
