@@ -193,6 +193,15 @@ class Cache:
         )
         return {Cell(*row[:3]): row[3] for row in rows}
 
+    def scored_by_start(self, model: str, window: Window) -> dict[EventTime, int]:
+        """How many scored rows all versions of a model have together in each cell of a stretch, by its start."""
+        rows = self._rows(
+            "SELECT start, sum(scored) FROM cells WHERE model = ? AND start >= ? AND start < ? "
+            "GROUP BY start ORDER BY start",
+            *(model, window.start, window.end),
+        )
+        return {EventTime(start): scored for start, scored in rows}
+
     def newest(self, model: str) -> EventTime:
         """The latest event time of any row, 0 when there is none."""
         return EventTime(self._rows("SELECT coalesce(max(newest), 0) FROM cells WHERE model = ?", model)[0][0])

@@ -303,3 +303,25 @@ def test_a_late_row_does_not_bring_the_old_normal_back(learned, make_rows, monke
     learned.monitor.run_once(parse_event_time("2030-01-01"))
     between = learned.monitor.basis("flights", learned.version.version, parse_event_time("2030-01-01"))
     assert "new normal" in between.reason
+
+
+def test_rows_of_another_version_that_come_late_change_no_window_that_was_entered(learned, make_rows):
+    other = learned.add_version()
+    learned.models.put_reference(other, learned.models.reference(learned.version))
+    for number in range(30, 36):
+        live(learned, day(make_rows, number, shift=150.0))
+    learned.measure()
+    about = {"version": learned.version.version, "family": "input"}
+    entered = learned.values("evidence", **about)
+    assert max(entered) > 0
+    for number in range(30, 34):
+        late = day(make_rows, number)
+        late.ids = [f"late {one}" for one in late.ids]
+        learned.predict(late, version=other)
+    learned.measure()
+    learned.monitor.close()
+    learned.monitor = learned.new_monitor()
+    live(learned, day(make_rows, 36))
+    live(learned, day(make_rows, 37))
+    learned.measure()
+    assert learned.values("evidence", **about)[: len(entered)] == entered

@@ -20,7 +20,7 @@ def followed(y, normal_y):
     normal = fit_baselines(stream(NAME, normal_y, np.full(normal_y.size, 0.04), side=1))
     entries = [Entry(Window(EventTime(day * DAY_US), EventTime((day + 1) * DAY_US)), 100) for day in range(y.size)]
     current = stream(NAME, y, np.full(y.size, 0.04), side=1)
-    return follow("performance", normal, entries, current, Budget(1.0, {}), State())
+    return follow("performance", normal, entries, current, Budget(1.0), State())
 
 
 @pytest.mark.parametrize("spread", [0.0, 0.3])

@@ -33,8 +33,10 @@ CREATE TABLE IF NOT EXISTS entered (
 class Entry(msgspec.Struct, frozen=True, array_like=True):
     """What one complete window said.
 
-    `rows` are its scored rows. `streams` holds y and its variance within by name, `findings` what was broken,
-    `outcomes` the packed outcomes of a window of labels, `estimates` value and interval of metrics without labels.
+    `rows` are its scored rows and `traffic` their share of the model's, by which versions share the budget: as it was
+    when the window was entered, so that rows of other versions that come later change no replay. `streams` holds y and
+    its variance within by name, `findings` what was broken, `outcomes` the packed outcomes of a window of labels,
+    `estimates` value and interval of metrics without labels.
     """
 
     window: Window
@@ -43,6 +45,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     findings: tuple[Finding, ...] = ()
     outcomes: bytes = b""
     estimates: dict[str, tuple[float, float, float]] = {}
+    traffic: float = 1.0
 
 
 class Entered:

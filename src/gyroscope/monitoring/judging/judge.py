@@ -10,6 +10,8 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from functools import reduce
 
+import msgspec
+
 from gyroscope.clock import EventTime
 from gyroscope.models.blocks import HOUR_US
 from gyroscope.monitoring.cache import Cache
@@ -22,7 +24,7 @@ from gyroscope.monitoring.judging.entered import SOURCES, Entered, Entry, Source
 from gyroscope.monitoring.judging.followed_hours import HourlySeries
 from gyroscope.monitoring.judging.normal import Normal, Rows, learn
 from gyroscope.monitoring.judging.seasons import Seasons
-from gyroscope.monitoring.judging.verdicts import OF_LABELS, OF_ROWS, Case, Verdicts, traffic_of
+from gyroscope.monitoring.judging.verdicts import OF_LABELS, OF_ROWS, Case, Verdicts
 from gyroscope.monitoring.judging.watched import Watched, watched
 from gyroscope.monitoring.references import Standard
 from gyroscope.records import Cause, CauseKind, Judged, NotEnoughData, Signal, Window
@@ -110,12 +112,10 @@ class Judge:
     ) -> list[Watched]:
         """Every family of a model: what it follows and what it can see."""
         false_alarms = self.false_alarms(policy)
-        cases = self._cases(model, standards, policy, moment)
-        traffic = traffic_of(cases)
         return [
             watched(case.about.version, track, false_alarms)
-            for case in cases
-            for track, _ in self._verdicts.tracks(case, self._verdicts.budget(case, traffic, false_alarms))
+            for case in self._cases(model, standards, policy, moment)
+            for track, _ in self._verdicts.tracks(case, self._verdicts.budget(case, false_alarms))
         ]
 
     def false_alarms(self, policy: ModelMonitor) -> float:
@@ -169,7 +169,22 @@ class Judge:
         rows = normal.enter([Rows(window, fold.profile, fold.scored) for window, fold in folds if fold is not None])
         ripe = self._completeness.labels(about.model, about.version, complete, moment, known["labels"])
         known_labels = [(window, scored, self._outcomes(about, window)) for window, scored in ripe]
-        return rows, normal.label([(w, n, found) for w, n, found in known_labels if found is not None])
+        labels = normal.label([(w, n, found) for w, n, found in known_labels if found is not None])
+        return self._with_traffic(about, rows), self._with_traffic(about, labels)
+
+    def _with_traffic(self, about: About, entries: Sequence[Entry]) -> list[Entry]:
+        """The entries with the share that the version has of the model's rows in their windows, as known now."""
+        if not entries:
+            return []
+        stretch = Window(entries[0].window.start, entries[-1].window.end)
+        whole = self._cache.scored_by_start(about.model, stretch)
+        starts = list(whole)
+        found = []
+        for entry in entries:
+            inside = starts[bisect_left(starts, entry.window.start) : bisect_left(starts, entry.window.end)]
+            rows = sum(whole[start] for start in inside)
+            found.append(msgspec.structs.replace(entry, traffic=entry.rows / rows if rows else 1.0))
+        return found
 
     def _normal(self, about: About, basis: Basis, standard: Standard, policy: ModelMonitor) -> Normal:
         key = (about.model, about.version)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 from typing import Any
 
 import msgspec
@@ -30,14 +30,9 @@ SHARE: dict[CauseKind, float] = {
 
 
 class Budget(msgspec.Struct, frozen=True):
-    """What all families of a model may spend, and when none does.
-
-    `false_alarms` are those of 30 days. `traffic` is the share of the model's rows that a version had in a window, by
-    its start: versions share the budget by it. Windows that start at one of `excluded` judge nothing.
-    """
+    """What all families of a model may spend, per 30 days. Windows that start at one of `excluded` judge nothing."""
 
     false_alarms: float
-    traffic: Mapping[EventTime, float]
     excluded: Set[EventTime] = frozenset()
 
 
@@ -74,7 +69,7 @@ def follow(
     is_out = np.array([entry.window.start in budget.excluded for entry in entries], bool)
     known = msgspec.structs.replace(known, y=np.where(is_out, np.nan, known.y))
     family = Family(kind, baselines, SHARE[kind])
-    course = replay(family, known, _days(entries, budget), false_alarms=budget.false_alarms, state=state)
+    course = replay(family, known, _days(entries), false_alarms=budget.false_alarms, state=state)
     return Track(kind, tuple(entries), baselines, known, course)
 
 
@@ -94,13 +89,13 @@ def streams_of(entries: Sequence[Entry], names: tuple[str, ...], before: Streams
     return Streams(names, y.copy(), within.copy(), np.zeros(len(names), np.int64), one, 0 * one)
 
 
-def _days(entries: Sequence[Entry], budget: Budget) -> Floats:
+def _days(entries: Sequence[Entry]) -> Floats:
     """The time each window stands for: since the one before, as far as the version had the model's traffic."""
     starts = np.array([entry.window.start for entry in entries], np.float64)
     if not len(starts):
         return starts
     first = entries[0].window
     since: Floats = np.diff(starts, prepend=starts[0] - (first.end - first.start)) / DAY_US
-    share = np.array([budget.traffic.get(entry.window.start, 1.0) for entry in entries])
+    share = np.array([entry.traffic for entry in entries])
     stands_for: Floats = since * share
     return stands_for

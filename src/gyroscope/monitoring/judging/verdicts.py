@@ -72,9 +72,8 @@ class Verdicts:
         """All causes of a model over its history at some budget; of windows since a moment what is to be drawn."""
         causes: list[Cause] = []
         signals: list[Signal] = []
-        traffic = traffic_of(cases)
         for case in cases:
-            budget = self.budget(case, traffic, false_alarms)
+            budget = self.budget(case, false_alarms)
             mine = broken(case.about, [one for one in case.rows if one.window.start not in budget.excluded])
             signals += _estimates(case, since)
             for track, found in self.tracks(case, budget):
@@ -83,10 +82,10 @@ class Verdicts:
             causes += _ended(mine, case) if _is_gone(case, cases) else mine
         return causes, signals
 
-    def budget(self, case: Case, traffic: dict[str, dict[EventTime, float]], false_alarms: float) -> Budget:
+    def budget(self, case: Case, false_alarms: float) -> Budget:
         starts = [entry.window.start for entry in (*case.rows, *case.labels)]
         out = excluded(self._settings.calendar, starts, self._settings.timezone)
-        return Budget(false_alarms, traffic[case.about.version], out)
+        return Budget(false_alarms, out)
 
     def tracks(self, case: Case, budget: Budget) -> Iterator[tuple[Track, list[Cause]]]:
         for kind, drift in case.normal.drift.items():
@@ -225,20 +224,6 @@ def _begins_with(entries: Sequence[Entry], first: Sequence[Entry]) -> bool:
 def _outcomes(packed: bytes) -> Outcomes:
     """Decoded once: a replay of months asks for the same windows every day."""
     return Outcomes.from_bytes(packed)
-
-
-def traffic_of(cases: Sequence[Case]) -> dict[str, dict[EventTime, float]]:
-    """By version and window, its share of the model's scored rows."""
-    whole: dict[EventTime, int] = {}
-    for case in cases:
-        for entry in case.rows:
-            whole[entry.window.start] = whole.get(entry.window.start, 0) + entry.rows
-    return {
-        case.about.version: {
-            entry.window.start: entry.rows / whole[entry.window.start] for entry in case.rows if entry.rows
-        }
-        for case in cases
-    }
 
 
 def _estimates(case: Case, since: EventTime) -> list[Signal]:
