@@ -28,6 +28,9 @@ class ModelMonitor(Section, frozen=True):
     minimum_effect: Annotated[
         float, Meta(ge=0, le=10, description="drift effect size w below which a change is a reading, no incident")
     ] = 0.1
+    segments: Annotated[
+        tuple[str, ...], Meta(description="columns whose values part the rows: performance is judged in each")
+    ] = ()
     ignore: Annotated[tuple[str, ...], Meta(description="columns that are measured and never judged")] = ()
     made_from: Annotated[
         dict[str, str],

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from tests.monitoring.parts import keep_segments
+
+from gyroscope.clock import EventTime
 
 CODE = """\
 class Churn:
@@ -25,6 +28,26 @@ def test_a_model_without_a_reference_says_what_it_waits_for(gyro, shop):
     assert "affordable: 1 per 30d false pages" in told
     assert "not judged yet: " in told
     assert gyro("monitor", "show", "churn", "--json").json == []
+
+
+def test_segments_are_shown_with_their_difference_to_the_rest(gyro, shop):
+    path = shop / "gyroscope.yaml"
+    path.write_text("models:\n  churn:\n    monitor:\n      segments: [plan, age]\n")
+    before = gyro("monitor", "show", "churn")
+    assert before.code == 0, before.err
+    assert "by segment" not in before.out
+    (database,) = shop.rglob("monitoring.db")
+    version = gyro("models", "show", "churn", "--json").json["version"]["version"]
+    keep_segments(database, "churn", version, ("plan=new", "plan=old"), EventTime(0))
+    told = gyro("monitor", "show", "churn").out
+    assert f"brier of {version} by segment" in told
+    (new, old) = [line for line in told.splitlines() if "plan=" in line]
+    assert new.split()[:2] == ["plan=new", "6,000"]
+    assert float(new.split()[2]) < float(old.split()[2])
+    assert float(new.split()[3]) == -float(old.split()[3]) < 0
+    keep_segments(database, "churn", version, ("age=1", "plan=old"), EventTime(0), days=3)
+    told = gyro("monitor", "show", "churn").out
+    assert any("age=1" in line and "of both segments are needed" in line for line in told.splitlines())
 
 
 def test_a_rehearsal_of_nothing_pages_nothing(gyro, shop):

@@ -22,6 +22,7 @@ from gyroscope.predictions.segments.wal import LogEntry
 from gyroscope.predictions.tables.table import Table, table_path
 from gyroscope.records import Feature, Label, Signal, Signature, Task, Version, Window
 from gyroscope.settings import Monitoring
+from gyroscope.settings_models import ModelPolicy
 from gyroscope.signals import Signals
 
 ZONE = "America/New_York"
@@ -82,6 +83,7 @@ class House:
         self.labels = Labels(self.home, lambda _: self.signature)
         self.signals = Signals(self.home / "state.db")
         self.incidents = Incidents(self.home / "state.db")
+        self.policies: dict[str, ModelPolicy] = {}
         self.monitor = self.new_monitor()
         self._clock = int(FAR_FUTURE)
         self._calls = 0
@@ -104,7 +106,7 @@ class House:
     def new_monitor(self) -> Monitor:
         """As after a restart of control."""
         stores = Stores(self.models, self.table, self.labels, self.signals, self.home / "monitoring.db")
-        return Monitor(self.settings, stores, self.incidents)
+        return Monitor(self.settings, stores, self.incidents, self.policies)
 
     def table(self, model: str) -> Table:
         return Table(table_path(self.home, model))

@@ -20,9 +20,10 @@ from gyroscope.reports.figures.hours import hours_over_time
 from gyroscope.reports.figures.incidents import incident_timeline
 from gyroscope.reports.figures.performance import performance_over_time
 from gyroscope.reports.figures.predictions import predictions_over_time
+from gyroscope.reports.figures.segments import segment_differences
 from gyroscope.reports.figures.traffic import traffic_and_latency
 from gyroscope.reports.theme import FONT, broken_line, runs, template
-from gyroscope.stats.performance import calibration, tally
+from gyroscope.stats.performance import Estimate, calibration, tally
 from gyroscope.stats.profiles import fit_layout, profile
 
 UNKNOWN = NotEnoughData("12 labelled rows; 30 are needed")
@@ -218,6 +219,14 @@ def test_calibration_is_drawn_over_the_diagonal_or_says_why_not():
     inside = [low <= x <= high for x, low, high in ((one.score, one.share.low, one.share.high) for one in found)]
     assert sum(inside) >= 8
     assert calibration_curve(UNKNOWN, UNKNOWN).layout.annotations[0].text == UNKNOWN.reason
+
+
+def test_segments_are_lines_around_nought_and_those_without_an_interval_are_left_out():
+    gaps = [("plan=new", Estimate(-0.1, -0.2, 0.0, 40)), ("plan=<b>old", Estimate(0.1, 0.0, 0.2, 40)), ("x=1", UNKNOWN)]
+    (points,) = segment_differences("log_loss", gaps).data
+    assert (list(points.x), list(points.y)) == ([-0.1, 0.1], ["plan=new", "plan=&lt;b&gt;old"])
+    assert list(points.error_x.array) == pytest.approx([0.1, 0.1])
+    assert UNKNOWN.reason in segment_differences("log_loss", gaps[2:]).layout.annotations[0].text
 
 
 def test_alarm_days_are_a_whole_picture_of_text_and_marks():

@@ -22,6 +22,7 @@ from typing import Any
 import msgspec
 import pytest
 import uvicorn
+from tests.monitoring.parts import keep_segments
 
 from gyroscope.alerts import Incidents
 from gyroscope.alerts.outbox import Outbox
@@ -33,6 +34,7 @@ from gyroscope.predictions.labels.labels import Labels
 from gyroscope.predictions.tables.table import Table, table_path
 from gyroscope.records import Cause, CauseKind, Feature, Judged, NotEnoughData, Route, Signal, Signature, Size
 from gyroscope.settings import Monitoring, Settings
+from gyroscope.settings_models import ModelMonitor, ModelPolicy
 from gyroscope.signals.journal import Journal
 from gyroscope.signals.store import Signals
 from gyroscope.supervisor.pulse import Pulse
@@ -159,7 +161,9 @@ def make_parts(home: Path) -> Parts:
     incidents = Incidents(home / "state.db", notifiers=("team",))
     incidents.take(MODEL, made_up_incidents(version.version))
     stores = Stores(models, lambda model: Table(table_path(home, model)), labels, signals, home / "monitoring.db")
-    monitor = Monitor(settings.monitoring, stores, incidents)
+    keep_segments(stores.cache, MODEL, version.version, ("carrier=AA", f"carrier={HOSTILE[0]}"), EventTime(START))
+    policies = {MODEL: ModelPolicy(monitor=ModelMonitor(segments=("carrier",)))}
+    monitor = Monitor(settings.monitoring, stores, incidents, policies)
     return Parts(
         settings,
         models,

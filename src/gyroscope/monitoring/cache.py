@@ -24,11 +24,11 @@ from gyroscope.monitoring.hours import Hours
 from gyroscope.monitoring.tally import Packed
 from gyroscope.records import Window
 from gyroscope.stats.attribution import FeatureLosses
-from gyroscope.stats.performance import Arrivals, Outcomes
+from gyroscope.stats.performance import Arrivals, Outcomes, SegmentOutcomes
 from gyroscope.stats.profiles import Profile
 
 # Part of the meaning of every row here: a change of what a fold counts throws the cache away.
-FORMAT = 4
+FORMAT = 5
 
 LONGEST_CELL_US = 25 * HOUR_US
 """A day on which clocks go back."""
@@ -49,7 +49,7 @@ CREATE TABLE IF NOT EXISTS cells (
 );
 CREATE INDEX IF NOT EXISTS cells_of_day ON cells (model, day);
 CREATE TABLE IF NOT EXISTS tallies (
-    model TEXT, version TEXT, start INTEGER, outcomes BLOB, arrivals BLOB, losses BLOB,
+    model TEXT, version TEXT, start INTEGER, outcomes BLOB, arrivals BLOB, losses BLOB, segments BLOB,
     PRIMARY KEY (model, version, start)
 );
 CREATE TABLE IF NOT EXISTS dirty (
@@ -208,7 +208,7 @@ class Cache:
 
     def put_tallies(self, model: str, tallies: Mapping[Cell, Packed]) -> None:
         rows = [(model, cell.version, cell.start, *packed) for cell, packed in tallies.items()]
-        self._many("INSERT OR REPLACE INTO tallies VALUES (?, ?, ?, ?, ?, ?)", rows)
+        self._many("INSERT OR REPLACE INTO tallies VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
     def drop_tallies(self, model: str, cells: Iterable[Cell]) -> None:
         rows = [(model, cell.version, cell.start) for cell in cells]
@@ -235,6 +235,15 @@ class Cache:
             *(model, version, window.start, window.end),
         )
         return [FeatureLosses.from_bytes(packed) for (packed,) in rows]
+
+    def segments(self, model: str, version: str, window: Window) -> dict[EventTime, SegmentOutcomes]:
+        """The outcomes by segment of the cells of a version in a window, by their start, oldest first."""
+        rows = self._rows(
+            "SELECT start, segments FROM tallies "
+            "WHERE model = ? AND version = ? AND start >= ? AND start < ? ORDER BY start",
+            *(model, version, window.start, window.end),
+        )
+        return {EventTime(start): SegmentOutcomes.from_bytes(packed) for start, packed in rows}
 
     def arrivals(self, model: str, version: str, window: Window) -> dict[EventTime, tuple[int, Arrivals]]:
         """By start of each cell of a version in a window: its scored rows, and when their labels came."""

@@ -86,10 +86,11 @@ class Fold(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Lens(msgspec.Struct, frozen=True):
-    """What is needed to look at the rows of one version."""
+    """What is needed to look at the rows of one version; labels are also tallied by the values of `segments`."""
 
     signature: Signature
     layout: Layout
+    segments: tuple[str, ...] = ()
 
 
 def bare_layout(signature: Signature) -> Layout:

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import msgspec
+from msgspec.structs import replace
 
 from gyroscope.clock import SECOND_NS, EventTime, MachineTime, machine_now
 from gyroscope.errors import GyroscopeError
@@ -37,6 +38,7 @@ from gyroscope.monitoring.measure import Facts, measure_labels, measure_rows
 from gyroscope.monitoring.months import Month, months
 from gyroscope.monitoring.reader import ROWS_A_ROUND, Reader
 from gyroscope.monitoring.references import References, Standard
+from gyroscope.monitoring.segments import Segment, segments_in, segments_of
 from gyroscope.monitoring.windows import cell_length, window_of
 from gyroscope.predictions.labels.labels import Labels
 from gyroscope.predictions.tables.table import Table
@@ -181,6 +183,11 @@ class Monitor:
         """Every calendar month of the monitoring time zone that has predictions, oldest first."""
         return months(self._cache, model, version, self._settings.timezone)
 
+    def segments(self, model: str, version: str) -> tuple[Segment, ...]:
+        """Performance of a version in each segment that its policy names, and how it differs from the rest."""
+        policy = self._policy(model)
+        return segments_of(self._cache, model, version, policy.segments)
+
     def journal(self, model: str) -> list[Entry]:
         """What was decided about a model here, and why."""
         return self._cache.journal(model)
@@ -243,6 +250,12 @@ class Monitor:
                 with self._cache.transaction():
                     self._reader.forget(model, version)
                     self._cache.put_standard(model, version, standard.digest)
+        segments = " ".join(self._policy(model).segments)
+        if self._cache.standard(model, "segments") != segments:
+            with self._cache.transaction():
+                cells = [cell for version in standards for cell in self._cache.scored_by_cell(model, version)]
+                self._cache.mark_dirty(model, cells, has_new_rows=False)
+                self._cache.put_standard(model, "segments", segments)
         return standards
 
     def _take_labels(self, model: str, now: EventTime) -> int:
@@ -327,7 +340,8 @@ class Monitor:
     def _tally(self, model: str, day: str, due: list[Cell], standards: Standards) -> None:
         if day in self._cache.days_let_go(model):
             return  # the rows are gone, what was tallied of them stays
-        lenses = {version: standard.lens for version, standard in standards.items()}
+        wanted = self._policy(model).segments
+        lenses = {version: replace(standard.lens, segments=wanted) for version, standard in standards.items()}
         cells = [cell for cell in self._cache.cells_of_day(model, day) if cell.version in lenses]
         tallies = {cell: standards[cell.version].unlabelled for cell in cells}
         found = self._reader.tallied(model, day, lenses, self._labels.known_on(model, day))
@@ -343,6 +357,7 @@ class Monitor:
             window=due.window,
             fold=_merged(cells) if cells else Fold(profile=Profile.empty(standard.lens.layout)),
             outcomes=reduce(Outcomes.merge, tallies) if tallies else NotEnoughData("no rows in this window"),
+            segments=segments_in(self._cache, model, due.version, due.window),
         )
         limits = self._settings.thresholds
         about_rows = measure_rows(facts, standard, limits) if due.has_new_rows else []

@@ -32,11 +32,12 @@ Found = Estimate | NotEnoughData
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """What is known about one version in one window."""
+    """What is known about one version in one window; `segments` are parts of its outcomes by name."""
 
     window: Window
     fold: Fold
     outcomes: Outcomes | NotEnoughData
+    segments: dict[str, Outcomes] = {}
 
 
 def measure_rows(facts: Facts, standard: Standard, limits: Thresholds) -> list[Signal]:
@@ -72,6 +73,9 @@ def measure_labels(facts: Facts, standard: Standard, limits: Thresholds) -> list
         worse = _worse_by(metric, found, standard)
         if isinstance(worse, Estimate) and worse.value > limits.performance_drop:
             write("reading", worse, kind="performance", metric=metric)
+    for name, outcomes in facts.segments.items():
+        for metric, found in _metrics(outcomes, standard).items():
+            write("segment_performance", found, metric=metric, segment=name)
     return write.signals
 
 

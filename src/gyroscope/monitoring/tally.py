@@ -18,34 +18,49 @@ from gyroscope.models.blocks import Blocks
 from gyroscope.monitoring.fold import STATUS_OK, Cell, Columns, Lens, among, cells_of, features, outputs_of
 from gyroscope.records import Task
 from gyroscope.stats.attribution import FeatureLosses, tally_losses
-from gyroscope.stats.performance import Arrivals, Outcomes, count_arrivals, tally
+from gyroscope.stats.attribution import cells_of as cells_in
+from gyroscope.stats.performance import Arrivals, Outcomes, SegmentOutcomes, count_arrivals, tally
 from gyroscope.stats.profiles import Layout
 
-Packed = tuple[bytes, bytes, bytes]
-"""Outcomes, arrivals and losses as they lie in the file."""
+Packed = tuple[bytes, bytes, bytes, bytes]
+"""Outcomes, arrivals, losses and segments as they lie in the file."""
 
 LEAST_PROBABILITY = float(np.finfo(np.float64).eps)
 
 
 class Tally(msgspec.Struct, frozen=True):
-    """The labelled rows of one version in one cell: what became of them, when, and by feature what they lost."""
+    """The labelled rows of one version in one cell: what became of them, when, and what they lost by feature."""
 
     outcomes: Outcomes
     arrivals: Arrivals
     losses: FeatureLosses
+    segments: SegmentOutcomes = SegmentOutcomes()
 
     def merge(self, other: Tally) -> Tally:
         """The tally of the rows of both, exactly."""
         return Tally(
-            self.outcomes.merge(other.outcomes), self.arrivals.merge(other.arrivals), self.losses.merge(other.losses)
+            self.outcomes.merge(other.outcomes),
+            self.arrivals.merge(other.arrivals),
+            self.losses.merge(other.losses),
+            self.segments.merge(other.segments),
         )
 
     def packed(self) -> Packed:
-        return self.outcomes.to_bytes(), self.arrivals.to_bytes(), self.losses.to_bytes()
+        return (
+            self.outcomes.to_bytes(),
+            self.arrivals.to_bytes(),
+            self.losses.to_bytes(),
+            self.segments.to_bytes(),
+        )
 
     def scaled(self, weight: int) -> Tally:
         """As if every row had been there `weight` times."""
-        return Tally(self.outcomes.scaled(weight), self.arrivals.scaled(weight), self.losses.scaled(weight))
+        return Tally(
+            self.outcomes.scaled(weight),
+            self.arrivals.scaled(weight),
+            self.losses.scaled(weight),
+            self.segments.scaled(weight),
+        )
 
 
 def empty_tally(lens: Lens) -> Tally:
@@ -106,4 +121,26 @@ def _count(
         tally(task, outputs, labels, threshold=threshold, classes=signature.width),
         count_arrivals(task, outputs, labels, lags_s, threshold=threshold),
         tally_losses(columns, row_losses(task, outputs, labels), Layout(bins)),
+        _by_segment(columns, outputs, labels, lens),
     )
+
+
+def _by_segment(columns: Columns, outputs: NDArray[Any], labels: NDArray[Any], lens: Lens) -> SegmentOutcomes:
+    """The outcomes of each bin of the reference, for the columns that part the rows into segments."""
+    signature = lens.signature
+    parts: dict[str, Outcomes] = {}
+    missing = np.full(len(labels), np.nan)
+    for name in lens.segments:
+        bins = lens.layout.columns.get(name)
+        if bins is None or name not in signature.names:
+            continue
+        cells = cells_in(columns.get(name, missing), bins)
+        titles = (*bins.labels, "infinite", "missing")
+        for cell in np.unique(cells).tolist():
+            rows = cells == cell
+            key = f"{name}={titles[cell]}"
+            found = tally(
+                signature.task, outputs[rows], labels[rows], threshold=signature.threshold, classes=signature.width
+            )
+            parts[key] = parts[key].merge(found) if key in parts else found  # a category may be called "other"
+    return SegmentOutcomes(parts)

@@ -79,6 +79,19 @@ def mean_sequence(
     return Sequence(mean, mean - half, mean + half)
 
 
+def errors_at_every_look(windows: int, alpha: float = 0.05) -> float:
+    """How many standard errors of a mean of so many windows `mean_sequence` is wide on either side.
+
+    Examples
+    --------
+    >>> known = mean_sequence(np.zeros(20), np.ones(20), 1.0)
+    >>> round(errors_at_every_look(20), 3), round(float(known.high[-1]) * 20**0.5, 3)
+    (3.261, 3.261)
+    """
+    k = windows / _TUNED_FOR
+    return math.sqrt((k + 1) / k * math.log((k + 1) / alpha**2))
+
+
 def betting_interval(x: Floats, alpha: float = 0.05) -> Estimate | NotEnoughData:
     """The mean of independent rows in [0, 1], with an interval that held at every row so far at once.
 

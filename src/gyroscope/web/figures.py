@@ -21,7 +21,7 @@ from gyroscope.reports.figures.performance import performance_over_time
 from gyroscope.reports.figures.predictions import predictions_over_time
 from gyroscope.reports.figures.traffic import traffic_and_latency
 from gyroscope.reports.html import figure_json
-from gyroscope.web import judged
+from gyroscope.web import judged, segments
 from gyroscope.web.parts import Parts, check_model
 from gyroscope.web.series import event_signals, metrics_of, zone_of
 
@@ -84,4 +84,5 @@ DRAWN: dict[str, Callable[[Parts, str, Mapping[str, str]], go.Figure]] = {
     "calibration": judged.calibrated,
     "estimated": judged.estimated,
     "hours": judged.hours,
+    "segments": segments.differences,
 }

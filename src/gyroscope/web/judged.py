@@ -75,8 +75,13 @@ def _hourly(parts: Parts, model: str) -> dict[str, tuple[Signal, ...]]:
 
 def _series_of(parts: Parts, model: str, found: Incident) -> go.Figure:
     if found.kind in ("performance", "relation", "estimate"):
-        metric = next(iter(found.subjects), "")
-        series = event_signals(parts, "performance", {"model": model, "metric": metric})
+        metric, _, segment = next(iter(found.subjects), "").partition(" of ")
+        labels = {"model": model, "metric": metric}
+        series = (
+            event_signals(parts, "segment_performance", {**labels, "segment": segment})
+            if segment
+            else event_signals(parts, "performance", labels)
+        )
         coverage = event_signals(parts, "label_coverage", {"model": model})
         return performance_over_time(metric, series, coverage, zone_of(parts))
     hourly = {name: points for name, points in _hourly(parts, model).items() if name.startswith(found.subjects)}

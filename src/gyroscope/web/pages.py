@@ -10,13 +10,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gyroscope.clock import EventTime, day_of, iso, wall_now
-from gyroscope.records import NotEnoughData, Signal, Version
+from gyroscope.records import NotEnoughData, Signal
 from gyroscope.settings_models import ModelPolicy
 from gyroscope.web.early import early_labels_text
 from gyroscope.web.incidents import lines
 from gyroscope.web.overview import Event, last_events, overview
-from gyroscope.web.parts import Parts, check_model
+from gyroscope.web.parts import Parts, check_model, shown_version
 from gyroscope.web.render import page
+from gyroscope.web.segments import rows_of, shown_metrics
 from gyroscope.web.series import EVENT_SPAN_US, event_signals, metrics_of, newest_window
 
 MOST_READINGS = 12
@@ -42,10 +43,11 @@ def model(request: Request) -> Response:
     parts: Parts = request.app.state.parts
     name = check_model(parts, request.path_params["model"])
     known = metrics_of(parts, name)
+    by_segment = shown_metrics(shown_version(parts, name).signature.task)
     return page(
         "model.html",
         model=name,
-        version=_shown_version(parts, name),
+        version=shown_version(parts, name),
         zone=parts.settings.monitoring.timezone,
         metrics=known,
         facts=_facts(parts, name),
@@ -54,6 +56,8 @@ def model(request: Request) -> Response:
         early=early_labels_text(parts, name),
         incidents=lines(parts, name),
         budget=_budget_text(parts, name),
+        segments=rows_of(parts, name, by_segment),
+        segment_metrics=by_segment,
         waiting=_waiting_text(parts, name),
         day=lambda at: day_of(at, parts.settings.monitoring.timezone),
     )
@@ -69,7 +73,7 @@ def _budget_text(parts: Parts, name: str) -> str:
 
 def _waiting_text(parts: Parts, name: str) -> str:
     """Why nothing is judged yet, where that is so."""
-    found = parts.monitor.basis(name, _shown_version(parts, name).version, wall_now())
+    found = parts.monitor.basis(name, shown_version(parts, name).version, wall_now())
     return f"{found.reason}." if isinstance(found, NotEnoughData) else ""
 
 
@@ -108,12 +112,6 @@ def _latest(parts: Parts, signal: str, name: str, text: str, scale: float) -> st
     latest = parts.signals.latest(signal, {"model": name})
     known = latest if isinstance(latest, NotEnoughData) else latest.value
     return "–" if isinstance(known, NotEnoughData) else text.format(known * scale)
-
-
-def _shown_version(parts: Parts, name: str) -> Version:
-    """The version with the largest share; the newest when none has a route."""
-    routes = sorted(parts.routes.routes(name), key=lambda route: route.share)
-    return parts.models.get(name, routes[-1].version) if routes else parts.models.versions(name)[-1]
 
 
 def _windows(parts: Parts, name: str, metrics: tuple[str, ...]) -> list[tuple[EventTime, list[str]]]:

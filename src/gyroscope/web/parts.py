@@ -14,6 +14,7 @@ import msgspec
 from gyroscope.errors import InputError, did_you_mean
 from gyroscope.models.routes import Routes
 from gyroscope.models.store import ModelStore
+from gyroscope.records import Version
 from gyroscope.settings import Settings
 from gyroscope.signals.journal import Journal
 from gyroscope.signals.store import Signals
@@ -58,3 +59,9 @@ def check_model(parts: Parts, name: str) -> str:
     if name not in known:
         raise InputError(f"no model is called {name!r}", where="model", fix=did_you_mean(name, known), status=404)
     return name
+
+
+def shown_version(parts: Parts, name: str) -> Version:
+    """The version of a model with the largest share; the newest when none has a route."""
+    routes = sorted(parts.routes.routes(name), key=lambda route: route.share)
+    return parts.models.get(name, routes[-1].version) if routes else parts.models.versions(name)[-1]

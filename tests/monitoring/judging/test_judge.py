@@ -192,7 +192,7 @@ def test_each_family_says_how_its_rows_depend_and_how_small_a_change_it_sees(lea
     for number in range(30, 34):
         live(learned, day(make_rows, number))
     learned.measure()
-    found = {one.kind: one for one in learned.monitor.watched("flights", parse_event_time("2030-01-01"))}
+    found = {one.family: one for one in learned.monitor.watched("flights", parse_event_time("2030-01-01"))}
     assert {"performance", "estimate", "output", "input"} <= found.keys()
     performance = found["performance"]
     (card,) = performance.cards

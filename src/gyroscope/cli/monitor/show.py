@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 from gyroscope.cli.options import JsonOption, ModelArgument, SettingsOption, settings_path
 from gyroscope.cli.output import print_json, print_table, say
 from gyroscope.clock import wall_now
+from gyroscope.records import NotEnoughData
 
 if TYPE_CHECKING:
     from gyroscope.assembly import House
     from gyroscope.monitoring.judging.followed_hours import HourlySeries
-    from gyroscope.monitoring.judging.watched import Card, Watched
+    from gyroscope.monitoring.judging.watched import Watched
+    from gyroscope.monitoring.segments import Segment
+    from gyroscope.records import Version
 
 
 def show(model: ModelArgument, settings: SettingsOption = None, as_json: JsonOption = False) -> None:
@@ -32,6 +35,7 @@ def show(model: ModelArgument, settings: SettingsOption = None, as_json: JsonOpt
         _tell(one)
     _tell_hours(house.monitor.hours(model))
     for version in house.models.versions(model):
+        _tell_segments(version, house.monitor.segments(model, version.version))
         reason = getattr(house.monitor.basis(model, version.version, wall_now()), "reason", "")
         if reason:
             say(f"{version.version}: not judged yet: {reason}")
@@ -53,9 +57,31 @@ def _tell_hours(found: list[HourlySeries]) -> None:
         print_table(("hour by hour", "version", "hours known", "how"), rows)
 
 
+def _tell_segments(version: Version, segments: tuple[Segment, ...]) -> None:
+    """The metric that pages in each segment, and its difference to the rest of the column, valid at every look."""
+    from gyroscope.stats.performance import PRIMARY
+
+    metric = PRIMARY[version.signature.task]
+    if segments:
+        say("")
+        say(f"{metric} of {version.version} by segment")
+        header = ("segment", "labelled rows", metric, "less the rest", "95 % at every look")
+        print_table(header, [_segment_row(one, metric) for one in segments])
+
+
+def _segment_row(one: Segment, metric: str) -> tuple[str, ...]:
+    value, gap = one.metrics[metric], one.differences[metric]
+    said = "-" if isinstance(value, NotEnoughData) else f"{value.value:.3f}"
+    if isinstance(gap, NotEnoughData):
+        return (one.name, f"{one.rows:,}", said, "-", gap.reason)
+    return (one.name, f"{one.rows:,}", said, f"{gap.value:+.3f}", f"{gap.low:+.3f} to {gap.high:+.3f}")
+
+
 def _tell(one: Watched) -> None:
     say("")
-    say(f"{one.kind} of {one.version}: {one.windows} windows judged, {one.series} series, evidence {one.evidence:.2g}")
+    say(
+        f"{one.family} of {one.version}: {one.windows} windows judged, {one.series} series, evidence {one.evidence:.2g}"
+    )
     print_table(
         ("series", "normal windows", "rows a window", "count as", "memory", "advice"),
         [
@@ -74,7 +100,3 @@ def _tell(one: Watched) -> None:
         say(f"  sees {sight.series} move by {sight.shift:.3g} within {sight.days:.0f} days")
     for name, why in list(one.left_out.items())[:3]:
         say(f"  not followed: {name}: {why.reason}")
-
-
-def _numbers(card: Card) -> tuple[str, ...]:
-    return (f"{card.rows:,.0f}", f"{card.effective:,.0f}", f"{card.memory:.2f}", card.advice)

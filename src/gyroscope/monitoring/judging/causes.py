@@ -112,7 +112,7 @@ def _end(track: Track, alarm: Alarm) -> int:
 
 def _cause(about: About, track: Track, alarm: Alarm, last: int, found: list[Moved]) -> Cause:
     since, seen = track.entries[alarm.since].window.start, track.entries[last].window.start
-    evidence = Signal("evidence", seen, alarm.mass, (("family", track.kind),))
+    evidence = Signal("evidence", seen, alarm.mass, (("family", track.family),))
     gaps = [one.gap for one in found if not isinstance(one.gap, NotEnoughData)]
     rows = _rows_a_day(track.entries[alarm.since : last + 1])
     return Cause(

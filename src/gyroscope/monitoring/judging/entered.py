@@ -36,7 +36,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     `rows` are its scored rows and `traffic` their share of the model's, by which versions share the budget: as it was
     when the window was entered, so that rows of other versions that come later change no replay. `streams` holds y and
     its variance within by name, `findings` what was broken, `outcomes` the packed outcomes of a window of labels,
-    `estimates` value and interval of metrics without labels.
+    `estimates` value and interval of metrics without labels, `segments` the points of segments with labels.
     """
 
     window: Window
@@ -46,6 +46,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     outcomes: bytes = b""
     estimates: dict[str, tuple[float, float, float]] = {}
     traffic: float = 1.0
+    segments: dict[str, tuple[float, float, float]] = {}
 
 
 class Entered:

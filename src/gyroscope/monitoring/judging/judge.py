@@ -7,7 +7,7 @@ control that was killed says the same causes again.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 
 import msgspec
@@ -22,7 +22,7 @@ from gyroscope.monitoring.judging.causes import About, settled
 from gyroscope.monitoring.judging.completeness import Completeness, Moment
 from gyroscope.monitoring.judging.entered import SOURCES, Entered, Entry, Source
 from gyroscope.monitoring.judging.followed_hours import HourlySeries
-from gyroscope.monitoring.judging.normal import Normal, Rows, learn
+from gyroscope.monitoring.judging.normal import Labelled, Normal, Rows, learn
 from gyroscope.monitoring.judging.seasons import Seasons
 from gyroscope.monitoring.judging.verdicts import OF_LABELS, OF_ROWS, Case, Verdicts
 from gyroscope.monitoring.judging.watched import Watched, watched
@@ -31,7 +31,7 @@ from gyroscope.records import Cause, CauseKind, Judged, NotEnoughData, Signal, W
 from gyroscope.settings import Monitoring, per_30_days
 from gyroscope.settings_models import ModelMonitor
 from gyroscope.stats.attribution import FeatureLosses
-from gyroscope.stats.performance import Outcomes
+from gyroscope.stats.performance import Outcomes, SegmentOutcomes
 from gyroscope.stats.profiles import Profile
 
 NEAR_WINDOWS = 3
@@ -113,7 +113,7 @@ class Judge:
         """Every family of a model: what it follows and what it can see."""
         false_alarms = self.false_alarms(policy)
         return [
-            watched(case.about.version, track, false_alarms)
+            watched(case.about.version, track)
             for case in self._cases(model, standards, policy, moment)
             for track, _ in self._verdicts.tracks(case, self._verdicts.budget(case, false_alarms))
         ]
@@ -168,8 +168,7 @@ class Judge:
         folds = [(one, self._fold(about, one)) for one in complete if one.start not in known["rows"]]
         rows = normal.enter([Rows(window, fold.profile, fold.scored) for window, fold in folds if fold is not None])
         ripe = self._completeness.labels(about.model, about.version, complete, moment, known["labels"])
-        known_labels = [(window, scored, self._outcomes(about, window)) for window, scored in ripe]
-        labels = normal.label([(w, n, found) for w, n, found in known_labels if found is not None])
+        labels = normal.label([one for window, scored in ripe for one in self._labelled(about, window, scored)])
         return self._with_traffic(about, rows), self._with_traffic(about, labels)
 
     def _with_traffic(self, about: About, entries: Sequence[Entry]) -> list[Entry]:
@@ -205,6 +204,12 @@ class Judge:
     def _outcomes(self, about: About, window: Window) -> Outcomes | None:
         found = self._cache.tallies(about.model, about.version, window)
         return reduce(Outcomes.merge, found) if found else None
+
+    def _labelled(self, about: About, window: Window, scored: int) -> Iterator[Labelled]:
+        found = self._outcomes(about, window)
+        if found is not None:
+            segments = self._cache.segments(about.model, about.version, window).values()
+            yield Labelled(window, scored, found, reduce(SegmentOutcomes.merge, segments, SegmentOutcomes()))
 
     def _losses(self, about: About, window: Window) -> FeatureLosses | None:
         found = self._cache.losses(about.model, about.version, window)

@@ -18,7 +18,15 @@ from gyroscope.monitoring.judging.inspection import LOCATION, inspect, lineage_o
 from gyroscope.records import CauseKind, NotEnoughData, Signature, Window
 from gyroscope.settings_models import ModelMonitor
 from gyroscope.stats.evidence import Baselines, Streams, fit_baselines
-from gyroscope.stats.performance import PRIMARY, Outcomes, PerformanceStream, as_streams, performance_streams
+from gyroscope.stats.performance import (
+    PRIMARY,
+    Outcomes,
+    PerformanceStream,
+    SegmentOutcomes,
+    as_streams,
+    performance_streams,
+    segment_points,
+)
 from gyroscope.stats.profiles import Profile
 from gyroscope.stats.quality import ColumnLimits, Lineage, learn_limits, soft_baselines
 from gyroscope.stats.streams import ColumnScale, fit_columns
@@ -33,6 +41,15 @@ class Rows(msgspec.Struct, frozen=True):
     window: Window
     profile: Profile
     scored: int
+
+
+class Labelled(msgspec.Struct, frozen=True):
+    """One window with mature labels: its scored rows, and what became of them, in all and by segment."""
+
+    window: Window
+    scored: int
+    outcomes: Outcomes
+    segments: SegmentOutcomes = SegmentOutcomes()
 
 
 class Drift(msgspec.Struct, frozen=True, eq=False):
@@ -91,22 +108,32 @@ class Normal(msgspec.Struct, frozen=True, eq=False):
                 found[place].append(names[row].removesuffix(LOCATION))
         return found
 
-    def label(self, windows: Sequence[tuple[Window, int, Outcomes]]) -> list[Entry]:
-        """What windows with mature labels say: start, scored rows and outcomes of each."""
-        later = [outcomes for _, _, outcomes in windows]
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Those that may page."""
+        return self.policy.metrics or (PRIMARY[self.signature.task],)
+
+    def label(self, windows: Sequence[Labelled]) -> list[Entry]:
+        """What windows with mature labels say."""
+        later = [one.outcomes for one in windows]
         nothing: list[Values] = [{}] * len(later)
         values = nothing if isinstance(self.estimates, NotEnoughData) else self.estimates.differences(later)
         return [
-            Entry(window, rows, streams, outcomes=found.to_bytes())
-            for (window, rows, found), streams in zip(windows, values, strict=True)
+            Entry(
+                window=one.window,
+                rows=one.scored,
+                streams=streams,
+                outcomes=one.outcomes.to_bytes(),
+                segments=segment_points(one.segments, self.metrics),
+            )
+            for one, streams in zip(windows, values, strict=True)
         ]
 
     def performance(
         self, later: Sequence[Outcomes]
     ) -> tuple[Baselines, Streams, dict[str, PerformanceStream]] | NotEnoughData:
         """The streams of the metrics that may page, over windows whose labels are there."""
-        metrics = self.policy.metrics or (PRIMARY[self.signature.task],)
-        streams = performance_streams(self.outcomes, later, metrics)
+        streams = performance_streams(self.outcomes, later, self.metrics)
         if not streams:
             return NotEnoughData("no window has labels")
         before, after = as_streams(streams, tolerance=0.0)

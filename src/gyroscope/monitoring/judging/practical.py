@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
 
 from gyroscope.clock import EventTime
+from gyroscope.monitoring.judging.entered import Entry
 from gyroscope.monitoring.judging.normal import Normal, column_of
 from gyroscope.monitoring.judging.tracks import Track
 from gyroscope.records import CauseKind, NotEnoughData, Signal
@@ -83,10 +84,15 @@ def worse(
     members = describe(rows, np.ones(len(names)), z, track.pooled(alarm.since, last), baselines)
     found = []
     for row, member in zip(rows, members, strict=True):
-        stream = streams[member.name.partition(":")[2]]
+        name = member.name.partition(":")[2]
+        stream = streams[name]
         sure = {1: member.low, -1: -member.high, 0: max(member.low, -member.high)}[stream.side]
         if sure > needed[row]:
-            found.append(_worse(member, float(baselines.mean[row]), stream, track))
+            moved = _worse(member, float(baselines.mean[row]), stream, track)
+            segment = name.rpartition(":")[0]
+            found.append(
+                _within(segment, moved, stream, track.entries, slice(alarm.since, last + 1)) if segment else moved
+            )
     return found
 
 
@@ -100,6 +106,16 @@ def _worse(member: Member, mean: float, stream: PerformanceStream, track: Track)
     words = WORDS.get(track.kind, "") + metric.replace("_", " ")
     text = f"{words} {before:.3g} -> {now:.3g} ({change.low:+.3g} to {change.high:+.3g})"
     return Moved(metric, text, change, "change", gap, before, now)
+
+
+def _within(segment: str, moved: Moved, stream: PerformanceStream, entries: Sequence[Entry], windows: slice) -> Moved:
+    """What moved in a segment alone: its rows are a part of all, and so is the harm per row of all."""
+    rows = sum(entry.rows for entry in entries[windows])
+    share = float(np.nansum(stream.current.rows[windows])) / max(rows, 1)
+    gap = moved.gap if isinstance(moved.gap, NotEnoughData) else moved.gap * min(share, 1.0)
+    said = f"{moved.subject} of {segment}"
+    text = moved.text.replace(stream.metric.replace("_", " "), said.replace("_", " ", 1), 1)
+    return msgspec.structs.replace(moved, subject=said, text=text, gap=gap)
 
 
 def _effect(column: str, normal: Normal, now: ColumnCounts, windows: int) -> Moved | None:

@@ -39,6 +39,7 @@ class Budget(msgspec.Struct, frozen=True):
 class Track(msgspec.Struct, frozen=True, eq=False):
     """One family over the windows that were entered into it, in order of time.
 
+    `part` says which part of its kind's budget of `false_alarms` it has, where there is more than one family of a kind.
     `seen` is up to which window an alarm was looked at, and what of it matters by then: a track that goes on keeps it.
     """
 
@@ -47,7 +48,14 @@ class Track(msgspec.Struct, frozen=True, eq=False):
     baselines: Baselines
     current: Streams
     course: Course
+    false_alarms: float
+    part: str = ""
     seen: dict[tuple[int, tuple[str, ...]], tuple[int, list[Any]]] = {}
+
+    @property
+    def family(self) -> str:
+        """What its evidence is called."""
+        return self.part or self.kind
 
     def pooled(self, first: int, last: int) -> Streams:
         """The windows first to last, both included."""
@@ -70,7 +78,7 @@ def follow(
     known = msgspec.structs.replace(known, y=np.where(is_out, np.nan, known.y))
     family = Family(kind, baselines, SHARE[kind])
     course = replay(family, known, _days(entries), false_alarms=budget.false_alarms, state=state)
-    return Track(kind, tuple(entries), baselines, known, course)
+    return Track(kind, tuple(entries), baselines, known, course, budget.false_alarms)
 
 
 def streams_of(entries: Sequence[Entry], names: tuple[str, ...], before: Streams | None = None) -> Streams:

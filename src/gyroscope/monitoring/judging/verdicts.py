@@ -20,6 +20,7 @@ from gyroscope.monitoring.judging.entered import Entry
 from gyroscope.monitoring.judging.estimates import METRIC
 from gyroscope.monitoring.judging.normal import Normal
 from gyroscope.monitoring.judging.practical import Moved, drifted
+from gyroscope.monitoring.judging.segments import SEGMENTS, carried, halved, segments_of
 from gyroscope.monitoring.judging.suspects import Losses, Suspects, told
 from gyroscope.monitoring.judging.tracks import Budget, Track, follow, streams_of
 from gyroscope.monitoring.windows import window_of
@@ -109,16 +110,30 @@ class Verdicts:
         normal = case.normal
         later = [_outcomes(entry.outcomes) for entry in case.labels]
         found = normal.performance(later) if later else NotEnoughData("no window has its labels yet")
+        own = halved(budget) if normal.policy.segments else budget
+        parts = list(self._by_segment(case, own))
         if not isinstance(found, NotEnoughData) and found[0].names:
             baselines, current, streams = found
-            track = self._follow(case, "performance", baselines, budget, current)
+            track = self._follow(case, "performance", baselines, own, current)
             causes = list(falls(case.about, track, streams, normal.policy.tolerance))
-            yield track, [self._suspected(case, budget, cause) for cause in self._annotated(case, budget, causes)]
+            told_of = [self._suspected(case, own, cause) for cause in self._annotated(case, own, causes)]
+            yield track, [carried(cause, [part for _, found in parts for part in found]) for cause in told_of]
+        yield from parts
         if later and not isinstance(normal.estimates, NotEnoughData):
             meant = normal.estimates.meant
             track = self._follow(case, "relation", meant, budget)
             moved = falls(case.about, track, {METRIC: normal.estimates.disagreement}, normal.policy.tolerance)
             yield track, [cause for cause in moved if self._is_inside(case, cause)]
+
+    def _by_segment(self, case: Case, budget: Budget) -> Iterator[tuple[Track, list[Cause]]]:
+        """Segments are held against their own first labelled windows: references hold none by segment."""
+        found = segments_of(case.labels, case.normal.signature.task, budget)
+        if isinstance(found, NotEnoughData):
+            return
+        later = msgspec.structs.replace(case, labels=found.later)
+        track = self._follow(later, "performance", found.baselines, budget, found.current)
+        track = msgspec.structs.replace(track, part=SEGMENTS)
+        yield track, list(falls(case.about, track, found.streams, case.normal.policy.tolerance))
 
     def _suspected(self, case: Case, budget: Budget, cause: Cause) -> Cause:
         basis = case.normal.basis
@@ -173,7 +188,7 @@ class Verdicts:
     ) -> Track:
         """Replay, going on from what was replayed before if that was of the first of these very entries."""
         entries = case.labels if kind in OF_LABELS else case.rows
-        key = (case.about, case.normal.basis.id, kind, budget.false_alarms)
+        key = (case.about, case.normal.basis.id, kind, baselines.names[:1], budget.false_alarms)
         before = self._tracks.get(key)
         if before is not None and not _begins_with(entries, before.entries):
             before = None
@@ -239,7 +254,7 @@ def _estimates(case: Case, since: EventTime) -> list[Signal]:
 
 def _evidence(about: About, track: Track, since: EventTime) -> list[Signal]:
     """How near each family was to its budget, window by window: it reaches 1 with an alarm."""
-    labels = (("family", track.kind), ("model", about.model), ("version", about.version))
+    labels = (("family", track.family), ("model", about.model), ("version", about.version))
     return [
         Signal("evidence", entry.window.start, min(float(mass), 1e6), labels, n=entry.rows)
         for entry, mass in zip(track.entries, track.course.mass, strict=True)

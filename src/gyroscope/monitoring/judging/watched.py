@@ -12,7 +12,7 @@ import numpy as np
 
 from gyroscope.clock import DAY_US
 from gyroscope.monitoring.judging.tracks import SHARE, Track
-from gyroscope.records import CauseKind, NotEnoughData
+from gyroscope.records import NotEnoughData
 from gyroscope.stats.drift import effective_rows
 from gyroscope.stats.evidence import Baselines, Family, Streams, replay
 
@@ -53,7 +53,7 @@ class Watched(msgspec.Struct, frozen=True):
     """One family of one version: how many windows it has judged and series it follows, and what it can see."""
 
     version: str
-    kind: CauseKind
+    family: str
     windows: int
     series: int
     evidence: float
@@ -62,19 +62,19 @@ class Watched(msgspec.Struct, frozen=True):
     left_out: dict[str, NotEnoughData]
 
 
-def watched(version: str, track: Track, false_alarms: float, most: int = 3) -> Watched:
+def watched(version: str, track: Track, most: int = 3) -> Watched:
     """Describe a family by its heaviest series."""
     baselines = track.baselines
     heaviest = np.argsort(-baselines.weights, kind="stable")[:most]
     mass = track.course.mass
     return Watched(
         version=version,
-        kind=track.kind,
+        family=track.family,
         windows=len(track.entries),
         series=len(baselines.names),
         evidence=float(mass[-1]) if len(mass) else 0.0,
         cards=tuple(_card(track, int(row)) for row in heaviest),
-        sights=tuple(sight for row in heaviest for sight in _sights(track, int(row), false_alarms)),
+        sights=tuple(sight for row in heaviest for sight in _sights(track, int(row))),
         left_out=baselines.missing,
     )
 
@@ -94,7 +94,7 @@ def _card(track: Track, row: int) -> Card:
     )
 
 
-def _sights(track: Track, row: int, false_alarms: float) -> list[Sight]:
+def _sights(track: Track, row: int) -> list[Sight]:
     """The smallest shift that is certain within a week, and the smallest within thirty windows."""
     baselines = track.baselines
     length = _days_a_window(track)
@@ -102,7 +102,7 @@ def _sights(track: Track, row: int, false_alarms: float) -> list[Sight]:
     found = [
         Sight(baselines.names[row], shift * sd, after * length)
         for shift in SHIFTS
-        if (after := _windows_until(baselines, row, shift, SHARE[track.kind] * false_alarms * length))
+        if (after := _windows_until(baselines, row, shift, SHARE[track.kind] * track.false_alarms * length))
     ]
     within_a_week = [sight for sight in found if sight.days <= max(7.0, length)]
     return list(dict.fromkeys([*found[:1], *within_a_week[:1]]))

@@ -25,6 +25,12 @@ from gyroscope.stats.performance.multiclass import confusion
 from gyroscope.stats.performance.outcomes import Outcomes
 from gyroscope.stats.performance.ranking import tally_ranking
 from gyroscope.stats.performance.scales import SCALES, arcsine_point
+from gyroscope.stats.performance.segments import (
+    SegmentOutcomes,
+    rest_of,
+    segment_points,
+    segment_streams,
+)
 from gyroscope.stats.performance.streams import (
     TOLERANCE,
     PerformanceStream,
@@ -52,6 +58,7 @@ __all__ = [
     "Estimate",
     "Outcomes",
     "PerformanceStream",
+    "SegmentOutcomes",
     "Series",
     "arcsine_point",
     "as_streams",
@@ -70,7 +77,10 @@ __all__ = [
     "metrics",
     "normal_band",
     "performance_streams",
+    "rest_of",
     "segment_gaps",
+    "segment_points",
+    "segment_streams",
     "share_estimate",
     "tally",
     "tally_ranking",

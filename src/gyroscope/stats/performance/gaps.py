@@ -11,9 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from gyroscope.records import NotEnoughData
-from gyroscope.stats.intervals import Estimate
+from gyroscope.stats.intervals import Z_95, Estimate
 from gyroscope.stats.performance.metrics import metrics
 from gyroscope.stats.performance.outcomes import Outcomes
+from gyroscope.stats.sequences import errors_at_every_look
 
 LEAST_WINDOWS = 6
 """With fewer an interval by windows is wider than anything it could say."""
@@ -41,8 +42,9 @@ def segment_gaps(a: Sequence[Outcomes | NotEnoughData], b: Sequence[Outcomes | N
     -----
     What rows of a window share, moves both segments: intervals for independent rows are too narrow for each and wrong
     for the difference. Leaving out one window of both at a time (the delete-a-group jackknife, Kott 2001, J. Official
-    Stat. 17, 521) counts windows and keeps what the segments share out of the difference; t with one degree fewer than
-    windows.
+    Stat. 17, 521) counts windows and keeps what the segments share out of the difference. The interval holds at every
+    look while windows are added: so many standard errors wide as `mean_sequence` is over as many windows (asymptotic
+    form of Waudby-Smith et al. 2024, arXiv:2103.06476), wider as Student's t for as few windows is than the normal.
 
     Examples
     --------
@@ -120,7 +122,8 @@ def _estimate(
     known = np.array([one for one in without if isinstance(one, float)])
     if known.size < len(without):
         return NotEnoughData("one window holds all that the metric needs; an interval by windows needs more")
-    half = _t_95(known.size - 1) * math.sqrt((known.size - 1) * float(known.var()))
+    errors = errors_at_every_look(known.size) * _t_95(known.size - 1) / Z_95
+    half = errors * math.sqrt((known.size - 1) * float(known.var()))
     return Estimate(value, value - half, value + half, n)
 
 
