@@ -97,6 +97,13 @@ def test_the_band_is_the_interval():
     assert list(band.y) == [0.6, 0.6, 0.4, 0.4]
 
 
+def test_the_band_of_the_mean_so_far_takes_the_place_of_each_windows_own():
+    alone = [Signal("performance", EventTime(day * DAY_US), 0.2, (), 0.1, 0.3, 900) for day in range(3)]
+    means = [Signal("performance_mean", EventTime(day * DAY_US), 0.2, (), 0.19, 0.21, day + 1) for day in range(3)]
+    band = next(trace for trace in performance_over_time("auc", alone, [], means=means).data if trace.fill == "toself")
+    assert set(band.y) == {0.19, 0.21}
+
+
 def test_drift_leaves_unknown_cells_blank_and_counts_them():
     signals = _series([0.1, UNKNOWN], "drift", column="a") + _series([0.5, 0.6], "drift", column="b")
     drawn = drift_heat_map(signals, limit=0.3)

@@ -100,8 +100,15 @@ def _performance(seen: _Seen) -> list[Section]:
     return [
         Section(
             f"{title} by day",
-            "The band is the 95 % interval of each day; below, the share of the day's flights that have a label.",
-            performance_over_time(metric, seen.of("performance", metric=metric), coverage, ZONE),
+            "The band holds the mean of all days since the last alarm, at every look (95 %); for a metric that does "
+            "not page it is the interval of each day alone. Below, the share of the day's flights that have a label.",
+            performance_over_time(
+                metric,
+                seen.of("performance", metric=metric),
+                coverage,
+                ZONE,
+                means=seen.of("performance_mean", metric=metric),
+            ),
             said=f"{title} per day of 2013 with its 95 % interval",
         )
         for metric, title in SHOWN.items()

@@ -49,7 +49,8 @@ def _performance(parts: Parts, model: str, query: Mapping[str, str]) -> go.Figur
     series = event_signals(parts, "performance", {"model": model, "metric": metric})
     coverage = event_signals(parts, "label_coverage", {"model": model})
     early = event_signals(parts, "reading", {"model": model, "kind": "labels"})
-    return performance_over_time(metric, series, coverage, zone_of(parts), early)
+    means = event_signals(parts, "performance_mean", {"model": model, "metric": metric})
+    return performance_over_time(metric, series, coverage, zone_of(parts), early, means)
 
 
 def _drift(parts: Parts, model: str, _: Mapping[str, str]) -> go.Figure:

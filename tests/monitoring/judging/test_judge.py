@@ -10,6 +10,7 @@ from tests.monitoring.conftest import ZONE
 
 from gyroscope.clock import DAY_US, EventTime, iso, parse_event_time
 from gyroscope.errors import StoreError
+from gyroscope.monitoring.judging.early import EARLY
 from gyroscope.monitoring.judging.verdicts import CORRECTED, GONE
 
 REFERENCE_DAYS, ROWS = 30, 150
@@ -261,6 +262,48 @@ def test_corrected_labels_take_no_incident_back_and_say_so(learned, make_rows):
     after = learned.incidents.get(before.id)
     assert (after.state, after.since, after.opened) == ("open", before.since, before.opened)
     assert [note.text for note in after.notes] == [CORRECTED]
+
+
+def test_a_harm_that_missing_labels_cannot_undo_is_told_before_they_come_and_once(learned, make_rows):
+    for number in range(30, 36):
+        live(learned, day(make_rows, number))
+    rows, harmless = day(make_rows, 36), range(ROWS // 2)
+    learned.predict(rows)
+    learned.predict(day(make_rows, 37))
+    learned.label(rows, harmless)
+    assert learned.measure().entered > 0
+    assert kinds(learned) == []
+    wrong = (rows.outputs < 0.5).astype(float)
+    learned.label(rows, range(ROWS // 2, ROWS - 10), values=wrong)
+    assert learned.measure().entered == 0
+    (incident,) = learned.incidents.all("flights")
+    assert (incident.kind, incident.opened) == ("performance", FIRST + 36 * DAY_US)
+    assert EARLY in incident.why
+    learned.label(rows, range(ROWS - 10, ROWS))
+    learned.measure()
+    assert [(one.id, one.state) for one in learned.incidents.all("flights")] == [(incident.id, "open")]
+
+
+def test_the_mean_of_all_windows_holds_at_every_look_and_starts_again_after_an_alarm(learned, make_rows):
+    rng = np.random.default_rng(1)
+    for number in range(30, 45):
+        rows = day(make_rows, number)
+        if number >= 38:
+            rows.labels = (rng.random(ROWS) < 0.75).astype(float)
+        live(learned, rows)
+    learned.measure()
+    points = learned.points("performance_mean", metric="brier")
+    alone = {one.at: one for one in learned.points("performance", metric="brier")}
+    assert points[0].value == pytest.approx(alone[points[0].at].value)
+    assert all(one.low < one.value < one.high for one in points)
+    assert [one.n for one in points[:3]] == [1, 2, 3]
+    starts = [one for one in points if one.n == 1]
+    assert len(starts) == 2  # the second after the alarm
+    assert starts[1].value > 1.2 * starts[0].value
+    learned.monitor.close()
+    learned.monitor = learned.new_monitor()
+    learned.measure()
+    assert learned.points("performance_mean", metric="brier") == points
 
 
 def test_what_the_ledger_could_not_keep_is_handed_in_again(learned, make_rows, monkeypatch):

@@ -6,8 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from gyroscope.records import NotEnoughData
-from gyroscope.stats.evidence import Family, Feedback, State, Streams, fit_baselines, preview, replay, stream
+from gyroscope.stats.evidence import Family, Feedback, State, Streams, fit_baselines, replay, stream
 
 
 def _many(y, sides=None, within=0.5):
@@ -102,30 +101,6 @@ def test_only_candidates_that_opened_after_a_verdict_are_moved_by_it():
     told = replay(family, current, np.ones(30), feedback=[Feedback(19, ("s0",), is_useful=True)])
     assert told.mass[:20].tolist() == plain.mass[:20].tolist()
     assert told.mass[20:].tolist() != plain.mass[20:].tolist()
-
-
-def test_the_preview_of_a_least_harm_can_only_come_before_the_alarm():
-    rng = np.random.default_rng(12)
-    sides = np.ones(5, np.int64)
-    family = Family("performance", fit_baselines(_many(rng.normal(size=(5, 40)), sides)))
-    seen = 0
-    for _ in range(40):
-        y = rng.normal(1.0, 1.0, size=(5, 8))
-        state = replay(family, _many(y[:, :7], sides), np.ones(7)).state
-        floor = y.copy()
-        floor[:, 7] -= rng.uniform(0, 0.5)
-        early = preview(family, state, _many(floor, sides), np.ones(8))
-        final = replay(family, _many(y, sides), np.ones(8))
-        if early is not None:
-            seen += 1
-            assert final.mass[7] >= early.mass
-    assert seen
-
-
-def test_a_preview_of_two_sided_streams_is_not_known():
-    rng = np.random.default_rng(13)
-    family = Family("input", fit_baselines(_many(_month(rng))))
-    assert isinstance(preview(family, State(), _many(_month(rng)), np.ones(30)), NotEnoughData)
 
 
 def test_a_stream_that_is_absent_since_the_change_is_no_member():

@@ -6,7 +6,7 @@ control that was killed says the same causes again.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 
@@ -20,6 +20,7 @@ from gyroscope.monitoring.judging import Ledger
 from gyroscope.monitoring.judging.basis import Basis, basis_of
 from gyroscope.monitoring.judging.causes import About, settled
 from gyroscope.monitoring.judging.completeness import Completeness, Moment
+from gyroscope.monitoring.judging.early import BOUNDED
 from gyroscope.monitoring.judging.entered import SOURCES, Entered, Entry, Source
 from gyroscope.monitoring.judging.followed_hours import HourlySeries
 from gyroscope.monitoring.judging.normal import Labelled, Normal, Rows, learn
@@ -51,7 +52,7 @@ class Judge:
         self._verdicts = Verdicts(settings, self._merged, self._today, self._losses)
         self._normals: dict[tuple[str, str], Normal] = {}
         self._kept: dict[About, str] = {}
-        self._said: dict[str, tuple[str, ...]] = {}
+        self._said: dict[str, tuple[tuple[str, ...], tuple[Entry | None, ...]]] = {}
 
     def judge(
         self, model: str, standards: Mapping[str, Standard], policy: ModelMonitor, moment: Moment
@@ -69,18 +70,19 @@ class Judge:
                 normals.append((about, self._normal(about, basis, standard, policy)))
                 entered += self._enter(about, normals[-1][1], moment)
         bases = tuple(normal.basis.id for _, normal in normals)
+        early = tuple(self._early(about, normal) for about, normal in normals)
         seasonal = self._seasonal(model, standards, policy, moment)
-        if not entered and said == bases and not seasonal:
-            self._said[model] = bases
+        if not entered and said == (bases, early) and not seasonal:
+            self._said[model] = bases, early
             return 0, []
-        cases = [self._case(about, normal) for about, normal in normals]
-        starts = [entry.window.start for entry in entered]
-        since = min(starts, default=moment.now) if said == bases else EventTime(0)
+        cases = [self._case(*one, soon) for one, soon in zip(normals, early, strict=True)]
+        is_new = said is None or said[0] != bases
+        since = EventTime(0) if is_new else min((one.window.start for one in entered), default=moment.now)
         causes, signals = self._verdicts.of(cases, self.false_alarms(policy), since)
         causes += self._seasons.causes(model)
         upto = _upto(cases) | self._seasons.upto(model)
         self._ledger.take(model, Judged(tuple(settled(causes, upto)), upto, self._near_us(cases), moment.now))
-        self._said[model] = bases
+        self._said[model] = bases, early
         return len(entered), signals
 
     def hours(self, model: str, standards: Mapping[str, Standard], policy: ModelMonitor) -> list[HourlySeries]:
@@ -135,12 +137,28 @@ class Judge:
                 found.append(Case(about, normal, tuple(rows), tuple(labels)))
         return found
 
-    def _case(self, about: About, normal: Normal) -> Case:
+    def _case(self, about: About, normal: Normal, early: Entry | None) -> Case:
         basis = normal.basis
         rows, labels = (
             self._entered.entries(about.model, about.version, basis.id, source) for source in ("rows", "labels")
         )
-        return Case(about, normal, tuple(rows), tuple(labels))
+        return Case(about, normal, tuple(rows), tuple(labels), early)
+
+    def _early(self, about: About, normal: Normal) -> Entry | None:
+        """The first window after all with mature labels, with the labels that it has so far."""
+        if not BOUNDED & set(normal.metrics):
+            return None
+        key = (about.model, about.version, normal.basis.id)
+        rows, labels = (self._entered.entries(*key, source) for source in ("rows", "labels"))
+        after = bisect_right(rows, labels[-1].window.start, key=lambda one: one.window.start) if labels else 0
+        if after == len(rows):
+            return None
+        found = self._outcomes(about, rows[after].window)
+        if found is None or not found.n:
+            return None
+        cells = self._cache.arrivals(about.model, about.version, rows[after].window)
+        scored = max(sum(rows for rows, _ in cells.values()), found.n)
+        return msgspec.structs.replace(rows[after], rows=scored, streams={}, outcomes=found.to_bytes())
 
     def _enter(self, about: About, normal: Normal, moment: Moment) -> list[Entry]:
         """Enter the windows that have become complete since the last round, oldest first."""

@@ -7,7 +7,7 @@ on where the last one stopped, to the same bits, and no stretch of windows is lo
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 import msgspec
@@ -16,8 +16,10 @@ import numpy as np
 from gyroscope.clock import EventTime
 from gyroscope.monitoring.judging.causes import About, Look, broken, continued, drifts, falls
 from gyroscope.monitoring.judging.days import excluded
+from gyroscope.monitoring.judging.early import EARLY, previewed
 from gyroscope.monitoring.judging.entered import Entry
 from gyroscope.monitoring.judging.estimates import METRIC
+from gyroscope.monitoring.judging.means import running_means
 from gyroscope.monitoring.judging.normal import Normal
 from gyroscope.monitoring.judging.practical import Moved, drifted
 from gyroscope.monitoring.judging.segments import SEGMENTS, carried, halved, segments_of
@@ -29,7 +31,7 @@ from gyroscope.settings import Monitoring
 from gyroscope.stats.estimation import Verdict
 from gyroscope.stats.evidence import Alarm, Baselines, State, Streams
 from gyroscope.stats.evidence.alarms import CALM_WINDOWS
-from gyroscope.stats.performance import Outcomes
+from gyroscope.stats.performance import Outcomes, PerformanceStream
 from gyroscope.stats.profiles import Profile
 
 OF_LABELS: tuple[CauseKind, ...] = ("performance", "relation")
@@ -49,12 +51,13 @@ CORRECTED = "would not be found on the labels known today"
 
 
 class Case(msgspec.Struct, frozen=True, eq=False):
-    """Everything about one version that is judged."""
+    """Everything about one version that is judged; `early` is the next window, whose labels are still coming."""
 
     about: About
     normal: Normal
     rows: tuple[Entry, ...]
     labels: tuple[Entry, ...]
+    early: Entry | None = None
 
 
 class Verdicts:
@@ -80,6 +83,8 @@ class Verdicts:
             for track, found in self.tracks(case, budget):
                 mine += continued(found)
                 signals += _evidence(case.about, track, since)
+                if track.family == "performance" and track.entries:
+                    signals += running_means(case.about, case.normal.signature.task, track, since)
             causes += _ended(mine, case) if _is_gone(case, cases) else mine
         return causes, signals
 
@@ -116,6 +121,7 @@ class Verdicts:
             baselines, current, streams = found
             track = self._follow(case, "performance", baselines, own, current)
             causes = list(falls(case.about, track, streams, normal.policy.tolerance))
+            causes += self._early(case, own, track, streams)
             told_of = [self._suspected(case, own, cause) for cause in self._annotated(case, own, causes)]
             yield track, [carried(cause, [part for _, found in parts for part in found]) for cause in told_of]
         yield from parts
@@ -124,6 +130,18 @@ class Verdicts:
             track = self._follow(case, "relation", meant, budget)
             moved = falls(case.about, track, {METRIC: normal.estimates.disagreement}, normal.policy.tolerance)
             yield track, [cause for cause in moved if self._is_inside(case, cause)]
+
+    def _early(
+        self, case: Case, budget: Budget, track: Track, streams: Mapping[str, PerformanceStream]
+    ) -> Iterator[Cause]:
+        """What the next window is sure of whatever its missing labels say."""
+        if case.early is None:
+            return
+        found = previewed(track, streams, case.early, _outcomes(case.early.outcomes), budget)
+        causes = [] if found is None else falls(case.about, found, streams, case.normal.policy.tolerance)
+        for cause in causes:
+            if cause.seen == case.early.window.start:
+                yield msgspec.structs.replace(cause, reason=f"{cause.reason}; {EARLY}")
 
     def _by_segment(self, case: Case, budget: Budget) -> Iterator[tuple[Track, list[Cause]]]:
         """Segments are held against their own first labelled windows: references hold none by segment."""

@@ -34,6 +34,7 @@ def performance_over_time(
     coverage: Sequence[Signal],
     zone: str = "UTC",
     early: Sequence[Signal] = (),
+    means: Sequence[Signal] = (),
 ) -> go.Figure:
     """Draw one line per version.
 
@@ -49,12 +50,16 @@ def performance_over_time(
         Time zone of the horizontal axis.
     early : sequence of Signal
         Readings of kind `labels`: windows whose first labels are not like the rest.
+    means : sequence of Signal
+        `performance_mean`: of all windows since the last alarm, with an interval that holds at every look. The band is
+        this one where it is known, else each window's own.
     """
     if not signals and not coverage:
         return say(figure([], 120), "no window has been measured yet")
-    traces = []
+    traces, so_far = [], by_version(means)
     for colour, (version, series) in zip(cycle(PALETTE), by_version(signals).items(), strict=False):
-        traces += [*outlines(series, zone, tint(colour, 0.18), edge=1), _line(series, zone, colour, version)]
+        band = so_far.get(version, series)
+        traces += [*outlines(band, zone, tint(colour, 0.18), edge=1), _line(series, zone, colour, version)]
     traces += [*_unknown(signals, zone), *_misleading(signals, early, zone)]
     traces.append(_coverage(coverage, zone))
     better = "lower is better" if metric in LOWER_IS_BETTER else "higher is better"

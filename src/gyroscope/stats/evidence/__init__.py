@@ -7,7 +7,7 @@ means, and nothing here pages anybody.
 
 from gyroscope.stats.evidence.alarms import Alarm, Course, Member, State
 from gyroscope.stats.evidence.baselines import LEAST_WINDOWS, Baselines, fit_baselines
-from gyroscope.stats.evidence.detector import preview, replay
+from gyroscope.stats.evidence.detector import replay
 from gyroscope.stats.evidence.families import SHARES, Family, Feedback, learned_shares
 from gyroscope.stats.evidence.scoring import scores
 from gyroscope.stats.evidence.streams import Streams, stream
@@ -25,7 +25,6 @@ __all__ = [
     "Streams",
     "fit_baselines",
     "learned_shares",
-    "preview",
     "replay",
     "scores",
     "stream",

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from gyroscope.records import NotEnoughData
 from gyroscope.stats.arrays import Floats, Ints
 from gyroscope.stats.evidence.alarms import Alarm, Course, State, describe, is_calm, telling
 from gyroscope.stats.evidence.eprocess import Sums, e_values
@@ -86,52 +85,6 @@ def replay(
     for window in range(walk.state.windows, known.windows):
         walk.step(window)
     return Course(family.baselines.names, walk.mass, walk.evidence, z, walk.state)
-
-
-def preview(
-    family: Family,
-    state: State,
-    current: Streams,
-    days: Floats,
-    *,
-    false_alarms: float = 1.0,
-    feedback: Sequence[Feedback] = (),
-) -> Alarm | NotEnoughData | None:
-    """Whether the last window, of which only the least harm is known yet, already makes an alarm.
-
-    Parameters
-    ----------
-    family : Family
-        Of one-sided streams: for them the evidence grows with the last score, so that the final evidence can only be
-        larger than this.
-    state : State
-        After all windows but the last.
-    current : Streams
-        The last window holds the least value (side 1; the largest for side -1) that its missing labels allow.
-    days, false_alarms, feedback
-        As in `replay`. The window is entered with its final value later: keep the state.
-
-    Returns
-    -------
-    Alarm, None, or NotEnoughData
-        None: not yet.
-
-    Examples
-    --------
-    >>> from gyroscope.stats.evidence import fit_baselines, stream
-    >>> normal = fit_baselines(stream("loss", np.tile([0.9, 1.0, 1.1, 1.0], 10), np.full(40, 0.01), side=1))
-    >>> family, first = Family("performance", normal), stream("loss", [1.0], [0.01])
-    >>> state = replay(family, first, np.ones(1)).state
-    >>> preview(family, state, stream("loss", [1.0, 1.6], [0.01, 0.01]), np.ones(2)).at
-    1
-    >>> preview(family, state, stream("loss", [1.0, 0.5], [0.01, 0.01]), np.ones(2)) is None
-    True
-    """
-    if (family.baselines.sides == 0).any():
-        return NotEnoughData("a stream that may move either way has no least harm")
-    after = replay(family, current, days, false_alarms=false_alarms, state=state, feedback=feedback)
-    newest = after.alarms[-1] if after.alarms else None
-    return newest if newest is not None and newest.at == current.windows - 1 else None
 
 
 class _Walk:

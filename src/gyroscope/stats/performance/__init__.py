@@ -51,6 +51,7 @@ __all__ = [
     "MATURE_COVERAGE",
     "METRICS",
     "PRIMARY",
+    "SCALES",
     "TOLERANCE",
     "Arrivals",
     "CalibrationBin",
