@@ -13,7 +13,7 @@ import msgspec
 from gyroscope.clock import EventTime
 
 Dtype = Literal["float64", "float32", "int64", "bool", "string"]
-Task = Literal["binary", "multiclass", "regression"]
+Task = Literal["binary", "multiclass", "regression", "ranking"]
 RunnerName = Literal["onnx", "lightgbm", "xgboost", "skops", "python", "external"]
 Role = Literal["keep", "hash", "drop", "pii"]
 
@@ -52,7 +52,8 @@ class Signature(msgspec.Struct, frozen=True):
     """What a model takes and gives back.
 
     `output` names the tensor of the reply. Binary: the probability of the positive class, decided at `threshold`.
-    Multiclass: one probability per entry of `classes`. Regression: the value.
+    Multiclass: one probability per entry of `classes`. Regression: the value. Ranking: a score, the higher the further
+    up in its list; rows with the same value of the feature `group` are one list, without it the rows of one request.
     """
 
     task: Task
@@ -60,6 +61,12 @@ class Signature(msgspec.Struct, frozen=True):
     output: str = "probability"
     classes: tuple[str, ...] = ()
     threshold: float = 0.5
+    group: str = ""
+
+    @property
+    def says_probabilities(self) -> bool:
+        """Whether outputs are probabilities; else they are any finite numbers."""
+        return self.task in ("binary", "multiclass")
 
     @property
     def width(self) -> int:

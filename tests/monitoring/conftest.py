@@ -49,6 +49,10 @@ class Rows:
             self.labels = np.where(rng.random(n) < 0.6, self.outputs.argmax(axis=1), rng.integers(0, 3, n)).astype(
                 float
             )
+        elif task == "ranking":
+            self.hour = np.arange(n) // 4
+            self.outputs = rng.normal(0, 3, n)
+            self.labels = np.clip(np.round(self.outputs + rng.normal(0, 2, n)), 0, 3)
         elif task == "regression":
             self.outputs = rng.normal(10, 3, n)
             self.labels = self.outputs + rng.normal(1, 2, n)
@@ -72,10 +76,11 @@ class Rows:
 class House:
     """What control, a replica and the recorder would hold between them."""
 
-    def __init__(self, root: Path, settings: Monitoring, task: Task = "binary") -> None:
+    def __init__(self, root: Path, settings: Monitoring, task: Task = "binary", group: str = "hour") -> None:
         self.home, self.runtime, self.settings = root / "home", root / "run", settings
         classes = CARRIERS if task == "multiclass" else ()
-        self.signature = Signature(task, FEATURES, classes=classes, threshold=0.3)
+        group = group if task == "ranking" else ""
+        self.signature = Signature(task, FEATURES, classes=classes, threshold=0.3, group=group)
         (root / "tiny.py").write_text(CODE)
         self.models = ModelStore(self.home)
         candidate = Candidate("flights", "python", self.signature, root / "tiny.py", "tiny:Model")

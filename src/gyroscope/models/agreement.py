@@ -55,7 +55,7 @@ def compare(
     """(largest absolute difference, share of equal decisions). Differences of regressions are relative above 1."""
     converted = runner.predict(encode_columns(signature, columns))
     difference = np.abs(converted - native)
-    if signature.task == "regression":
+    if not signature.says_probabilities:
         difference = difference / np.maximum(1.0, np.abs(native))
         equal = difference <= tolerance
     elif signature.task == "binary":

@@ -73,7 +73,7 @@ def native_outputs(estimator: Any, signature: Signature, columns: Columns) -> ND
     rows = _native_rows(estimator, signature, columns)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if signature.task == "regression":
+        if not signature.says_probabilities:
             return np.asarray(estimator.predict(rows), np.float64).reshape(len(rows))
         probabilities = np.asarray(estimator.predict_proba(rows), np.float64)
     return np.ascontiguousarray(probabilities[:, 1]) if signature.task == "binary" else probabilities
@@ -111,7 +111,7 @@ def _to_onnx(estimator: Any, signature: Signature, precision: Precision) -> byte
         inputs = [(name, (StringTensorType if name in texts else number)([None, 1])) for name in signature.names]
     else:
         inputs = [(MATRIX_INPUT, number([None, len(signature.features)]))]
-    options = None if signature.task == "regression" else {"zipmap": False}
+    options = {"zipmap": False} if signature.says_probabilities else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model = skl2onnx.to_onnx(estimator, initial_types=inputs, options=options, target_opset=OPSETS)
@@ -155,7 +155,7 @@ def _task(estimator: Any) -> tuple[Task, tuple[str, ...]]:
 def _check_given(estimator: Any, given: Signature, width: int) -> None:
     task, classes = _task(estimator)
     names = tuple(str(name) for name in getattr(estimator, "feature_names_in_", given.names))
-    if task != given.task:
+    if task != given.task and (task, given.task) != ("regression", "ranking"):
         raise ModelError(f"the model is {task} and the signature says {given.task}", where="task", fix=f"task: {task}")
     if width != len(given.features) or names != given.names:
         raise ModelError(

@@ -18,7 +18,7 @@ from gyroscope.clock import EventTime
 from gyroscope.errors import ModelError
 from gyroscope.models.blocks import Blocks, block_starts
 from gyroscope.records import Signature
-from gyroscope.stats.performance import Outcomes, tally
+from gyroscope.stats.performance import Outcomes, tally, tally_ranking
 from gyroscope.stats.profiles import Layout, Profile, fit_layout, profile
 
 FORMAT = 1
@@ -71,6 +71,8 @@ def build_reference(
     labels: NDArray[Any] | None,
     event_times: NDArray[np.int64] | None,
     blocks: Blocks = DAYS,
+    *,
+    lists: NDArray[Any] | None = None,
 ) -> ReferenceProfile:
     """Profile held-out predictions.
 
@@ -81,6 +83,7 @@ def build_reference(
     outputs : (n,) or (n, classes), what was predicted for these rows by a model that had not seen their block.
     labels : (n,) 0/1, class index or value; NaN (None) where the outcome is not known; None when none is.
     event_times : (n,) int64 microseconds; None makes a reference without windows.
+    lists : (n,) of a ranking without a feature `group`: which list a row belongs to; without them it has no outcomes.
 
     Raises `ModelError` when a feature is missing, lengths differ, a label is impossible, or a feature that must be
     hashed is not.
@@ -91,12 +94,11 @@ def build_reference(
     judged = {**_typed(signature, columns), **output_columns(signature, outputs)}
     values = _label_values(signature, labels, len(outputs))
     layout = fit_layout(judged)
+    if signature.task == "ranking":
+        lists = judged[signature.group] if signature.group else lists
 
     def part(rows: NDArray[np.intp]) -> tuple[Profile, Outcomes]:
-        known = rows[~np.isnan(values[rows])]
-        outcomes = tally(
-            signature.task, outputs[known], values[known], threshold=signature.threshold, classes=signature.width
-        )
+        outcomes = _outcomes_of(signature, outputs[rows], values[rows], None if lists is None else lists[rows])
         return profile({name: column[rows] for name, column in judged.items()}, layout), outcomes
 
     total, outcomes = part(np.arange(len(outputs)))
@@ -105,6 +107,18 @@ def build_reference(
         for start, rows in _groups(block_starts(np.asarray(event_times, np.int64), blocks)):
             windows.append((EventTime(start), *part(rows)))
     return ReferenceProfile(layout, total, windows, outcomes)
+
+
+def _outcomes_of(
+    signature: Signature, outputs: NDArray[np.float64], values: NDArray[np.float64], lists: NDArray[Any] | None
+) -> Outcomes:
+    """Of rows with a label; of a ranking of the lists whose rows all have one."""
+    if signature.task == "ranking":
+        few = slice(0, 0) if lists is None else slice(None)
+        names = np.empty(0) if lists is None else lists.astype(str)
+        return tally_ranking(outputs[few], values[few], names)
+    known = ~np.isnan(values)
+    return tally(signature.task, outputs[known], values[known], threshold=signature.threshold, classes=signature.width)
 
 
 def output_columns(signature: Signature, outputs: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:

@@ -92,7 +92,7 @@ def infer_signature(
     Raises `ModelError` for a column that is none of number, bool and text.
     """
     features = tuple(_infer_feature(name, np.asarray(values)) for name, values in columns.items())
-    name = output or ("value" if task == "regression" else "probability")
+    name = output or {"regression": "value", "ranking": "score"}.get(task, "probability")
     signature = Signature(task=task, features=features, output=name, classes=classes, threshold=threshold)
     check_signature(signature)
     return signature
@@ -100,7 +100,7 @@ def infer_signature(
 
 def write_signature(signature: Signature, path: Path) -> None:
     """Write the file that `read_signature` reads: YAML, or JSON when the name says so."""
-    plain = {key: value for key, value in msgspec.to_builtins(signature).items() if value != ()}
+    plain = {key: value for key, value in msgspec.to_builtins(signature).items() if value not in ((), "")}
     plain["features"] = [
         {k: v for k, v in feature.items() if v != () and (k, v) != ("role", "keep")} for feature in plain["features"]
     ]
@@ -152,8 +152,9 @@ def _check_output(signature: Signature, marks: Marks) -> None:
             where=marks.where("classes"),
             fix="name two, the positive one last, or none; or task: multiclass",
         )
-    if signature.task == "regression" and signature.classes:
-        raise ModelError("a regression has no classes", where=marks.where("classes"), fix="remove them")
+    if not signature.says_probabilities and signature.classes:
+        raise ModelError(f"a {signature.task} has no classes", where=marks.where("classes"), fix="remove them")
+    _check_group(signature, marks)
     if len(set(signature.classes)) != len(signature.classes):
         raise ModelError("a class is named twice", where=marks.where("classes"), fix="name each class once")
     if not 0 <= signature.threshold <= 1:
@@ -161,6 +162,24 @@ def _check_output(signature: Signature, marks: Marks) -> None:
             f"the threshold {signature.threshold} is not between 0 and 1",
             where=marks.where("threshold"),
             fix="the probability from which on a row counts as positive, e.g. 0.5",
+        )
+
+
+def _check_group(signature: Signature, marks: Marks) -> None:
+    if not signature.group:
+        return
+    where = marks.where("group")
+    if signature.task != "ranking":
+        raise ModelError(f"a {signature.task} model has no lists", where=where, fix="task: ranking, or remove `group`")
+    found = next((feature for feature in signature.features if feature.name == signature.group), None)
+    if found is None:
+        fix = did_you_mean(signature.group, signature.names)
+        raise ModelError(f"no feature is called {signature.group!r}", where=where, fix=fix)
+    if not found.is_logged:
+        raise ModelError(
+            f"the log holds nothing of {signature.group!r}, so it cannot tell lists apart",
+            where=where,
+            fix="role: keep, or hash",
         )
 
 

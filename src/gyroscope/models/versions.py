@@ -54,8 +54,10 @@ def digest(signature: Signature, runner: RunnerName, entry: str, path: Path) -> 
 
 
 def _described(signature: Signature) -> Any:
-    """Plain values. The role `keep` is left out: a version from before there were roles keeps its name."""
+    """Plain values. The role `keep` and no group are left out: a version from before there were such keeps its name."""
     plain = msgspec.to_builtins(signature)
+    if not signature.group:
+        del plain["group"]
     for feature in plain["features"]:
         if feature["role"] == "keep":
             del feature["role"]

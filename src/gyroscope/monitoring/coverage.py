@@ -42,9 +42,11 @@ Cells = Mapping[EventTime, tuple[int, Arrivals]]
 class Coverage(msgspec.Struct, frozen=True):
     """What is known about the labels of one window.
 
-    `lags_s` are the lags by quantile; `early` is not known for a mature window, nor without mature windows before it.
+    `labelled` are rows, of ranked lists too. `lags_s` are the lags by quantile; `early` is not known for a mature
+    window, nor without mature windows before it.
     """
 
+    labelled: int
     share: float | NotEnoughData
     is_mature: bool
     lags_s: dict[float, float | NotEnoughData]
@@ -63,6 +65,7 @@ def coverage_of(window: Window, cells: Cells, now: EventTime, *, support: float 
     mature = not isinstance(share, NotEnoughData) and is_mature(share, (now - window.end) / SECOND_US, usual_s)
     before = _mature_before(window, cells, now, usual_s)
     return Coverage(
+        labelled=mine.n,
         share=share,
         is_mature=mature,
         lags_s={q: mine.lag_quantile(q) for q in QUANTILES},
@@ -82,7 +85,7 @@ def measure_coverage(
         for metric, low, high in _bounds(outcomes, scored):
             signals.append(_signal("performance_low", window, (*about, ("metric", metric)), low))
             signals.append(_signal("performance_high", window, (*about, ("metric", metric)), high))
-    if standard.version.signature.task != "regression":
+    if standard.version.signature.says_probabilities:
         signals += _about_early(window, coverage.early, about)
     return signals
 
@@ -98,7 +101,7 @@ def _bounds(outcomes: Outcomes, scored: int) -> Iterator[tuple[str, float, float
 
 def _losses(outcomes: Outcomes) -> Iterator[tuple[str, float]]:
     """The metrics that are means of a loss in [0, 1], and the sum of that loss over the labelled rows."""
-    if outcomes.task == "regression":
+    if outcomes.task not in ("binary", "multiclass"):
         return
     keys = outcomes.cells.keys
     if outcomes.task == "binary":

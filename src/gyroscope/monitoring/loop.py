@@ -363,7 +363,7 @@ class Monitor:
         about_rows = measure_rows(facts, standard, limits) if due.has_new_rows else []
         coverage = self._coverage(facts, standard, now)
         about_coverage = measure_coverage(due.window, facts.outcomes, facts.fold.scored, coverage, standard)
-        return [*about_rows, *measure_labels(facts, standard, limits), *about_coverage]
+        return [*about_rows, *measure_labels(facts, standard, limits, coverage.labelled), *about_coverage]
 
     def _coverage(self, facts: Facts, standard: Standard, now: EventTime) -> Coverage:
         """How far the labels of a window have come, held against those of the 30 days before it."""

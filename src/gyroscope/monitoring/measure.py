@@ -24,7 +24,12 @@ LEAST_ROWS = 30
 
 # How harm shows: a share falls, a loss rises. Errors in the label's unit are judged relative to the reference's.
 # Average precision is in neither: between normal days of 900 rows it moves by more than a plain limit.
-FALLING = {"accuracy", "precision", "recall", "f1", "auc", "precision_macro", "recall_macro", "f1_macro", "r2"}
+FALLING = {"accuracy", "precision", "recall", "f1", "auc", "precision_macro", "recall_macro", "f1_macro", "r2"} | {
+    "ndcg",
+    "map",
+    "mrr",
+    "hit_rate",
+}
 RISING = {"brier", "log_loss", "false_positive_rate"}
 RISING_RELATIVE = {"mae", "rmse"}
 
@@ -61,10 +66,9 @@ def measure_rows(facts: Facts, standard: Standard, limits: Thresholds) -> list[S
     return write.signals
 
 
-def measure_labels(facts: Facts, standard: Standard, limits: Thresholds) -> list[Signal]:
-    """Everything that follows from the labels."""
+def measure_labels(facts: Facts, standard: Standard, limits: Thresholds, labelled: int) -> list[Signal]:
+    """Everything that follows from the labels of so many rows; outcomes of a ranking count lists."""
     write = _Writer(facts, standard)
-    labelled = 0 if isinstance(facts.outcomes, NotEnoughData) else facts.outcomes.n
     scored = facts.fold.scored
     write("label_count", _exact(labelled, labelled))
     write("label_coverage", _exact(labelled / scored, scored) if scored else NotEnoughData("no rows"))

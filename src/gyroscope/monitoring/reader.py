@@ -75,10 +75,13 @@ class Reader:
 
     def tallied(self, model: str, day: str, lenses: Lenses, labels: KnownLabels) -> dict[Cell, Tally]:
         """The tallies of the rows of one day that have a label."""
-        columns = wanted_columns(lens.signature for lens in lenses.values())
+        signatures = [lens.signature for lens in lenses.values()]
+        has_lists = any(signature.task == "ranking" for signature in signatures)
+        columns = [*wanted_columns(signatures), *(["request_id"] if has_lists else [])]
 
         def work() -> dict[Cell, Tally]:
-            parts = labelled(self._table(model), self.files_of(model, {day}), columns, list(lenses), labels)
+            files = self.files_of(model, {day})
+            parts = labelled(self._table(model), files, columns, list(lenses), labels, others_too=has_lists)
             return tally_rows(parts, day, lenses, self._blocks)
 
         return self._retried(model, work)

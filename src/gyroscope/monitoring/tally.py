@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from gyroscope.clock import SECOND_US
 from gyroscope.models.blocks import Blocks
 from gyroscope.monitoring.fold import STATUS_OK, Cell, Columns, Lens, among, cells_of, features, outputs_of
+from gyroscope.monitoring.lists import ListRows, list_rows, no_list, tally_lists
 from gyroscope.records import Task
 from gyroscope.stats.attribution import FeatureLosses, tally_losses
 from gyroscope.stats.attribution import cells_of as cells_in
@@ -72,11 +73,20 @@ def empty_tally(lens: Lens) -> Tally:
 def tally_rows(parts: Iterable[Columns], day: str, lenses: Mapping[str, Lens], blocks: Blocks) -> dict[Cell, Tally]:
     """The tallies of the labelled rows of a day; `version` is the place in `lenses`."""
     whole: dict[Cell, Tally] = {}
+    ranked: dict[Cell, list[ListRows]] = {}
     for rows in parts:
         for cell, places in cells_of(rows, day, list(lenses), blocks):
-            found = _tally(rows, places, lenses[cell.version])
+            lens = lenses[cell.version]
+            found = _tally(rows, places, lens)
             whole[cell] = whole[cell].merge(found) if cell in whole else found
-    return whole
+            if lens.signature.task == "ranking":
+                good = among(places, _is_good(rows, places))
+                ranked.setdefault(cell, []).append(list_rows(rows, good, lens.signature))
+    lists = tally_lists(ranked)
+    return {
+        cell: msgspec.structs.replace(found, outcomes=lists[cell]) if cell in lists else found
+        for cell, found in whole.items()
+    }
 
 
 def row_losses(task: Task, outputs: NDArray[np.float64], labels: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -90,6 +100,8 @@ def row_losses(task: Task, outputs: NDArray[np.float64], labels: NDArray[np.floa
     with np.errstate(invalid="ignore", over="ignore"):
         if task == "regression":
             return np.asarray(np.abs(outputs - labels), np.float64)
+        if task == "ranking":
+            return np.full(len(labels), np.nan)  # what a list loses is no sum over its rows
         if task == "binary":
             is_class = (labels == 0) | (labels == 1)
             return np.where(is_class, (outputs - labels) ** 2, np.nan)
@@ -100,7 +112,7 @@ def row_losses(task: Task, outputs: NDArray[np.float64], labels: NDArray[np.floa
 
 def _tally(rows: Columns, places: NDArray[np.intp] | slice, lens: Lens) -> Tally:
     weights = rows["weight"][places]
-    good = (rows["status"][places] == STATUS_OK) & ~rows["id_conflict"][places]
+    good = _is_good(rows, places) & ~np.isnan(rows["label"][places])
     whole = empty_tally(lens)
     for weight in np.unique(weights[good]).tolist():
         chosen = among(places, good & (weights == weight))
@@ -108,6 +120,11 @@ def _tally(rows: Columns, places: NDArray[np.intp] | slice, lens: Lens) -> Tally
         columns, outputs = features(rows, chosen, lens.signature), outputs_of(rows, chosen, lens.signature)
         whole = whole.merge(_count(columns, outputs, rows["label"][chosen], lags_s, lens).scaled(weight))
     return whole
+
+
+def _is_good(rows: Columns, places: NDArray[np.intp] | slice) -> NDArray[np.bool_]:
+    good: NDArray[np.bool_] = (rows["status"][places] == STATUS_OK) & ~rows["id_conflict"][places]
+    return good
 
 
 def _count(
@@ -118,7 +135,7 @@ def _count(
     names = set(signature.names)
     bins = {name: found for name, found in lens.layout.columns.items() if name in names}
     return Tally(
-        tally(task, outputs, labels, threshold=threshold, classes=signature.width),
+        no_list() if task == "ranking" else tally(task, outputs, labels, threshold=threshold, classes=signature.width),
         count_arrivals(task, outputs, labels, lags_s, threshold=threshold),
         tally_losses(columns, row_losses(task, outputs, labels), Layout(bins)),
         _by_segment(columns, outputs, labels, lens),
@@ -130,7 +147,7 @@ def _by_segment(columns: Columns, outputs: NDArray[Any], labels: NDArray[Any], l
     signature = lens.signature
     parts: dict[str, Outcomes] = {}
     missing = np.full(len(labels), np.nan)
-    for name in lens.segments:
+    for name in () if signature.task == "ranking" else lens.segments:  # a list may lie in several segments
         bins = lens.layout.columns.get(name)
         if bins is None or name not in signature.names:
             continue

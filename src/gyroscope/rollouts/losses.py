@@ -107,7 +107,9 @@ class Losses:
         return "".join(f", {view}.feature_{name} AS part_{name}" for name in few)
 
     def _loss(self, rows: dict[str, Any], prefix: str, label: Any) -> Floats:
-        """Brier for probabilities, absolute error for numbers; NaN without a label."""
+        """Brier for probabilities, absolute error for numbers; NaN without a label, and for ranked lists."""
+        if self._signature.task == "ranking":
+            return np.full(len(label), np.nan)
         outputs = np.column_stack([rows[f"{prefix}{name}"].astype(np.float64) for name in self._outputs()])
         classes = self._signature.classes
         if self._signature.task == "multiclass":

@@ -15,7 +15,7 @@ from gyroscope.web.parts import Parts
 # A year and a bit: the same season twice. Older windows are in the API.
 EVENT_SPAN_US = 400 * DAY_US
 
-SHOWN_FIRST = {"binary": "brier", "multiclass": "log_loss", "regression": "rmse"}
+SHOWN_FIRST = {"binary": "brier", "multiclass": "log_loss", "regression": "rmse", "ranking": "ndcg"}
 
 
 def newest_window(parts: Parts, model: str) -> EventTime | NotEnoughData:

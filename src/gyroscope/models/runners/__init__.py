@@ -94,7 +94,7 @@ class Checked:
         self._task = signature.task
         self.takes_one = signature.task != "multiclass" and bool(getattr(runner, "takes_one", False))
         self._one: Callable[[bytes], float | None] = getattr(runner, "one", lambda _: None)
-        self._lowest, self._highest = (-FLOAT64_MAX, FLOAT64_MAX) if signature.task == "regression" else (0.0, 1.0)
+        self._lowest, self._highest = (0.0, 1.0) if signature.says_probabilities else (-FLOAT64_MAX, FLOAT64_MAX)
 
     def predict(self, rows: Rows) -> NDArray[np.float64]:
         """(n,) or (n, classes), C-contiguous. Raises `OutputError` for anything else and for what the model raises."""
@@ -128,7 +128,7 @@ class Checked:
         """Whether nothing is wrong with the one number that most requests get: a tenth of the whole check."""
         if self._task == "multiclass" or type(raw) is not np.ndarray or raw.shape != _ONE or raw.dtype != np.float64:
             return False
-        return 0.0 <= raw.item() <= 1.0 or (self._task == "regression" and math.isfinite(raw.item()))
+        return 0.0 <= raw.item() <= 1.0 or (not self._signature.says_probabilities and math.isfinite(raw.item()))
 
 
 def checked_outputs(raw: object, n: int, signature: Signature) -> NDArray[np.float64]:
@@ -152,7 +152,7 @@ def checked_outputs(raw: object, n: int, signature: Signature) -> NDArray[np.flo
     if not finite.all():
         row = int(np.argwhere(~finite)[0][0])
         raise _invalid(f"the model returned {outputs[row]} for row {row}")
-    return outputs if signature.task == "regression" or not n else _probabilities(outputs)
+    return _probabilities(outputs) if n and signature.says_probabilities else outputs
 
 
 @contextmanager

@@ -69,7 +69,7 @@ class SkopsRunner:
             return np.empty((0, self._signature.width))
         # A copy: steps with `copy=False` write into what they are given, and the rows are still to be logged.
         given = self._frame(rows) if self._takes_frame else rows.matrix.copy()
-        if task == "regression":
+        if not self._signature.says_probabilities:
             return np.asarray(self._estimator.predict(given), np.float64)
         probabilities = np.asarray(self._estimator.predict_proba(given), np.float64)
         return np.ascontiguousarray(probabilities[:, 1]) if task == "binary" else probabilities
@@ -91,7 +91,7 @@ class SkopsRunner:
 
 
 def _check(estimator: Any, signature: Signature, where: str) -> None:
-    wanted = "predict" if signature.task == "regression" else "predict_proba"
+    wanted = "predict_proba" if signature.says_probabilities else "predict"
     if not hasattr(estimator, wanted) or not hasattr(estimator, "get_params"):
         raise ModelError(
             f"a {type(estimator).__name__} has no {wanted}", where=where, fix="correct the task in the signature"

@@ -141,7 +141,7 @@ class Checker:
                 continue
             column = numbers(given.outputs[index], Feature(f"output_{index}"), faults)
             faults.where(np.isnan(column) & ~failed, f"output {index} is missing")
-            if self._signature.task != "regression":
+            if self._signature.says_probabilities:
                 faults.where((column < -SLACK) | (column > 1 + SLACK), f"output {index} is no probability")
                 column = column.clip(0, 1)
             outputs[:, index] = column

@@ -139,6 +139,7 @@ def _look(columns: LabelColumns, signature: Signature) -> tuple[list[Any], NDArr
     except (OverflowError, ValueError, TypeError):  # one of them is odd: each is looked at
         return nothing
     is_fine &= (numbers == 0) | (numbers == 1) if signature.task == "binary" else np.isfinite(numbers)
+    is_fine &= (numbers >= 0) | (signature.task != "ranking")
     return [*(numbers + 0.0).tolist()] if is_fine.all() else [
         number if fine else value
         for number, fine, value in zip((numbers + 0.0).tolist(), is_fine.tolist(), columns.values, strict=True)

@@ -59,7 +59,7 @@ def latest(statements: Iterable[StatementT]) -> StatementT:
 
 
 def read_value(label: Label, signature: Signature) -> float | str:
-    """The label's value as it is kept: 0.0 or 1.0, the name of a class, or a finite number.
+    """The label's value as it is kept: 0.0 or 1.0, the name of a class, a relevance of 0 or more, or a finite number.
 
     Numbers are float64: a whole number beyond 2**53 is kept as the nearest one that float64 has.
     Raises `LabelError` saying what the signature wants.
@@ -82,6 +82,8 @@ def read_value(label: Label, signature: Signature) -> float | str:
         raise LabelError(f"{_shown(label.value)} is not 0, 1, true or false")
     if not math.isfinite(number):
         raise LabelError(f"{_shown(label.value)} is not a finite number")
+    if signature.task == "ranking" and number < 0:
+        raise LabelError(f"{_shown(label.value)} is no relevance: 0 for a row of no use, above 0 for one that is")
     return number + 0.0  # -0.0 and 0.0 are one statement
 
 

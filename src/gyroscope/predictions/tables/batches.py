@@ -51,9 +51,18 @@ def batches(
 
 
 def labelled(
-    table: Table, files: Sequence[TableFile], columns: Sequence[str], versions: Sequence[str], labels: KnownLabels
+    table: Table,
+    files: Sequence[TableFile],
+    columns: Sequence[str],
+    versions: Sequence[str],
+    labels: KnownLabels,
+    *,
+    others_too: bool = False,
 ) -> Iterator[Batch]:
-    """As `batches`, for the rows that have a label, with `label` and `said_at` beside them."""
+    """As `batches`, for the rows that have a label, with `label` and `said_at` beside them.
+
+    With `others_too` also for those that have none, whose `label` is NaN, where any row has one.
+    """
     if not files or not versions or not len(labels.row):
         return
     known = arro3.core.Table.from_arrays(
@@ -63,8 +72,9 @@ def labelled(
         ],
         names=["known_id", "known_row", "label", "said_at"],
     )
-    join = " JOIN known ON request_id = known_id AND row = known_row"
-    query = _query(table.kinds_of(files), columns, also=", label, said_at", join=join)
+    join = f"{' LEFT' if others_too else ''} JOIN known ON request_id = known_id AND row = known_row"
+    also = ", coalesce(label, 'NaN'::DOUBLE) AS label, coalesce(said_at, 0) AS said_at"
+    query = _query(table.kinds_of(files), columns, also=also, join=join)
     yield from _stream(table, query, [[file.path for file in files], list(versions)], known=known)
 
 

@@ -5,15 +5,15 @@ Monitoring and reports call `metrics`. It never sees a row.
 
 from __future__ import annotations
 
-from gyroscope.records import NotEnoughData
+from gyroscope.records import NotEnoughData, Task
 from gyroscope.stats.intervals import Estimate
 from gyroscope.stats.performance.binary import BINARY, binary_metrics
 from gyroscope.stats.performance.multiclass import multiclass_metrics
-from gyroscope.stats.performance.outcomes import Outcomes, OutcomeTask
+from gyroscope.stats.performance.outcomes import Outcomes
 from gyroscope.stats.performance.ranking import RANKING, ranking_metrics
 from gyroscope.stats.performance.regression import regression_metrics
 
-METRICS: dict[OutcomeTask, tuple[str, ...]] = {
+METRICS: dict[Task, tuple[str, ...]] = {
     "binary": BINARY,
     "multiclass": ("accuracy", "precision_macro", "recall_macro", "f1_macro", "log_loss"),
     "regression": ("mae", "rmse", "bias", "r2"),

@@ -5,17 +5,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import msgspec
 
 from gyroscope.errors import GyroscopeError, StoreError
 from gyroscope.records import Task
 from gyroscope.stats.arrays import pack_int, unpack_int
 from gyroscope.stats.sparse import SparseCounts
-
-OutcomeTask = Task | Literal["ranking"]
-"""What outcomes may be of. Signatures know the first three; ranked lists come from arrays."""
 
 _FORM = "gyroscope.outcomes"
 _NUMBERS = (1, 2)  # 1 has no weights
@@ -57,7 +52,7 @@ class Outcomes(msgspec.Struct, frozen=True, kw_only=True):
     True
     """
 
-    task: OutcomeTask
+    task: Task
     threshold: float
     classes: int
     n: int
@@ -159,7 +154,7 @@ class Outcomes(msgspec.Struct, frozen=True, kw_only=True):
 class _Wire(msgspec.Struct, array_like=True):
     form: str
     number: int
-    task: OutcomeTask
+    task: Task
     threshold: float
     classes: int
     n: int

@@ -11,12 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gyroscope.records import Task
 from gyroscope.stats.arrays import Floats
 from gyroscope.stats.buckets import bucket_middles
 from gyroscope.stats.performance.average_precision import average_precision
 from gyroscope.stats.performance.binary import auc_with_variance
 from gyroscope.stats.performance.cells import confusion_of, counts_by_score
-from gyroscope.stats.performance.outcomes import Outcomes, OutcomeTask
+from gyroscope.stats.performance.outcomes import Outcomes
 from gyroscope.stats.performance.ranking import hits_at_k
 from gyroscope.stats.sums import as_float, variance_of
 
@@ -194,7 +195,7 @@ def _as_it_is(y: Floats) -> Floats:
 _ACCURACY = Scale(-1, LEAST_ROWS, False, _share(_accuracy), _from_arcsine)
 _LOG_LOSS = Scale(1, LEAST_ROWS, True, _mean("log_loss"), _as_it_is)
 
-SCALES: dict[OutcomeTask, dict[str, Scale]] = {
+SCALES: dict[Task, dict[str, Scale]] = {
     "binary": {
         "brier": Scale(1, LEAST_ROWS, True, _mean("brier"), _as_it_is),
         "accuracy": _ACCURACY,

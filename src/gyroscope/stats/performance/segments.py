@@ -14,7 +14,8 @@ import msgspec
 import numpy as np
 
 from gyroscope.errors import StoreError
-from gyroscope.stats.performance.outcomes import Outcomes, OutcomeTask
+from gyroscope.records import Task
+from gyroscope.stats.performance.outcomes import Outcomes
 from gyroscope.stats.performance.scales import SCALES
 from gyroscope.stats.performance.streams import PerformanceStream, Series
 
@@ -120,7 +121,7 @@ def segment_points(segments: SegmentOutcomes, metrics: Sequence[str]) -> dict[st
 
 
 def segment_streams(
-    task: OutcomeTask, normal: Sequence[Mapping[str, Point]], later: Sequence[Mapping[str, Point]]
+    task: Task, normal: Sequence[Mapping[str, Point]], later: Sequence[Mapping[str, Point]]
 ) -> tuple[Streams, Streams, dict[str, PerformanceStream]]:
     """Streams of segments over normal and over later windows, as `as_streams` makes them of the whole.
 

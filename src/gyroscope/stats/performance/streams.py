@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from gyroscope.records import NotEnoughData
+from gyroscope.records import NotEnoughData, Task
 from gyroscope.stats.arrays import Floats
 from gyroscope.stats.buckets import bucket_quantile
 from gyroscope.stats.intervals import Z_95
 from gyroscope.stats.performance.early import loss_bounds
-from gyroscope.stats.performance.outcomes import Outcomes, OutcomeTask
+from gyroscope.stats.performance.outcomes import Outcomes
 from gyroscope.stats.performance.scales import SCALES, Scale, arcsine_point, hits_of
 from gyroscope.stats.sparse import SparseCounts
 from gyroscope.stats.sums import as_float
@@ -74,7 +74,7 @@ class PerformanceStream(msgspec.Struct, frozen=True):
     [1.0]
     """
 
-    task: OutcomeTask
+    task: Task
     metric: str
     side: int
     s2: float
@@ -231,7 +231,7 @@ def early_floor(stream: PerformanceStream, outcomes: Outcomes, rows: float) -> t
     return NotEnoughData(f"{stream.metric} has no bound without its labels" if rows > 0 else "no rows")
 
 
-def _stream(task: OutcomeTask, metric: str, reference: Windows, windows: Windows, cap: float) -> PerformanceStream:
+def _stream(task: Task, metric: str, reference: Windows, windows: Windows, cap: float) -> PerformanceStream:
     scale = SCALES[task][metric]
     before, before_s2 = _series(scale, reference, cap)
     after, after_s2 = _series(scale, windows, cap)

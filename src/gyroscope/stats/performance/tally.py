@@ -52,7 +52,7 @@ def tally(task: Task, outputs: Array, labels: Array, *, threshold: float = 0.5, 
     Raises
     ------
     GyroscopeError
-        When the shapes do not fit together.
+        When the shapes do not fit together, or for task "ranking".
 
     Examples
     --------
@@ -60,6 +60,8 @@ def tally(task: Task, outputs: Array, labels: Array, *, threshold: float = 0.5, 
     >>> outcomes.n, outcomes.unusable
     (2, 1)
     """
+    if task == "ranking":
+        raise GyroscopeError("a list is counted as a whole", where="tally(task='ranking')", fix="use tally_ranking")
     values = as_floats(np.asanyarray(labels))
     scores = _shaped(task, np.asarray(outputs, np.float64), values.shape, classes)
     if task == "binary":
