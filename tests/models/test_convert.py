@@ -6,6 +6,7 @@ import pickle
 import socket
 import threading
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -114,6 +115,10 @@ def test_an_estimator_at_hand_needs_no_file(frame, tmp_path):
     assert done.signature.task == "regression"
     assert done.agreement.equal_decisions == 1.0
     assert done.confinement is None
+    path = tmp_path / "signature.yaml"
+    write_signature(msgspec.structs.replace(done.signature, task="ranking", output="score"), path)
+    scores = from_sklearn(regression, None, tmp_path / "ranker.onnx", Wish(signature=path))
+    assert (scores.signature.task, scores.agreement.equal_decisions) == ("ranking", 1.0)
 
 
 def test_three_classes_keep_their_names_and_order(numbers, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -49,6 +50,16 @@ def test_what_is_written_is_read_back(name, tmp_path):
     assert (tmp_path / name).read_text().count("role") == 3
 
 
+def test_a_ranking_may_name_the_feature_that_tells_its_lists_apart(tmp_path):
+    ranking = infer_signature({"query": np.array(["a"], object), "x": np.ones(1)}, "ranking")
+    assert (ranking.output, ranking.width, ranking.says_probabilities) == ("score", 1, False)
+    named = msgspec.structs.replace(ranking, group="query")
+    write_signature(named, tmp_path / "s.yaml")
+    assert read_signature(tmp_path / "s.yaml") == named
+    write_signature(ranking, tmp_path / "s.yaml")
+    assert "group" not in (tmp_path / "s.yaml").read_text()
+
+
 def test_json_may_be_indented_by_tabs(tmp_path):
     (tmp_path / "s.json").write_text('{\n\t"task": "regression",\n\t"features": [\n\t\t{"name": "a"}\n\t]\n}')
     assert read_signature(tmp_path / "s.json").task == "regression"
@@ -62,7 +73,7 @@ def test_json_may_be_indented_by_tabs(tmp_path):
         ("float64", "flot64", 6, "wrong dtype: 'flot64'", "did you mean 'float64'?"),
         ("task: binary", "task: banary", 1, "wrong task", "did you mean 'binary'?"),
         ("task: binary", "task: multiclass", 1, "must name its classes", "classes: ["),
-        ("task: binary\n", "", 1, "'task' is missing", "binary, multiclass or regression"),
+        ("task: binary\n", "", 1, "'task' is missing", "binary, multiclass, regression or ranking"),
         ("name: distance", "name: carrier", 8, "two features are called 'carrier'", "rename"),
         ("name: distance", "name: late", 5, "both called 'late'", "another `output`"),
         ("[AA, UA]", "[AA, AA]", 8, "named twice", "once"),
@@ -72,6 +83,9 @@ def test_json_may_be_indented_by_tabs(tmp_path):
         ("nullable: false", "role: hush", 7, "wrong role: 'hush'", "did you mean 'hash'?"),
         ("nullable: false", "nullable: maybe", 7, "wrong nullable", "true or false"),
         ("threshold: 0.3", "threshold: 3", 3, "not between 0 and 1", "0.5"),
+        ("threshold: 0.3", "group: carrier", 3, "a binary model has no lists", "task: ranking"),
+        ("task: binary", "task: ranking\ngroup: carier", 2, "no feature is called 'carier'", "did you mean 'carrier'?"),
+        ("task: binary", "task: ranking\nclasses: [a, b]", 2, "a ranking has no classes", "remove"),
         ("threshold: 0.3", "classes: [a, b, c]", 3, "two classes, not 3", "multiclass"),
         ("  - {name", "  - carrier\n  - {name", 8, "must be a mapping", "name: age"),
         ("task: binary", "task: [", 3, "not YAML", "mend"),
@@ -94,6 +108,12 @@ def test_a_fault_is_named_with_its_line_and_a_fix(old, new, line, complaint, fix
 def test_what_is_no_signature_at_all_is_a_model_error(text):
     with pytest.raises(ModelError):
         parse_signature(text)
+
+
+def test_lists_cannot_be_told_apart_by_what_is_not_logged():
+    with pytest.raises(ModelError, match="the log holds nothing of 'q'") as caught:
+        check_signature(Signature("ranking", (Feature("q", role="drop"),), group="q"))
+    assert caught.value.fix == "role: keep, or hash"
 
 
 @pytest.mark.parametrize("role", ["hash", "pii", "drop"])

@@ -258,4 +258,7 @@ def test_versions_from_before_there_were_roles_keep_their_address(tmp_path):
     private = Signature("binary", (Feature("x", role="drop"), Feature("c", "string", ("a", "b"))))
     address = digest(plain, "lightgbm", "", tmp_path / "model.txt")[0]
     assert address == "2635906356b32aab6dbcce9c7364c2163539b1aa5a41b1c8d9dfd20a30f457a1"
+    ranking = msgspec.structs.replace(plain, task="ranking")
+    grouped = msgspec.structs.replace(ranking, group="c")
+    assert len({digest(one, "lightgbm", "", tmp_path / "model.txt")[0] for one in (plain, ranking, grouped)}) == 3
     assert digest(private, "lightgbm", "", tmp_path / "model.txt")[0] != address

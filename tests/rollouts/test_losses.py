@@ -52,6 +52,13 @@ def test_a_canary_that_has_no_window_yet_says_nothing(tmp_path, number):
     assert losses(tmp_path, rows, number, {0: 0.0}).canary(OLD, NEW, 0).whole.differences == ()
 
 
+def test_what_lists_lose_is_not_said_by_their_rows(tmp_path):
+    rows = [row(hour, version=NEW if hour % 2 else OLD, output_0=1.0) for hour in range(24 * DAYS)]
+    ranking = Signature("ranking", (Feature("x"),))
+    found = losses(tmp_path, rows, ranking, dict.fromkeys(range(24 * DAYS), 0.0)).canary(OLD, NEW, 0)
+    assert found.whole.differences == ()
+
+
 def test_classes_are_known_however_late_the_first_label_is(tmp_path, monkeypatch):
     monkeypatch.setitem(KINDS, "output_1", DataType.float64())
     classes = Signature("multiclass", (Feature("x"),), classes=("a", "b"))

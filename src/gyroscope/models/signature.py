@@ -250,7 +250,7 @@ def _hint(key: str, value: Any) -> str:
 
 def _example(key: str) -> str:
     return {
-        "task": "task: binary, multiclass or regression",
+        "task": "task: binary, multiclass, regression or ranking",
         "features": "features: [{name: age, dtype: float64}]",
         "name": "a text, e.g. name: age",
         "nullable": "nullable: true or false",

@@ -116,6 +116,7 @@ def test_values_that_are_no_probabilities_are_an_output_error():
         assert caught.value.where == "model_output_invalid"
     regression = _load(model, Signature("regression", (Feature("a"),)))
     assert regression.predict(Rows(np.array([[5.0]]))) == [-5.0]
+    assert _load(model, Signature("ranking", (Feature("a"),))).predict(Rows(np.array([[5.0]]))) == [-5.0]
 
 
 def test_weights_beside_the_file_are_never_read(tmp_path, monkeypatch):

@@ -59,9 +59,10 @@ def test_answers_are_the_estimators_own(tmp_path, estimator):
     np.testing.assert_array_equal(binary.predict(Rows(MATRIX)), two.predict_proba(MATRIX)[:, 1])
 
 
-def test_a_regression_gives_values(tmp_path):
+@pytest.mark.parametrize("task", ["regression", "ranking"])
+def test_a_regression_gives_values(task, tmp_path):
     estimator = GradientBoostingRegressor(n_estimators=3).fit(MATRIX, MATRIX[:, 0] * 9)
-    runner = load(estimator, Signature("regression", TWO), tmp_path)
+    runner = load(estimator, Signature(task, TWO), tmp_path)
     np.testing.assert_array_equal(runner.predict(Rows(MATRIX)), estimator.predict(MATRIX))
 
 

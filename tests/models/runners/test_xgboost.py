@@ -47,6 +47,10 @@ def test_classes_and_values_come_in_the_signatures_shape(tmp_path):
     assert runner.predict(Rows(MATRIX[:0])).shape == (0, 3)
     value = load(booster("reg:squarederror", MATRIX[:, 0] * 9, names=None), Signature("regression", TWO), tmp_path)
     assert np.ptp(value.predict(Rows(MATRIX))) > 1
+    ranker = load(
+        booster("rank:pairwise", (MATRIX[:, 0] > 0).astype(float), names=None), Signature("ranking", TWO), tmp_path
+    )
+    assert ranker.predict(Rows(MATRIX)).min() < 0
 
 
 @pytest.mark.parametrize(

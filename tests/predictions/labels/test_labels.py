@@ -152,6 +152,7 @@ def test_a_label_follows_its_prediction_to_another_day(predicted, entry, labels)
         (Signature("binary", ()), float("nan"), "not 0, 1"),
         (Signature("regression", ()), float("inf"), "not a finite number"),
         (Signature("regression", ()), "1e999", "not a finite number"),
+        (Signature("ranking", ()), -1.0, "no relevance: 0 for a row of no use"),
         (CLASSES, "blue", "not one of the classes red, green, 7"),
         (CLASSES, float("nan"), "not one of the classes"),
     ],

@@ -8,7 +8,7 @@ import sklearn.metrics as sk
 
 from gyroscope.errors import GyroscopeError
 from gyroscope.records import NotEnoughData
-from gyroscope.stats.performance import Outcomes, confusion, metrics, tally_ranking
+from gyroscope.stats.performance import Outcomes, confusion, metrics, tally, tally_ranking
 
 
 def lists(n: int, seed: int, ties: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -68,6 +68,8 @@ def test_lists_of_two_days_add_up_exactly() -> None:
     whole = tally_ranking(scores, relevance, groups)
     assert halves[0].merge(halves[1]) == whole
     assert Outcomes.from_bytes(whole.to_bytes()) == whole
+    with pytest.raises(GyroscopeError, match="counted as a whole"):
+        tally("ranking", np.ones(2), np.ones(2))
     with pytest.raises(GyroscopeError):
         whole.merge(tally_ranking(scores, relevance, groups, k=3))
 
