@@ -110,7 +110,7 @@ def test_references_of_lists_know_them_by_group_or_by_request(make_rows):
     given = ({"hour": rows.hour}, rows.outputs, rows.labels, rows.times)
     assert build_reference(named, *given).outcomes.n == ROWS / 4
     assert build_reference(requests, *given).outcomes.n == 0
-    assert build_reference(requests, *given, lists=rows.hour).outcomes.n == ROWS / 4
+    assert build_reference(requests, {**given[0], "request_id": rows.hour}, *given[1:]).outcomes.n == ROWS / 4
 
 
 def test_a_reference_from_the_log_takes_the_requests_as_lists(house, make_rows):

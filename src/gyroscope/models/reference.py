@@ -71,19 +71,17 @@ def build_reference(
     labels: NDArray[Any] | None,
     event_times: NDArray[np.int64] | None,
     blocks: Blocks = DAYS,
-    *,
-    lists: NDArray[Any] | None = None,
 ) -> ReferenceProfile:
     """Profile held-out predictions.
 
     Parameters
     ----------
     columns : what the log holds of the signature's features, (n,) each; text columns hold str or None, hashed ones
-        digests (`predictions.privacy.protect` makes them).
+        digests (`predictions.privacy.protect` makes them). For a ranking without a `group` also `request_id`, which
+        tells its lists apart; without it there are no outcomes.
     outputs : (n,) or (n, classes), what was predicted for these rows by a model that had not seen their block.
     labels : (n,) 0/1, class index or value; NaN (None) where the outcome is not known; None when none is.
     event_times : (n,) int64 microseconds; None makes a reference without windows.
-    lists : (n,) of a ranking without a feature `group`: which list a row belongs to; without them it has no outcomes.
 
     Raises `ModelError` when a feature is missing, lengths differ, a label is impossible, or a feature that must be
     hashed is not.
@@ -94,8 +92,7 @@ def build_reference(
     judged = {**_typed(signature, columns), **output_columns(signature, outputs)}
     values = _label_values(signature, labels, len(outputs))
     layout = fit_layout(judged)
-    if signature.task == "ranking":
-        lists = judged[signature.group] if signature.group else lists
+    lists = judged[signature.group] if signature.group else columns.get("request_id")
 
     def part(rows: NDArray[np.intp]) -> tuple[Profile, Outcomes]:
         outcomes = _outcomes_of(signature, outputs[rows], values[rows], None if lists is None else lists[rows])

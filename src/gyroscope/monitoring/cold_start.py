@@ -66,8 +66,8 @@ def build(version: Version, parts: Iterable[tuple[Columns, Values]], span: Span,
     }
     outputs = np.concatenate([part.outputs for part in chosen])[kept]
     labels = np.concatenate([part.labels for part in chosen])[kept]
-    lists = np.concatenate([part.lists for part in chosen])[kept]
-    return build_reference(version.signature, columns, outputs, labels, times[kept], blocks, lists=lists)
+    columns.setdefault("request_id", np.concatenate([part.requests for part in chosen])[kept])
+    return build_reference(version.signature, columns, outputs, labels, times[kept], blocks)
 
 
 def entry_of(version: Version, reference: ReferenceProfile, span: Span, at: EventTime, zone: str) -> Entry:
@@ -88,7 +88,7 @@ class _Part(msgspec.Struct, frozen=True):
     outputs: NDArray[np.float64]
     labels: NDArray[np.float64]
     event_time: NDArray[np.int64]
-    lists: NDArray[Any]
+    requests: NDArray[Any]
 
 
 def _part(rows: Columns, values: Values, version: Version, span: Span) -> _Part:
@@ -101,7 +101,7 @@ def _part(rows: Columns, values: Values, version: Version, span: Span) -> _Part:
         outputs=outputs_of(rows, good, version.signature),
         labels=np.array([values.get(key, np.nan) for key in keys], np.float64),
         event_time=times[good],
-        lists=np.asarray(rows["request_id"][good]),
+        requests=np.asarray(rows["request_id"][good]),
     )
 
 
