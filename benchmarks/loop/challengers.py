@@ -16,14 +16,16 @@ import numpy as np
 from benchmarks.house import MODEL, Running, wait_for
 from benchmarks.ledger import read
 from benchmarks.load import load
-from gyroscope.assembly.rolling import move
+from gyroscope.assembly.rolling import move, policy_of
 from gyroscope.clock import SECOND_US, wall_now
 from gyroscope.errors import ModelError
 from gyroscope.models import Candidate, read_signature
 from gyroscope.records import Version
-from gyroscope.rollouts.moves import back, to_canary
+from gyroscope.rollouts.moves import back, to_canary, to_champion
+from gyroscope.supervisor import client
 
-SHARE = 0.2
+SHARE, LEAST = 0.2, 0.0001
+TURNED = "turned"
 CHAMPION = """\
 import time
 class Model:
@@ -80,9 +82,11 @@ def settings(**more: object) -> dict[str, object]:
     return {"loops": {"promotion": "off", "rollback": "act"}, "rollouts": {"start_s": 5.0}, **more}
 
 
-def add(house: Running, name: str, calls: Path, *, signature: str = "") -> Version:
-    """Register a challenger."""
+def add(house: Running, name: str, calls: Path, *, signature: str = "", turns: bool = False) -> Version:
+    """Register a challenger; one that `turns` answers well until there is the file `turned` beside its calls."""
     load, call = EVERY[name]
+    if turns:
+        call = f"if os.path.exists({str(calls.with_name(TURNED))!r}):\n            {call}"
     folder = calls.parent
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "challenger.py").write_text(START.format(calls=str(calls), load=load, call=call), encoding="utf-8")
@@ -98,14 +102,48 @@ def under_load(
     house: Running, version: Version, calls: Path, rate: float, seconds: float, act: Callable[[], object] | None = None
 ) -> Seen:
     """Make it a canary under load, until it is taken back or `seconds` are over; `act` takes it back by hand."""
+    return _until_back(house, version, calls, rate, seconds, lambda: _as_canary(house, version, calls, act))
+
+
+def promoted(house: Running, version: Version, calls: Path, rate: float, seconds: float) -> Seen:
+    """Make it champion under load, then have it turn bad, until it is taken back or `seconds` are over."""
+    return _until_back(house, version, calls, rate, seconds, lambda: _as_champion(house, version, calls))
+
+
+def _as_canary(house: Running, version: Version, calls: Path, act: Callable[[], object] | None) -> float:
+    move(house.house, MODEL, lambda routes: to_canary(routes, version.version, SHARE), "benchmark")
+    if act is not None:
+        wait_for(lambda: len(moments(calls)) > 20, 20.0)
+        act()
+    return 0.0
+
+
+def _as_champion(house: Running, version: Version, calls: Path) -> float:
+    """When it was told to turn bad."""
+    move(house.house, MODEL, lambda routes: to_canary(routes, version.version, LEAST), "benchmark")
+    names = f"{MODEL}-{version.version}-"
+    wait_for(
+        lambda: (
+            {one["state"] for one in client.status(house.house.run_dir)["processes"] if one["name"].startswith(names)}
+            == {"ready"}
+        ),
+        30.0,
+    )
+    holdback = policy_of(house.house).holdback
+    move(house.house, MODEL, lambda routes: to_champion(routes, holdback), "benchmark")
+    wait_for(lambda: len(moments(calls)) > 100, 20.0)
+    calls.with_name(TURNED).touch()
+    return time.time()
+
+
+def _until_back(
+    house: Running, version: Version, calls: Path, rate: float, seconds: float, begin: Callable[[], float]
+) -> Seen:
     began = wall_now()
     ledger = calls.with_suffix(".ledger")
     with load(house, ledger, rate):
         time.sleep(0.5)
-        move(house.house, MODEL, lambda routes: to_canary(routes, version.version, SHARE), "benchmark")
-        if act is not None:
-            wait_for(lambda: len(moments(calls)) > 20, 20.0)
-            act()
+        turned_at = begin()
         wait_for(lambda: len(house.house.routes.routes(MODEL)) == 1, seconds)
         went_back = len(house.house.routes.routes(MODEL)) == 1
         time.sleep(1.5)
@@ -116,7 +154,8 @@ def under_load(
     reached = moments(calls)
     back_at = _changed_at(house, began)
     last = float(reached[-1]) if len(reached) else float("nan")
-    return Seen(failed, len(book), went_back, last - back_at, last - float(reached[0]) if len(reached) else last)
+    first = float(reached[reached >= turned_at][0]) if (reached >= turned_at).any() else last
+    return Seen(failed, len(book), went_back, last - back_at, last - first)
 
 
 def try_back(house: Running) -> None:

@@ -1,5 +1,7 @@
 """O3: the way back under 300 requests a second: by hand, and by itself on a crash, NaN, another schema, 10x latency.
 
+Each of a canary, and the faults also of a champion that turns bad after its promotion.
+
 It counts from the change of the routes to the last request that reached the version. The table says beside it how long
 it took from the first bad answer, and by hand from the start of the command, half a second of which is Python's start.
 """
@@ -13,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.house import GYRO, MODEL, SIGNATURE, running
-from benchmarks.loop.challengers import CHAMPION, Seen, add, moments, settings, under_load
+from benchmarks.loop.challengers import CHAMPION, Seen, add, moments, promoted, settings, under_load
 from benchmarks.rows import Row, at_most
 from benchmarks.target import Options
 from gyroscope.models import Candidate, read_signature
@@ -26,6 +28,7 @@ KINDS = {
     "schema break": "3x slow",
     "10x latency": "10x latency",
 }
+PROMOTED = ("crash", "NaN", "10x latency")
 OTHER = SIGNATURE.replace("name: number", "name: amount")
 
 
@@ -53,13 +56,17 @@ def measure(options: Options) -> list[Row]:
                 if kind == "by hand":
                     found = found._replace(in_all_s=float(moments(calls)[-1]) - by_hand[0])
                 seen.setdefault(kind, []).append(found)
+            for kind in PROMOTED:
+                calls = options.folder / f"promoted-{kind.replace(' ', '-')}-{number}" / "calls"
+                version = add(house, KINDS[kind], calls, turns=True)
+                seen.setdefault(f"promoted, {kind}", []).append(promoted(house, version, calls, RATE, 60.0))
     _tell(seen)
     every = [one for each in seen.values() for one in each]
     asked, failed = sum(one.asked for one in every), sum(one.failed for one in every)
     stayed = sum(not one.went_back for one in every)
     rows = [
         at_most("O3", f"requests failed of {asked:,} while versions were taken back", failed, 0, "requests", asked),
-        at_most("O3", "bad canaries that stayed", stayed, 0, "canaries", len(every)),
+        at_most("O3", "bad versions that stayed", stayed, 0, "versions", len(every)),
     ]
     for kind, each in seen.items():
         # A version that never reached a request has no last one: nothing was sent to it after the change.

@@ -41,6 +41,7 @@ EQUAL = Windows(tuple(0.01 * (-1) ** at for at in range(14)), (500,) * 14, 14.0)
         (SHADOW, {"windows": EQUAL}, "keep waiting", Reason.UNDECIDED),
         (SHADOW, {"windows": GAIN, "segments": {"city=JFK": LOSS}}, "keep waiting", Reason.SEGMENT),
         (SHADOW, {"windows": GAIN, "errors": WORSE}, "roll back", Reason.ERRORS),
+        (SHADOW, {"windows": GAIN, "slow": WORSE}, "canary", Reason.PROVEN),
         (SHADOW, {"policy": Policy(needs="nothing", step_s=60.0)}, "canary", Reason.CLEAN_STEP),
         (HELD, {}, "keep waiting", Reason.NOT_ENOUGH_DATA),
         (HELD, {"step_s": 3_600.0}, "keep", Reason.CLEAN_HOLDBACK),

@@ -47,6 +47,15 @@ def test_a_canary_is_held_against_the_champion_in_the_windows_that_both_have(tmp
     assert found.days == 3.0
 
 
+def test_months_without_a_request_are_no_days_of_evidence(tmp_path, number):
+    rows = []
+    for at in (0, 24, 4_800, 4_824):
+        rows.append(row(at, version=OLD, output_0=1.0))
+        rows.append(row(at, variant="shadow", version=NEW, output_0=2.0))
+    found = losses(tmp_path, rows, number, dict.fromkeys((0, 24, 4_800, 4_824), 0.0)).shadow(OLD, NEW, 0).whole
+    assert (found.differences, found.days) == ((-1.0, -1.0, -1.0), 3.0)
+
+
 def test_a_canary_that_has_no_window_yet_says_nothing(tmp_path, number):
     rows = [row(hour, version=OLD, output_0=1.0) for hour in range(24 * DAYS)]
     assert losses(tmp_path, rows, number, {0: 0.0}).canary(OLD, NEW, 0).whole.differences == ()

@@ -37,6 +37,22 @@ def block_starts(event_times: NDArray[np.int64], blocks: Blocks) -> NDArray[np.i
 
     Raises `ModelError` for an unknown zone or a moment outside the years 2 to 9998.
     """
+    return _around(event_times, blocks)[0]
+
+
+def block_ends(event_times: NDArray[np.int64], blocks: Blocks) -> NDArray[np.int64]:
+    """The end of each row's block, int64 microseconds: the start of the one after it, whether anything is in that.
+
+    >>> end = block_ends(np.array([1362114000000000]), Blocks("America/New_York"))
+    >>> (int(end[0]) - 1362114000000000) / HOUR_US
+    24.0
+
+    Raises as `block_starts`.
+    """
+    return _around(event_times, blocks)[1]
+
+
+def _around(event_times: NDArray[np.int64], blocks: Blocks) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     try:
         zone = ZoneInfo(blocks.zone)
     except (ZoneInfoNotFoundError, ValueError) as error:
@@ -44,10 +60,11 @@ def block_starts(event_times: NDArray[np.int64], blocks: Blocks) -> NDArray[np.i
             f"no time zone is called {blocks.zone!r}", where="zone", fix="a name such as America/New_York"
         ) from error
     if not len(event_times):
-        return np.empty(0, np.int64)
+        return np.empty(0, np.int64), np.empty(0, np.int64)
     first, last = (_utc_day(int(edge)) for edge in (event_times.min(), event_times.max()))
-    edges = _edges(first - timedelta(days=7), last + timedelta(days=2), zone, blocks.length)
-    return edges[np.searchsorted(edges, event_times, side="right") - 1]
+    edges = _edges(first - timedelta(days=7), last + timedelta(days=9), zone, blocks.length)
+    after = np.searchsorted(edges, event_times, side="right")
+    return edges[after - 1], edges[after]
 
 
 def _utc_day(at_us: int) -> date:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from gyroscope.clock import DAY_US, EventTime
 from gyroscope.errors import StoreError
-from gyroscope.models.blocks import Blocks, block_starts
+from gyroscope.models.blocks import Blocks, block_ends, block_starts
 from gyroscope.predictions.reading.selection import Selection
 from gyroscope.records import Signature
 from gyroscope.rollouts.decide import Windows
@@ -65,8 +65,8 @@ class Losses:
             for name in names
             for value in sorted({one for one in rows[name].tolist() if one is not None})
         }
-        segments = {name: _mature(starts[of], difference[of]).windows for name, of in parts.items()}
-        return Compared(_mature(starts, difference).windows, segments)
+        segments = {name: _mature(starts[of], difference[of], self._blocks).windows for name, of in parts.items()}
+        return Compared(_mature(starts, difference, self._blocks).windows, segments)
 
     def canary(self, champion: str, challenger: str, since: EventTime) -> Compared:
         """The windows' means of either side: other requests, so only the windows are compared."""
@@ -79,7 +79,7 @@ class Losses:
         if not rows:
             return Compared()
         loss, starts = self._loss(rows, "p_", rows["label"]), block_starts(rows["at"], self._blocks)
-        old, new = (_mature(starts[of], loss[of]) for of in (rows["is_new"] == 0, rows["is_new"] == 1))
+        old, new = (_mature(starts[of], loss[of], self._blocks) for of in (rows["is_new"] == 0, rows["is_new"] == 1))
         # The champion has windows from before there was a canary, and either may lack labels where the other has some.
         _, a, b = np.intersect1d(old.starts, new.starts, assume_unique=True, return_indices=True)
         rows_of = np.minimum(old.rows[a], new.rows[b])
@@ -132,13 +132,11 @@ class _Mature(NamedTuple):
 
     @property
     def windows(self) -> Windows:
-        if not len(self.starts):
-            return Windows()
-        days = float(self.ends.max() - self.starts.min()) / DAY_US
+        days = float((self.ends - self.starts).sum()) / DAY_US  # what lies between them is no evidence
         return Windows(tuple(self.means.tolist()), tuple(self.rows.tolist()), days)
 
 
-def _mature(starts: Ints, values: Floats) -> _Mature:
+def _mature(starts: Ints, values: Floats, blocks: Blocks) -> _Mature:
     """Of each window the mean; not of the newest, which may still grow."""
     unique, at = np.unique(starts, return_inverse=True)
     every = np.bincount(at, minlength=len(unique))
@@ -147,8 +145,7 @@ def _mature(starts: Ints, values: Floats) -> _Mature:
     totals = np.bincount(at[has], values[has], minlength=len(unique))
     later = len(unique) - 1 - np.arange(len(unique))
     is_mature = (later >= 1) & (known > 0) & ((known >= COVERED * every) | ((known >= HALF * every) & (later >= LATER)))
-    # A complete window reaches to the start of the next one.
-    ends = np.append(unique[1:], unique[-1:])
+    ends = block_ends(unique, blocks)
     found = known[is_mature]
     return _Mature(unique[is_mature], ends[is_mature], totals[is_mature] / found, found)
 
