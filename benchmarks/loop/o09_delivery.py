@@ -73,7 +73,7 @@ def _measured(receivers: dict[str, Receiver], incidents: int, options: Options) 
         at_least("O9", "notifications decided", len(keys), 2 * incidents, "keys", incidents),
         at_most("O9", "of a dead receiver, not given up", dead.count("waiting"), 0, "letters", len(dead)),
         at_least("O9", "given up, as the signal says", getattr(gave_up, "value", 0.0), len(dead), "letters", len(dead)),
-        at_least("O9", "kills of control", kills, 5, "kills", kills),
+        at_least("O9", "kills of control", kills, incidents / 5, "kills", kills),
     ]  # fmt: skip
 
 
@@ -158,4 +158,5 @@ def _sabotaged(options: Options) -> int:
         hasty = Hasty("team", notifier, outbox, signals, 3_600 * SECOND_US)
         hasty.run_once()
         signals.close()
-        return 20 - len(receiver.taken())
+        written = [letter for one in incidents.all() for letter in outbox.of(one.id)]
+        return len(written) - len(receiver.taken())

@@ -44,11 +44,11 @@ FLAPPING: dict[str, Callable[[int, random.Random], float]] = {
 class Home:
     """Signals, incidents and rules in one file, and one notifier whose letters are counted."""
 
-    def __init__(self, folder: Path, rules: dict[str, RuleSettings]) -> None:
+    def __init__(self, folder: Path, rules: dict[str, RuleSettings], window_us: int) -> None:
         db = folder / "state.db"
         self.signals, self.outbox = Signals(db), Outbox(db)
         self.incidents = Incidents(db, notifiers=("team",))
-        self._rules = Rules(rules, db, self.signals, self.incidents, lambda model, version, now: WALL, NEAR_US)
+        self._rules = Rules(rules, db, self.signals, self.incidents, lambda model, version, now: WALL, window_us)
 
     def put(self, name: str, at: int, value: float, **labels: str) -> None:
         more = tuple(sorted({"model": "m", "version": "v", **labels}.items()))
@@ -71,7 +71,7 @@ def measure(options: Options) -> list[Row]:
         for length in (HOUR_US, DAY_US)
     ]
     most, worst = max(counts)
-    with mock.patch.object(watch, "_soon_us", lambda rule: 0):
+    with mock.patch.object(watch, "SOON_WINDOWS", 0):
         sabotaged = _flapped(options.folder / "control", "in and out", options.seed, DAY_US)
     claim = f"most notifications of a metric that flaps for {WINDOWS} windows ({worst})"
     flapping = [at_most("O10", claim, most, 2, "notifications", len(counts))]
@@ -93,7 +93,7 @@ def _flapped(folder: Path, kind: str, seed: int, length_us: int) -> int:
     """How often somebody was told, with one window after another."""
     rng = random.Random(f"{kind} {seed}")
     rule = RuleSettings(signal="drift", threshold=THRESHOLD)
-    with _home(folder, {"wide": rule}) as home:
+    with _home(folder, {"wide": rule}, length_us) as home:
         for at in range(WINDOWS):
             home.put("drift", at * length_us, FLAPPING[kind](at, rng), column="age")
             home.look()
@@ -105,7 +105,7 @@ def _broken(folder: Path, seed: int, run: int) -> tuple[list[Incident], int]:
     world = World(np.random.default_rng([seed, 23, run]))
     normal = normal_of(world.days(REFERENCE))
     later = world.days(LATER, list(FAULTS)[run % len(FAULTS)])
-    with _home(folder, {"holes": RuleSettings(signal="missing_share", threshold=0.5)}) as home:
+    with _home(folder, {"holes": RuleSettings(signal="missing_share", threshold=0.5)}, DAY_US) as home:
         for name, values in later.columns.items():
             for day in range(LATER):
                 share = float(np.isnan(values[later.day == day]).mean())
@@ -120,9 +120,9 @@ def _broken(folder: Path, seed: int, run: int) -> tuple[list[Incident], int]:
 
 
 @contextmanager
-def _home(folder: Path, rules: dict[str, RuleSettings]) -> Iterator[Home]:
+def _home(folder: Path, rules: dict[str, RuleSettings], window_us: int) -> Iterator[Home]:
     folder.mkdir()
-    home = Home(folder, rules)
+    home = Home(folder, rules, window_us)
     try:
         yield home
     finally:

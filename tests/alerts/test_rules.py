@@ -72,6 +72,17 @@ def test_what_is_soon_back_is_the_same_firing_and_later_another():
     assert len(after(PLAIN, 0.4, *[0.2] * 8, 0.4)[-1].firings) == 2
 
 
+def test_each_comeback_doubles_the_time_it_takes_to_be_over():
+    again = after(PLAIN, 0.4, 0.2, 0.4, *[0.2] * 15, 0.4)
+    assert len(again[-1].firings) == 2
+    assert len(after(PLAIN, 0.4, 0.2, 0.4, *[0.2] * 14, 0.4)[-1].firings) == 1
+    quiet = after(PLAIN, 0.4, 0.2, 0.4, *[0.2] * 17)
+    assert [causes("wide", PLAIN, {}, one, SOON)[0].is_settled for one in quiet[-3:]] == [False, True, True]
+    many = after(PLAIN, *[0.4, 0.2] * 40)[-1].firings[0]
+    assert many.is_back(EventTime(many.ended + 4 * SOON), SOON)
+    assert not many.is_back(EventTime(many.ended + 4 * SOON + 1), SOON)
+
+
 def test_what_it_keeps_is_bounded():
     assert len(after(PLAIN, *[0.4, 0.2, 0.2] * 30, soon_us=0)[-1].firings) == 8
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.alerts.causes import NEAR, cause, judged
+from tests.alerts.causes import cause, judged
 from tests.alerts.told import sent
 
 from gyroscope.alerts import Incident, Incidents
@@ -29,7 +29,7 @@ class Watch:
         self.incidents = Incidents(self.db, notifiers=("team",))
         self.outbox = Outbox(self.db)
         self.complete = 1_000
-        self.rules = Rules({}, self.db, self.signals, self.incidents, self.newest, NEAR)
+        self.rules = Rules({}, self.db, self.signals, self.incidents, self.newest, DAY_US)
         self.now = EventTime(2_000 * DAY_US)
 
     def newest(self, model: str, version: str, now: EventTime) -> EventTime:
@@ -37,7 +37,7 @@ class Watch:
 
     def given(self, **rules: RuleSettings) -> Watch:
         """As a control that was started with these."""
-        self.rules = Rules(rules, self.db, self.signals, self.incidents, self.newest, NEAR)
+        self.rules = Rules(rules, self.db, self.signals, self.incidents, self.newest, DAY_US)
         return self
 
     def put(self, day: int, value: float | NotEnoughData, name: str = "drift", **labels: str) -> None:
@@ -64,7 +64,7 @@ def test_a_firing_rule_is_an_incident_that_is_told_and_closes(watch):
     watch.put(2, 0.1, column="age")
     assert watch.look() == [("closed", "drift of age is 0.4, above 0.3")]
     assert sent(watch.outbox) == ["opened"]
-    watch.put(12, 0.1, column="age")
+    watch.put(17, 0.1, column="age")
     watch.look()
     assert sent(watch.outbox) == ["opened", "resolved"]
     assert watch.signals.latest("rule", {"rule": "wide", "column": "age"}).value == 0.0

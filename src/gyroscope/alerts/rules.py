@@ -16,17 +16,26 @@ from gyroscope.settings_alerts import RuleSettings
 Phase = Literal["quiet", "pending", "firing"]
 
 MOST_FIRINGS = 8
+MOST_DOUBLINGS = 2
 SUBJECTS = ("column", "metric", "class", "family", "notifier", "name")
 """Labels that say what a series is about."""
 
 
 class Firing(msgspec.Struct, frozen=True):
-    """One stretch in which a rule fired: the first point beyond, the one with which it fired, the first one back."""
+    """One stretch in which a rule fired: the first point beyond, the one with which it fired, the first one back.
+
+    `comebacks`: how often it was back before it was sure to be over.
+    """
 
     since: EventTime
     seen: EventTime
     value: float
     ended: EventTime | None = None
+    comebacks: int = 0
+
+    def is_back(self, at: EventTime, soon_us: int) -> bool:
+        """Whether what is beyond at a moment is this again: the first two times it came back double that."""
+        return self.ended is not None and at - self.ended <= soon_us << min(self.comebacks, MOST_DOUBLINGS)
 
 
 class Followed(msgspec.Struct, frozen=True):
@@ -79,8 +88,9 @@ def _beyond(rule: RuleSettings, now: Followed, value: float, soon_us: int) -> Fo
     if now.newest - since < rule.for_s * SECOND_US:
         return msgspec.structs.replace(now, phase="pending")
     last = now.firings[-1] if now.firings else None
-    if last is not None and last.ended is not None and since - last.ended <= soon_us:
-        firings = (*now.firings[:-1], msgspec.structs.replace(last, ended=None))
+    if last is not None and last.is_back(since, soon_us):
+        again = msgspec.structs.replace(last, ended=None, comebacks=last.comebacks + 1)
+        firings = (*now.firings[:-1], again)
     else:
         firings = (*now.firings, Firing(since, now.newest, value))[-MOST_FIRINGS:]
     return msgspec.structs.replace(now, phase="firing", firings=firings)
@@ -99,7 +109,7 @@ def _back(rule: RuleSettings, now: Followed, *, is_clear: bool) -> Followed:
 
 
 def causes(name: str, rule: RuleSettings, labels: dict[str, str], now: Followed, soon_us: int) -> list[Cause]:
-    """What fired on one series, as causes of incidents; those that ended longer ago than `soon_us` do not come back."""
+    """What fired on one series, as causes of incidents; those that ended long ago do not come back."""
     subjects = [name, *(labels[key] for key in SUBJECTS if labels.get(key))]
     about = " ".join(subjects[1:])
     return [
@@ -111,7 +121,7 @@ def causes(name: str, rule: RuleSettings, labels: dict[str, str], now: Followed,
             since=one.since,
             seen=one.seen,
             ended=one.ended,
-            is_settled=one.ended is not None and now.newest - one.ended > soon_us,
+            is_settled=one.ended is not None and not one.is_back(now.newest, soon_us),
             pages=rule.severity == "page",
             reason=_sentence(rule, about, one),
             bundle=(Signal(rule.signal, one.seen, one.value, tuple(sorted(labels.items()))),),

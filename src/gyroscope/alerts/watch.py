@@ -14,7 +14,7 @@ import msgspec
 
 from gyroscope.alerts.rules import Followed, causes, follow, told
 from gyroscope.alerts.store import Incidents
-from gyroscope.clock import DAY_US, SECOND_US, EventTime
+from gyroscope.clock import SECOND_US, EventTime
 from gyroscope.database import Database, transaction
 from gyroscope.records import Cause, CauseKind, Judged, NotEnoughData, Signal
 from gyroscope.settings_alerts import RuleSettings
@@ -28,8 +28,11 @@ CREATE TABLE IF NOT EXISTS followed (
 
 SOURCE = "rules"
 
-WEEK_US, HOUR_US = 7 * DAY_US, 3_600 * SECOND_US
-"""What fires again within a week of windows, or an hour of seconds, is the same incident."""
+NEAR_WINDOWS, SOON_WINDOWS = 3, 14
+"""A change is dated to within a window or two. A number at its threshold is hardly ever on one side for fourteen,
+so what fires again within fourteen windows, or within an hour of a series of seconds, is the same incident."""
+
+HOUR_US = 3_600 * SECOND_US
 
 SILENT_US = 60 * SECOND_US
 EVERY_SECOND = MACHINE_TIME_NAMES - {"alert"}
@@ -42,7 +45,7 @@ Key = tuple[str, Labels]
 
 
 class Rules:
-    """All rules of one home, run by one process. `near_us`: causes that begin so near may be one."""
+    """All rules of one home, run by one process. `window_us` is the length of a window of the data."""
 
     def __init__(
         self,
@@ -51,13 +54,13 @@ class Rules:
         signals: Signals,
         incidents: Incidents,
         complete: Complete,
-        near_us: int,
+        window_us: int,
     ) -> None:
         self._rules = rules
         self._signals = signals
         self._incidents = incidents
         self._complete = complete
-        self._near_us = near_us
+        self._window_us = window_us
         self._database = Database(
             state_db, "what rules follow cannot be read or written", "check free space and permissions", _SCHEMA
         )
@@ -78,7 +81,7 @@ class Rules:
                 key = (name, newest.labels)
                 points = self._points(rule, newest, before.get(key, Followed()), now)
                 for point in points:
-                    after[key] = follow(rule, after.get(key, Followed()), point, _soon_us(rule))
+                    after[key] = follow(rule, after.get(key, Followed()), point, self._soon_us(rule))
                 taken += len(points)
         self._hand_over(after, now)
         changed = {key: one for key, one in after.items() if _but_newest(one) != _but_newest(before.get(key))}
@@ -126,11 +129,11 @@ class Rules:
             known = upto.setdefault(model, {})
             known[version, "rule"] = max(known.get((version, "rule"), one.newest), one.newest)
             rule = self._rules.get(name)
-            mine = causes(name, rule, labels, one, _soon_us(rule)) if rule else []
+            mine = causes(name, rule, labels, one, self._soon_us(rule)) if rule else []
             found.setdefault(model, []).extend(mine)
         for model, all_of_it in found.items():
             if self._said.get(model) != all_of_it:
-                judged = Judged(tuple(all_of_it), upto.get(model, {}), self._near_us, now)
+                judged = Judged(tuple(all_of_it), upto.get(model, {}), NEAR_WINDOWS * self._window_us, now)
                 self._incidents.take(model, judged, SOURCE)
                 self._said[model] = all_of_it
 
@@ -164,12 +167,11 @@ class Rules:
                 connection.executemany("DELETE FROM followed WHERE rule = ? AND series = ?", rows)
         return {key: one for key, one in after.items() if key[0] in self._rules}
 
+    def _soon_us(self, rule: RuleSettings) -> int:
+        return HOUR_US if rule.signal in MACHINE_TIME_NAMES else SOON_WINDOWS * self._window_us
+
     def _about(self, name: str) -> str:
         return msgspec.json.encode(self._rules.get(name)).decode()
-
-
-def _soon_us(rule: RuleSettings) -> int:
-    return HOUR_US if rule.signal in MACHINE_TIME_NAMES else WEEK_US
 
 
 def _but_newest(one: Followed | None) -> Followed | None:

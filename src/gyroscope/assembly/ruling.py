@@ -12,8 +12,7 @@ from gyroscope.monitoring.cache import Cache
 from gyroscope.monitoring.judging.completeness import Completeness, moment_of_data
 from gyroscope.monitoring.judging.turns import Turns
 
-NEAR_US = {"1h": DAY_US // 8, "6h": 3 * DAY_US // 4, "1d": 3 * DAY_US, "7d": 21 * DAY_US}
-"""Three windows, as for monitors: a change is dated to within one or two."""
+LENGTH_US = {"1h": DAY_US // 24, "6h": DAY_US // 4, "1d": DAY_US, "7d": 7 * DAY_US}
 
 NEVER = EventTime(-(1 << 62))
 
@@ -28,7 +27,7 @@ def rules(house: House) -> Rules:
         house.signals,
         house.incidents,
         complete.newest,
-        NEAR_US[monitoring.window],
+        LENGTH_US[monitoring.window],
     )
 
 
