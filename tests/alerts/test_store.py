@@ -68,6 +68,7 @@ def test_accepting_begins_an_epoch_at_the_change(incidents, one):
 
 def test_noise_counts_pages_of_thirty_days(incidents, one):
     incidents.take("m", judged(cause("performance", 10, "brier"), cause("input", 40, "age", pages=False)))
+    incidents.take("m", judged(cause("rule", 20, "slow")), source="rules")
     for incident in incidents.all("m"):
         incidents.move(incident.id, "noise", by="ada", reason="nothing", at=WALL)
     assert incidents.noise("m", EventTime(39 * DAY_US)) == 1

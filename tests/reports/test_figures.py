@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import get_args
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 from gyroscope.alerts import Incident
+from gyroscope.alerts.incident import TITLES
 from gyroscope.clock import DAY_US, EventTime
-from gyroscope.records import NotEnoughData, Signal
+from gyroscope.records import CauseKind, NotEnoughData, Signal
 from gyroscope.reports.figures.alarm_days import Strip, alarm_days
 from gyroscope.reports.figures.calibration import calibration_curve
 from gyroscope.reports.figures.distribution import MOST_BARS, distribution
@@ -17,7 +19,7 @@ from gyroscope.reports.figures.drift import drift_heat_map
 from gyroscope.reports.figures.estimates import estimated_and_realised
 from gyroscope.reports.figures.evidence import evidence_over_time
 from gyroscope.reports.figures.hours import hours_over_time
-from gyroscope.reports.figures.incidents import incident_timeline
+from gyroscope.reports.figures.incidents import COLOURS, incident_timeline
 from gyroscope.reports.figures.performance import performance_over_time
 from gyroscope.reports.figures.predictions import predictions_over_time
 from gyroscope.reports.figures.segments import segment_differences
@@ -208,6 +210,10 @@ def test_each_incident_is_a_bar_that_ends_when_it_is_over_or_now():
     assert len(set(drawn.layout.yaxis.categoryarray)) == 2, "two incidents that are called alike share a bar"
     assert "<a href" not in str(drawn.to_json())
     assert "no incident so far" in incident_timeline([], now).layout.annotations[0].text
+
+
+def test_every_kind_of_incident_has_a_name_and_a_colour():
+    assert set(COLOURS) == set(TITLES) == set(get_args(CauseKind))
 
 
 def test_evidence_is_cut_and_says_what_it_was():

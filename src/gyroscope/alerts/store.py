@@ -150,9 +150,15 @@ class Incidents:
             return [EventTime(since) for (since,) in connection.execute(sql, (model, version))]
 
     def noise(self, model: str, upto: EventTime) -> int:
-        """How many incidents that opened in the 30 days before a moment of event time were called noise."""
+        """How many incidents of monitors that opened in the 30 days before a moment of event time were called noise.
+
+        A rule fires where somebody drew a limit: it takes nothing of the budget of false alarms.
+        """
         since = upto - NOISE_SPAN_US
-        return sum(one.state == "noise" and since < one.opened <= upto and one.pages for one in self.all(model))
+        return sum(
+            one.state == "noise" and one.kind != "rule" and since < one.opened <= upto and one.pages
+            for one in self.all(model)
+        )
 
     def _tell(
         self, connection: sqlite3.Connection, incidents: dict[str, Incident], changes: Changes, at: EventTime

@@ -39,6 +39,7 @@ def incident(request: Request) -> Response:
     return page(
         "incident.html",
         incident=found,
+        is_of_model=found.model in parts.models.models(),
         line=_line(found, zone),
         state=state_text(found, wall_now()),
         letters=letter_rows(parts.outbox.of(found.id)),

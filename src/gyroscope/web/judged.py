@@ -20,11 +20,12 @@ from gyroscope.reports.figures.hours import hours_over_time
 from gyroscope.reports.figures.incidents import incident_timeline
 from gyroscope.reports.figures.performance import performance_over_time
 from gyroscope.reports.theme import INK, axis_time
+from gyroscope.signals.store import MACHINE_TIME_NAMES
 from gyroscope.stats.performance import calibration
 from gyroscope.web.parts import Parts
-from gyroscope.web.series import event_signals, newest_window, zone_of
+from gyroscope.web.series import EVENT_SPAN_US, event_signals, newest_window, zone_of
 
-CALIBRATION_US = 30 * DAY_US
+CALIBRATION_US, HOUR_US = 30 * DAY_US, DAY_US // 24
 
 
 def incidents(parts: Parts, model: str, _: Mapping[str, str]) -> go.Figure:
@@ -69,11 +70,22 @@ def incident(parts: Parts, model: str, query: Mapping[str, str]) -> go.Figure:
     return drawn
 
 
+def _limited(parts: Parts, found: Incident) -> go.Figure:
+    """The series that a rule watched, by the seconds of an hour or by windows."""
+    signal = found.bundle[0]
+    reach = HOUR_US if signal.name in MACHINE_TIME_NAMES else EVENT_SPAN_US
+    stretch = EventTime(found.since - reach), EventTime(found.opened + reach)
+    points = parts.signals.query(signal.name, dict(signal.labels), *stretch)
+    return hours_over_time({signal.name: points}, zone_of(parts))
+
+
 def _hourly(parts: Parts, model: str) -> dict[str, tuple[Signal, ...]]:
     return {f"{one.name} {one.version}".strip(): one.points for one in parts.monitor.hours(model)}
 
 
 def _series_of(parts: Parts, model: str, found: Incident) -> go.Figure:
+    if found.kind == "rule":
+        return _limited(parts, found)
     if found.kind in ("performance", "relation", "estimate"):
         metric, _, segment = next(iter(found.subjects), "").partition(" of ")
         labels = {"model": model, "metric": metric}

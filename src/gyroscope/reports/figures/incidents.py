@@ -35,6 +35,7 @@ COLOURS: dict[CauseKind, str] = {
     "seasonal": GREEN,
     "output": BLUE,
     "input": SKY,
+    "rule": INK,
 }
 MOST_BARS = 40
 
