@@ -37,12 +37,12 @@ def at_most(row_id: str, claim: str, value: float, bound: float, unit: str, n: i
     >>> at_most("L5", "CPU of an append", 2.5, 3.0, "us", 5).holds
     True
     """
-    return Row(row_id, claim, value, bound, value <= bound, unit, n, peer)
+    return Row(row_id, claim, float(value), float(bound), bool(value <= bound), unit, n, peer)
 
 
 def at_least(row_id: str, claim: str, value: float, bound: float, unit: str, n: int, peer: str = "") -> Row:
     """A row that holds when the value is not below its bound."""
-    return Row(row_id, claim, value, bound, value >= bound, unit, n, peer)
+    return Row(row_id, claim, float(value), float(bound), bool(value >= bound), unit, n, peer)
 
 
 def control(row_id: str, sabotage: str, seen: float, unit: str, n: int) -> Row:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
+import numpy as np
 import pytest
 from benchmarks.rows import Row, at_least, at_most, control, publish, unmeasured, with_control
 
@@ -20,6 +22,12 @@ def test_at_most(value: float, holds: bool) -> None:
 @pytest.mark.parametrize(("value", "holds"), [(9, False), (10, True), (11, True), (float("nan"), False)])
 def test_at_least(value: float, holds: bool) -> None:
     assert at_least("L6", "rate", value, 10, "rows/s", 5).holds is holds
+
+
+@pytest.mark.parametrize("make", [at_most, at_least])
+def test_figures_of_numpy_can_be_written(make) -> None:
+    row = make("P1", "delay", np.float64(2.0), np.float64(2.0), "x", 400)
+    assert msgspec.json.decode(msgspec.json.encode(row), type=Row) == row
 
 
 def test_all_hold(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
