@@ -15,11 +15,12 @@ import numpy as np
 
 from gyroscope.clock import SECOND_US
 from gyroscope.demo.flights import ZONE, Flights, load_flights
-from gyroscope.demo.train import TRAINING_MONTHS, encode, train
+from gyroscope.demo.train import encode, train
 from gyroscope.stats.estimation import Scores
 from gyroscope.stats.performance import Outcomes, tally
 
 Array = np.ndarray
+TRAINING_MONTHS = (1, 2)
 
 
 class Rows(msgspec.Struct, frozen=True, eq=False):
@@ -72,10 +73,10 @@ class Year(msgspec.Struct, frozen=True, eq=False):
 def load_year(folder: Path) -> Year:
     """Train as the demo does and score; about 15 seconds."""
     every = load_flights()
-    trained = train(every, folder)
+    trained = train(every, TRAINING_MONTHS, folder)
     later = every.where(~np.isin(every.month, TRAINING_MONTHS))
     model = lightgbm.Booster(model_file=str(trained.artifact))
-    score = np.asarray(model.predict(encode(later, trained.signature), num_threads=1))
+    score = np.asarray(model.predict(encode(later.columns, trained.signature), num_threads=1))
     return Year(_rows(trained.flights, trained.held_out), _rows(later, score))
 
 

@@ -15,11 +15,26 @@ import psutil
 import pytest
 
 from gyroscope.assembly import House, UpReport, up
-from gyroscope.demo.flights import Flights, load_flights
-from gyroscope.demo.place import Place, register
+from gyroscope.clock import EventTime, wall_now
+from gyroscope.demo.flights import ZONE, Flights, load_flights
+from gyroscope.demo.place import MODEL, Place, register
 from gyroscope.demo.replay import Progress, Replayed, Target, replay
 from gyroscope.demo.train import Trained, train
-from gyroscope.records import Version
+from gyroscope.demo.world import Stretch
+from gyroscope.records import Size, Version
+
+# The demo's model without the demo's loops: what happens here is what a test does.
+SETTINGS = f"""\
+home: home
+door: {{{{port: {{port}}}}}}
+monitoring: {{{{window: 1d, timezone: {ZONE}}}}}
+models:
+  flights: {{{{replicas: 2}}}}
+"""
+
+
+async def _on(_: EventTime) -> None:
+    """Nothing is waited for between two stretches."""
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +44,7 @@ def flights() -> Flights:
 
 @pytest.fixture(scope="session")
 def trained(flights: Flights, tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    return train(flights, tmp_path_factory.mktemp("trained"))
+    return train(flights, (1, 2), tmp_path_factory.mktemp("trained"))
 
 
 class Running:
@@ -38,7 +53,8 @@ class Running:
     def __init__(self, place: Place, trained: Trained) -> None:
         self.place = place
         self.house = House(place.settings)
-        self.version: Version = register(self.house, trained)
+        self.version: Version = register(self.house, place, trained)
+        self.house.routes.set_size(Size(MODEL, 2), reason="the test", now=wall_now())
         self.report: UpReport = up(place.settings)
         self.key = Path(self.report.api_key_path).read_text(encoding="utf-8").strip()
 
@@ -74,7 +90,7 @@ class Running:
         watcher.start()
         target = Target("127.0.0.1", self.port, self.key, retries=retries)
         try:
-            return asyncio.run(replay(flights, target, progress))
+            return asyncio.run(replay(flights, [Stretch(0, len(flights), is_burst=False)], target, progress, _on))
         finally:
             done.set()
             watcher.join()
@@ -90,7 +106,8 @@ def running(trained: Trained, tmp_path: Path) -> Iterator[Running]:
 def started(trained: Trained, folder: Path) -> Iterator[Running]:
     """A house with the flights' model in this folder, stopped and looked after whatever happens."""
     place = Place(folder / "place")
-    place.make(free_port())
+    place.make(free_port(), "equal")
+    place.settings.write_text(SETTINGS.format(port=House(place.settings).settings.door.port), encoding="utf-8")
     house = House(place.settings)
     try:
         yield Running(place, trained)

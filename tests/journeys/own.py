@@ -116,7 +116,7 @@ class Own:
 def started(folder: Path, signature: str, code: str, *, replicas: int = 2, **settings: Any) -> Iterator[Own]:
     """A house with `class Model` of this code; stopped and looked after whatever happens."""
     place = Place(folder / "place")
-    place.make(free_port())
+    place.make(free_port(), "equal")
     door = {"port": House(place.settings).settings.door.port}
     plain = {"home": "home", "door": door, "models": {MODEL: {"replicas": replicas}}, **settings}
     place.settings.write_text(yaml.safe_dump(plain), encoding="utf-8")

@@ -14,9 +14,9 @@ import lightgbm
 import numpy as np
 import pytest
 from tests.journeys.conftest import Running, some
+from tests.journeys.settling import settle
 
 from gyroscope.demo.flights import Flights
-from gyroscope.demo.outcome import settle
 from gyroscope.demo.replay import Replayed
 from gyroscope.demo.train import Trained, encode
 
@@ -43,7 +43,7 @@ def check(running: Running, sent: Flights, replayed: Replayed, trained: Trained)
     assert settled.answered_ids == len(sent)
     assert settled.labels["joined"] == labelled
     assert settled.received == sum(settled.labels.values())
-    offline = lightgbm.Booster(model_file=str(trained.artifact)).predict(encode(sent, trained.signature))
+    offline = lightgbm.Booster(model_file=str(trained.artifact)).predict(encode(sent.columns, trained.signature))
     assert np.array_equal(replayed.output, np.asarray(offline)), "an answer differs from the offline answer"
 
 

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from sklearn import metrics as sklearn
 from tests.journeys.conftest import Running, some, started
 from tests.journeys.own import call, until
+from tests.journeys.settling import settle
 
 from gyroscope.clock import SECOND_US, EventTime
 from gyroscope.demo.flights import ZONE, Flights
-from gyroscope.demo.outcome import settle
 from gyroscope.demo.train import Trained
 from gyroscope.monitoring.measure import LEAST_ROWS
 from gyroscope.records import NotEnoughData, Signal

@@ -16,9 +16,9 @@ import yaml
 from tests.conftest import need
 from tests.journeys.conftest import Running, free_port, some
 from tests.journeys.own import call, until
+from tests.journeys.settling import settle
 
 from gyroscope.demo.flights import Flights
-from gyroscope.demo.outcome import settle
 
 pytestmark = [pytest.mark.journey, pytest.mark.peer]
 
