@@ -220,6 +220,14 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
     is_settled: bool = False
 
 
+class Noise(msgspec.Struct, frozen=True):
+    """A person's verdict that an incident was not worth it: its kind, and the window with which it was certain."""
+
+    incident: str
+    kind: CauseKind
+    seen: EventTime
+
+
 class Decision(msgspec.Struct, frozen=True):
     """What a loop decided, the name of the reason, and the figures it rests on; `reason` is the value of an enum."""
 

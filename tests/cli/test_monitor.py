@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from tests.monitoring.parts import keep_segments
 
+from gyroscope.cli.monitor.show import _tell
 from gyroscope.clock import EventTime
+from gyroscope.monitoring.judging.watched import Watched
 
 CODE = """\
 class Churn:
@@ -48,6 +50,11 @@ def test_segments_are_shown_with_their_difference_to_the_rest(gyro, shop):
     keep_segments(database, "churn", version, ("age=1", "plan=old"), EventTime(0), days=3)
     told = gyro("monitor", "show", "churn").out
     assert any("age=1" in line and "of both segments are needed" in line for line in told.splitlines())
+
+
+def test_what_was_called_noise_is_named_with_what_is_left_of_its_budget(capsys):
+    _tell(Watched("v", "performance", 9, 1, 0.1, (), (), {}, 0.21, ("performance:brier",)))
+    assert "less weight: performance:brier; the family has 0.21 of the budget" in capsys.readouterr().out
 
 
 def test_a_rehearsal_of_nothing_pages_nothing(gyro, shop):

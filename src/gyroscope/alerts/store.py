@@ -20,7 +20,7 @@ from gyroscope.alerts.reconcile import MONITORS, Changes, reconcile
 from gyroscope.clock import DAY_US, EventTime, iso
 from gyroscope.database import Database, transaction
 from gyroscope.errors import InputError, did_you_mean
-from gyroscope.records import Judged
+from gyroscope.records import Judged, Noise
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS incidents (id TEXT PRIMARY KEY, model TEXT NOT NULL, record TEXT NOT NULL) WITHOUT ROWID;
@@ -148,6 +148,11 @@ class Incidents:
         with self._database.opened() as connection:
             sql = "SELECT since FROM epochs WHERE model = ? AND version = ? ORDER BY since"
             return [EventTime(since) for (since,) in connection.execute(sql, (model, version))]
+
+    def called_noise(self, model: str, version: str) -> list[Noise]:
+        """Which incidents of a version people called noise."""
+        found = [one for one in self.all(model) if one.version == version and one.state == "noise"]
+        return [Noise(one.id, one.kind, one.opened) for one in sorted(found, key=lambda one: (one.opened, one.id))]
 
     def noise(self, model: str, upto: EventTime) -> int:
         """How many incidents of monitors that opened in the 30 days before a moment of event time were called noise.

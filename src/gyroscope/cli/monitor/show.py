@@ -98,5 +98,8 @@ def _tell(one: Watched) -> None:
     )
     for sight in one.sights:
         say(f"  sees {sight.series} move by {sight.shift:.3g} within {sight.days:.0f} days")
+    if one.quieter:
+        names = ", ".join(one.quieter)
+        say(f"  called noise, so with less weight: {names}; the family has {one.share:.2f} of the budget")
     for name, why in list(one.left_out.items())[:3]:
         say(f"  not followed: {name}: {why.reason}")

@@ -15,7 +15,7 @@ import msgspec
 
 from gyroscope.clock import EventTime
 from gyroscope.database import Database, transaction
-from gyroscope.records import Window
+from gyroscope.records import CauseKind, Window
 from gyroscope.stats.quality import Finding
 
 Source = Literal["rows", "labels"]
@@ -26,6 +26,9 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entered (
     model TEXT, version TEXT, basis TEXT, source TEXT, start INTEGER, record BLOB,
     PRIMARY KEY (model, version, basis, source, start)
+);
+CREATE TABLE IF NOT EXISTS quieter (
+    model TEXT, version TEXT, incident TEXT, record BLOB, PRIMARY KEY (model, version, incident)
 );
 """
 
@@ -47,6 +50,15 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     estimates: dict[str, tuple[float, float, float]] = {}
     traffic: float = 1.0
     segments: dict[str, tuple[float, float, float]] = {}
+
+
+class Quieter(msgspec.Struct, frozen=True, array_like=True):
+    """The series of an incident that was called noise; they weigh less in windows that start after `after`."""
+
+    incident: str
+    kind: CauseKind
+    after: EventTime
+    names: tuple[str, ...]
 
 
 class Entered:
@@ -89,6 +101,19 @@ class Entered:
         with self._database.errors_named(), self._lock, transaction(self._db):
             condition = "model = ? AND version = ? AND basis <> ?"
             self._db.execute(f"DELETE FROM entered WHERE {condition}", (model, version, basis))  # noqa: S608  # fixed
+
+    def make_quieter(self, model: str, version: str, one: Quieter) -> None:
+        """Keep what a verdict moves; a second time changes nothing."""
+        row = (model, version, one.incident, msgspec.msgpack.encode(one))
+        with self._database.errors_named(), self._lock, transaction(self._db):
+            self._db.execute("INSERT OR IGNORE INTO quieter VALUES (?, ?, ?, ?)", row)
+
+    def quieter(self, model: str, version: str) -> tuple[Quieter, ...]:
+        """All of a version, in the order they were kept."""
+        sql = "SELECT record FROM quieter WHERE model = ? AND version = ? ORDER BY rowid"
+        with self._database.errors_named(), self._lock:
+            rows = self._db.execute(sql, (model, version)).fetchall()
+        return tuple(msgspec.msgpack.decode(packed, type=Quieter) for (packed,) in rows)
 
     def close(self) -> None:
         with self._lock:

@@ -15,6 +15,7 @@ import msgspec
 from gyroscope.clock import EventTime
 from gyroscope.models.blocks import HOUR_US
 from gyroscope.monitoring.cache import Cache
+from gyroscope.monitoring.cache import Entry as Line
 from gyroscope.monitoring.fold import Fold
 from gyroscope.monitoring.judging import Ledger
 from gyroscope.monitoring.judging.basis import Basis, basis_of
@@ -67,6 +68,7 @@ class Judge:
             basis = self.basis(model, version, standard, moment)
             if not isinstance(basis, NotEnoughData):
                 about = About(model, version)
+                self._make_quieter(about, moment)  # weights are fixed before a window is seen
                 normals.append((about, self._normal(about, basis, standard, policy)))
                 entered += self._enter(about, normals[-1][1], moment)
         bases = tuple(normal.basis.id for _, normal in normals)
@@ -84,6 +86,17 @@ class Judge:
         self._ledger.take(model, Judged(tuple(settled(causes, upto)), upto, self._near_us(cases), moment.now))
         self._said[model] = bases, early
         return len(entered), signals
+
+    def _make_quieter(self, about: About, moment: Moment) -> None:
+        """What people called noise since the last round weighs less in windows to come; each verdict moves once."""
+        known = {one.incident for one in self._entered.quieter(about.model, about.version)}
+        for noise in self._ledger.called_noise(about.model, about.version):
+            found = self._verdicts.series_of(about, noise) if noise.incident not in known else None
+            if found is not None:
+                reason = f"{noise.incident} was called noise: {noise.kind} and these series have half of their weight"
+                line = Line(moment.now, about.model, about.version, "weight moved", reason, ", ".join(found.names))
+                self._entered.make_quieter(about.model, about.version, found)
+                self._cache.write_down(line)
 
     def hours(self, model: str, standards: Mapping[str, Standard], policy: ModelMonitor) -> list[HourlySeries]:
         """The hourly series of a model as they were entered, and what each was expected to be."""
@@ -134,7 +147,8 @@ class Judge:
                 about = About(model, version)
                 normal = self._normal(about, basis, standard, policy)
                 rows, labels = self._complete(about, normal, moment, nothing)
-                found.append(Case(about, normal, tuple(rows), tuple(labels)))
+                quieter = self._entered.quieter(model, version)
+                found.append(Case(about, normal, tuple(rows), tuple(labels), quieter=quieter))
         return found
 
     def _case(self, about: About, normal: Normal, early: Entry | None) -> Case:
@@ -142,7 +156,7 @@ class Judge:
         rows, labels = (
             self._entered.entries(about.model, about.version, basis.id, source) for source in ("rows", "labels")
         )
-        return Case(about, normal, tuple(rows), tuple(labels), early)
+        return Case(about, normal, tuple(rows), tuple(labels), early, self._entered.quieter(about.model, about.version))
 
     def _early(self, about: About, normal: Normal) -> Entry | None:
         """The first window after all with mature labels, with the labels that it has so far."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence, Set
 from typing import Any
 
@@ -12,10 +13,10 @@ import msgspec
 import numpy as np
 
 from gyroscope.clock import DAY_US, EventTime
-from gyroscope.monitoring.judging.entered import Entry
+from gyroscope.monitoring.judging.entered import Entry, Quieter
 from gyroscope.records import CauseKind
 from gyroscope.stats.arrays import Floats
-from gyroscope.stats.evidence import SHARES, Baselines, Course, Family, State, Streams, replay
+from gyroscope.stats.evidence import SHARES, Baselines, Course, Family, Feedback, State, Streams, learned_shares, replay
 
 SHARE: dict[CauseKind, float] = {
     "performance": SHARES["performance"],
@@ -29,18 +30,27 @@ SHARE: dict[CauseKind, float] = {
 }
 
 
+PAGING: tuple[CauseKind, ...] = ("performance", "quality", "estimate", "output")
+"""The families that share the budget of pages and have streams."""
+
+
 class Budget(msgspec.Struct, frozen=True):
-    """What all families of a model may spend, per 30 days. Windows that start at one of `excluded` judge nothing."""
+    """What all families of a model may spend, per 30 days. Windows that start at one of `excluded` judge nothing.
+
+    What was called noise is `quieter` from its windows on.
+    """
 
     false_alarms: float
     excluded: Set[EventTime] = frozenset()
+    quieter: tuple[Quieter, ...] = ()
 
 
 class Track(msgspec.Struct, frozen=True, eq=False):
     """One family over the windows that were entered into it, in order of time.
 
     `part` says which part of its kind's budget of `false_alarms` it has, where there is more than one family of a kind.
-    `seen` is up to which window an alarm was looked at, and what of it matters by then: a track that goes on keeps it.
+    `share` is that of the newest window, `quieter` are its series that were called noise. `seen` is up to which window
+    an alarm was looked at, and what of it matters by then: a track that goes on keeps it.
     """
 
     kind: CauseKind
@@ -49,6 +59,8 @@ class Track(msgspec.Struct, frozen=True, eq=False):
     current: Streams
     course: Course
     false_alarms: float
+    share: float
+    quieter: tuple[str, ...] = ()
     part: str = ""
     seen: dict[tuple[int, tuple[str, ...]], tuple[int, list[Any]]] = {}
 
@@ -77,8 +89,27 @@ def follow(
     is_out = np.array([entry.window.start in budget.excluded for entry in entries], bool)
     known = msgspec.structs.replace(known, y=np.where(is_out, np.nan, known.y))
     family = Family(kind, baselines, SHARE[kind])
-    course = replay(family, known, _days(entries), false_alarms=budget.false_alarms, state=state)
-    return Track(kind, tuple(entries), baselines, known, course, budget.false_alarms)
+    starts = [entry.window.start for entry in entries]
+    mine = [one for one in budget.quieter if one.kind == kind]
+    told = [Feedback(bisect_right(starts, one.after) - 1, one.names, is_useful=False) for one in mine]
+    shares = _shares(kind, starts, budget.quieter)
+    days = _days(entries) * shares
+    course = replay(family, known, days, false_alarms=budget.false_alarms, state=state, feedback=told)
+    names = tuple(dict.fromkeys(name for one in mine for name in one.names))
+    share = SHARE[kind] * float(shares[-1]) if len(shares) else SHARE[kind]
+    return Track(kind, tuple(entries), baselines, known, course, budget.false_alarms, share, names)
+
+
+def _shares(kind: CauseKind, starts: Sequence[EventTime], quieter: Sequence[Quieter]) -> Floats:
+    """A family's part of the budget in each window, of what it has by default: noise of one goes to the others."""
+    factors = np.ones(len(starts))
+    noise: dict[str, int] = {}
+    for one in sorted((one for one in quieter if one.kind in PAGING), key=lambda one: one.after):
+        noise[one.kind] = noise.get(one.kind, 0) + 1
+        if kind in PAGING:
+            learned = learned_shares({name: SHARE[name] for name in PAGING}, {}, noise)
+            factors[bisect_right(starts, one.after) :] = learned[kind] / SHARE[kind]
+    return factors
 
 
 def streams_of(entries: Sequence[Entry], names: tuple[str, ...], before: Streams | None = None) -> Streams:

@@ -17,7 +17,7 @@ from gyroscope.clock import EventTime
 from gyroscope.monitoring.judging.causes import About, Look, broken, continued, drifts, falls
 from gyroscope.monitoring.judging.days import excluded
 from gyroscope.monitoring.judging.early import EARLY, previewed
-from gyroscope.monitoring.judging.entered import Entry
+from gyroscope.monitoring.judging.entered import Entry, Quieter
 from gyroscope.monitoring.judging.estimates import METRIC
 from gyroscope.monitoring.judging.means import running_means
 from gyroscope.monitoring.judging.normal import Normal
@@ -26,7 +26,7 @@ from gyroscope.monitoring.judging.segments import SEGMENTS, carried, halved, seg
 from gyroscope.monitoring.judging.suspects import Losses, Suspects, told
 from gyroscope.monitoring.judging.tracks import Budget, Track, follow, streams_of
 from gyroscope.monitoring.windows import window_of
-from gyroscope.records import Cause, CauseKind, NotEnoughData, Signal, Window
+from gyroscope.records import Cause, CauseKind, Noise, NotEnoughData, Signal, Window
 from gyroscope.settings import Monitoring
 from gyroscope.stats.estimation import Verdict
 from gyroscope.stats.evidence import Alarm, Baselines, State, Streams
@@ -51,13 +51,17 @@ CORRECTED = "would not be found on the labels known today"
 
 
 class Case(msgspec.Struct, frozen=True, eq=False):
-    """Everything about one version that is judged; `early` is the next window, whose labels are still coming."""
+    """Everything about one version that is judged; `early` is the next window, whose labels are still coming.
+
+    What was called noise is `quieter`.
+    """
 
     about: About
     normal: Normal
     rows: tuple[Entry, ...]
     labels: tuple[Entry, ...]
     early: Entry | None = None
+    quieter: tuple[Quieter, ...] = ()
 
 
 class Verdicts:
@@ -91,7 +95,7 @@ class Verdicts:
     def budget(self, case: Case, false_alarms: float) -> Budget:
         starts = [entry.window.start for entry in (*case.rows, *case.labels)]
         out = excluded(self._settings.calendar, starts, self._settings.timezone)
-        return Budget(false_alarms, out)
+        return Budget(false_alarms, out, case.quieter)
 
     def tracks(self, case: Case, budget: Budget) -> Iterator[tuple[Track, list[Cause]]]:
         for kind, drift in case.normal.drift.items():
@@ -201,12 +205,20 @@ class Verdicts:
             )
         return self._inside[key]
 
+    def series_of(self, about: About, noise: Noise) -> Quieter | None:
+        """The series that an incident was about; None where it was no alarm of a family."""
+        tracks = [one for key, one in self._tracks.items() if key[0] == about and one.kind == noise.kind]
+        for track, (_, names), (last, found) in ((one, *seen) for one in tracks for seen in one.seen.items()):
+            if found and track.entries[last].window.start == noise.seen:
+                return Quieter(noise.incident, noise.kind, track.entries[-1].window.start, names)
+        return None
+
     def _follow(
         self, case: Case, kind: CauseKind, baselines: Baselines, budget: Budget, current: Streams | None = None
     ) -> Track:
         """Replay, going on from what was replayed before if that was of the first of these very entries."""
         entries = case.labels if kind in OF_LABELS else case.rows
-        key = (case.about, case.normal.basis.id, kind, baselines.names[:1], budget.false_alarms)
+        key = (case.about, case.normal.basis.id, kind, baselines.names[:1], budget.false_alarms, budget.quieter)
         before = self._tracks.get(key)
         if before is not None and not _begins_with(entries, before.entries):
             before = None

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from gyroscope.clock import DAY_US
-from gyroscope.monitoring.judging.tracks import SHARE, Track
+from gyroscope.monitoring.judging.tracks import Track
 from gyroscope.records import NotEnoughData
 from gyroscope.stats.drift import effective_rows
 from gyroscope.stats.evidence import Baselines, Family, Streams, replay
@@ -60,6 +60,8 @@ class Watched(msgspec.Struct, frozen=True):
     cards: tuple[Card, ...]
     sights: tuple[Sight, ...]
     left_out: dict[str, NotEnoughData]
+    share: float
+    quieter: tuple[str, ...]
 
 
 def watched(version: str, track: Track, most: int = 3) -> Watched:
@@ -76,6 +78,8 @@ def watched(version: str, track: Track, most: int = 3) -> Watched:
         cards=tuple(_card(track, int(row)) for row in heaviest),
         sights=tuple(sight for row in heaviest for sight in _sights(track, int(row))),
         left_out=baselines.missing,
+        share=track.share,
+        quieter=track.quieter,
     )
 
 
@@ -102,7 +106,7 @@ def _sights(track: Track, row: int) -> list[Sight]:
     found = [
         Sight(baselines.names[row], shift * sd, after * length)
         for shift in SHIFTS
-        if (after := _windows_until(baselines, row, shift, SHARE[track.kind] * track.false_alarms * length))
+        if (after := _windows_until(baselines, row, shift, track.share * track.false_alarms * length))
     ]
     within_a_week = [sight for sight in found if sight.days <= max(7.0, length)]
     return list(dict.fromkeys([*found[:1], *within_a_week[:1]]))
