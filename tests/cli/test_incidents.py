@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from benchmarks.loop.receiver import receiving
 from tests.alerts.causes import cause, judged
 
 from gyroscope.assembly import House
@@ -86,6 +89,23 @@ def test_a_decision_is_explained_from_the_journal(gyro, shop):
         ended = gyro("explain", act)
         assert ended.code == 0
         assert f"{verb}: {why}" in ended.out
+
+
+def test_notifiers_are_tried_at_once_and_once(gyro, shop, monkeypatch):
+    monkeypatch.setenv("TEAM_SECRET", "whsec_" + "QUJD" * 8)
+    assert gyro("incidents", "test").out.split()[-2:] == ["log", "taken"]
+    with receiving(lambda key, seen: "404" if seen else "204") as receiver:
+        text = (shop / "gyroscope.yaml").read_text()
+        team = f"notifiers: {{team: {{kind: webhook, url: '{receiver.url}', secret_env: TEAM_SECRET}}}}"
+        (shop / "gyroscope.yaml").write_text(text.replace("notifiers: {}", team))
+        ended = gyro("incidents", "test", "team", "--json")
+        assert (ended.code, ended.json["team"]["is_delivered"]) == (0, True)
+        receiver.behave = lambda key, seen: "404"
+        refused = gyro("incidents", "test")
+        assert (refused.code, "not taken: status 404" in refused.out) == (1, True)
+    assert [json.loads(one.body)["type"] for one in receiver.requests] == ["incident.test"] * 2
+    unknown = gyro("incidents", "test", "taem")
+    assert (unknown.code, "did you mean 'team'" in unknown.err) == (2, True)
 
 
 def test_accepting_begins_an_epoch(gyro, shop):

@@ -14,7 +14,8 @@ from gyroscope.alerts.incident import Incident
 from gyroscope.clock import EventTime
 from gyroscope.records import CauseKind, NotEnoughData
 
-Happened = Literal["opened", "resolved"]
+News = Literal["opened", "resolved"]
+Happened = News | Literal["test"]
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -57,7 +58,16 @@ def told(incident: Incident, at: EventTime) -> tuple[Incident, Notice | None]:
     return now, _notice(now, happened, at)
 
 
-def _news(incident: Incident, at: EventTime) -> Happened | None:
+def trial(at: EventTime) -> Notice:
+    """A notice that nothing is wrong, to see that it arrives."""
+    return Notice(
+        key=f"test-{at}", happened="test", at=at, incident="test", model="test", version="", kind="rule",
+        title="a test: nothing is wrong", why="somebody asked for this with gyro incidents test", state="closed",
+        since=at, opened=at, ended=at, subjects=(), harm_rows_per_day=None,
+    )  # fmt: skip
+
+
+def _news(incident: Incident, at: EventTime) -> News | None:
     if not incident.pages or at < incident.snoozed_until:
         return None
     if incident.is_standing:

@@ -13,6 +13,7 @@ from gyroscope.cli import explain
 from gyroscope.cli.incidents import list as incidents_list
 from gyroscope.cli.incidents import move as incidents_move
 from gyroscope.cli.incidents import show as incidents_show
+from gyroscope.cli.incidents import trial as incidents_trial
 from gyroscope.cli.labels import add as labels_add
 from gyroscope.cli.labels import counts as labels_counts
 from gyroscope.cli.labels import pull as labels_pull
@@ -78,6 +79,7 @@ def incidents() -> typer.Typer:
         close=incidents_move.close,
         noise=incidents_move.noise,
         accept=incidents_move.accept,
+        test=incidents_trial.test,
     )
 
 
