@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 import time
 
@@ -15,7 +16,7 @@ from gyroscope.errors import ModelError
 from gyroscope.models.challengers import Challengers
 from gyroscope.retraining.decide import Seen, recompute
 from gyroscope.retraining.loop import KEPT, Retraining
-from gyroscope.retraining.trainer import PID, Limits, end, look, start
+from gyroscope.retraining.trainer import BEHIND, LOG, PID, Limits, end, look, start, works
 from gyroscope.retraining.trainings import Trainings
 from gyroscope.signals.journal import Journal
 
@@ -163,6 +164,20 @@ def test_folders_of_long_ago_go(tmp_path):
     place.until_it_ends()
     left = sorted(int(path.name.rpartition("-")[2]) for path in (tmp_path / "trainings").iterdir())
     assert left == list(range(3, KEPT + 3))
+
+
+def test_a_trainer_gives_way_as_a_process_and_as_a_session(tmp_path):
+    own = "pathlib.Path('/proc/self/autogroup')"
+    code = f"import os, pathlib; own = {own}; print(os.nice(0), own.read_text().split()[-1] if own.exists() else '')"
+    start([sys.executable, "-c", code], tmp_path, wall_now())
+    give_up = time.monotonic() + 30
+    while works(tmp_path):
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
+    said = (tmp_path / LOG).read_text().split()
+    assert int(said[0]) == min(19, os.nice(0) + BEHIND)
+    assert said[1:] in ([], [str(BEHIND)])
+    look(tmp_path, LIMITS, wall_now())
 
 
 def test_a_trainer_whose_number_is_not_there_yet_has_no_second(tmp_path):
