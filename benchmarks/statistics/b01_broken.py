@@ -16,13 +16,13 @@ from scipy.special import expit
 from benchmarks.rows import Row
 from benchmarks.statistics.doubt import share_at_least, share_at_most
 from benchmarks.target import Options
-from gyroscope.alerts.grouping import group
+from gyroscope.alerts.grouping import Group, group
 from gyroscope.clock import DAY_US, EventTime
 from gyroscope.models.reference import build_reference
 from gyroscope.monitoring.judging.basis import basis_of
 from gyroscope.monitoring.judging.causes import About
 from gyroscope.monitoring.judging.judge import NEAR_WINDOWS
-from gyroscope.monitoring.judging.normal import Normal, Rows, learn
+from gyroscope.monitoring.judging.normal import Labelled, Normal, Rows, learn
 from gyroscope.monitoring.judging.verdicts import Case, Verdicts
 from gyroscope.monitoring.references import standard_of
 from gyroscope.records import Cause, Feature, Signature, Version, Window
@@ -101,12 +101,12 @@ def measure(options: Options) -> list[Row]:
     for run in range(runs):
         world = World(rng)
         normal = normal_of(world.days(REFERENCE))
-        pages = _pages(normal, world.days(LATER, list(FAULTS)[run % len(FAULTS)]))
-        at_fault = [subjects for since, subjects in pages if since >= BREAKS_AT - 1]
+        pages = pages_of(normal, world.days(LATER, list(FAULTS)[run % len(FAULTS)]))
+        at_fault = [page.root for page in pages if page.root.since >= (REFERENCE + BREAKS_AT - 1) * DAY_US]
         one += len(at_fault) == 1
-        named += bool(at_fault) and at_fault[0][0] == "source"
+        named += bool(at_fault) and at_fault[0].subjects[0] == "source"
         calm = world.days(LATER)
-        moved += len(_pages(normal, _shifted(calm, world))) > len(_pages(normal, calm))
+        moved += len(pages_of(normal, _shifted(calm, world))) > len(pages_of(normal, calm))
     claims = (
         "one broken column feeding 40 features: runs with one incident",
         "one broken column feeding 40 features: it is named",
@@ -131,13 +131,10 @@ def normal_of(days: Days) -> Normal:
     return learn(basis_of(standard_of(version, reference), [], []), [], SIGNATURE, POLICY)
 
 
-def _pages(normal: Normal, days: Days) -> list[tuple[int, tuple[str, ...]]]:
-    """(first day, subjects) of every incident that pages."""
-    return [
-        (int(one.root.since // DAY_US) - REFERENCE, one.root.subjects)
-        for one in group(causes_of(normal, days), NEAR_WINDOWS * DAY_US)
-        if any(cause.pages for cause in one.causes)
-    ]
+def pages_of(normal: Normal, days: Days) -> list[Group]:
+    """The incidents that page."""
+    every = group(causes_of(normal, days), NEAR_WINDOWS * DAY_US)
+    return [one for one in every if any(cause.pages for cause in one.causes)]
 
 
 def causes_of(normal: Normal, days: Days) -> list[Cause]:
@@ -149,7 +146,7 @@ def causes_of(normal: Normal, days: Days) -> list[Cause]:
     profiles = [profile({name: one[cut] for name, one in came.items()}, normal.total.layout) for cut in cuts]
     outcomes = [tally("binary", days.outputs[cut], days.labels[cut]) for cut in cuts]
     rows = normal.enter([Rows(window, one, ROWS) for window, one in zip(windows, profiles, strict=True)])
-    labels = normal.label([(window, ROWS, one) for window, one in zip(windows, outcomes, strict=True)])
+    labels = normal.label([Labelled(window, ROWS, one) for window, one in zip(windows, outcomes, strict=True)])
 
     def merged(about: About, stretch: Window) -> Profile:
         pairs = zip(windows, profiles, strict=True)

@@ -6,6 +6,7 @@ import importlib
 
 import numpy as np
 import pytest
+from benchmarks.statistics.b01_broken import LATER, REFERENCE, World, normal_of, pages_of
 from benchmarks.statistics.fine import FineNumbers, FineTexts, profiles
 from benchmarks.statistics.months import Rate
 from benchmarks.statistics.population import Cell, draw, effects
@@ -18,6 +19,12 @@ from gyroscope.stats.profiles import fit_layout, profile
 def test_the_row_holds_in_quick_mode(row, tmp_path):
     rows = importlib.import_module(TARGETS["bench-statistics"][row]).measure(Options(True, 0, tmp_path, (row,)))
     assert [made.claim for made in rows if not made.holds] == []
+
+
+def test_a_broken_column_that_feeds_forty_features_is_one_incident_that_names_it():
+    world = World(np.random.default_rng([0, 17]))
+    normal = normal_of(world.days(REFERENCE))
+    assert [page.root.subjects for page in pages_of(normal, world.days(LATER, "missing"))] == [("source",)]
 
 
 def test_profiles_of_counts_are_those_of_the_rows():
