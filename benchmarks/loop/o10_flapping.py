@@ -58,7 +58,8 @@ class Home:
         self._rules.run_once(WALL)
 
     def told(self) -> int:
-        return len(self.outbox.due("team", WALL, most=10_000))
+        with self.outbox.desk("team") as desk:
+            return len(desk.due(WALL, most=10_000))
 
 
 def measure(options: Options) -> list[Row]:

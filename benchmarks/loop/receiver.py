@@ -87,7 +87,10 @@ def receiving(behave: Behave = lambda key, seen: "204") -> Iterator[Receiver]:
 def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            length = int(self.headers.get("Content-Length", 0))
+            body = self.rfile.read(length)
+            if len(body) < length:
+                return  # who sent it has died
             headers = {name.lower(): value for name, value in self.headers.items()}
             request = Request(self.path, headers, body, "")
             became = receiver.meet(request)

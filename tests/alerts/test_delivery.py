@@ -241,7 +241,8 @@ def test_retry_after_is_a_number_or_a_date(said, seconds):
 def test_a_clock_that_was_set_back_delays_nothing_for_long(desk):
     mine = desk("http://127.0.0.1:9/")
     mine.write(notice(at=FAR))
-    assert len(mine.outbox.due("team", wall_now())) == 1
+    with mine.outbox.desk("team") as at:
+        assert len(at.due(wall_now())) == 1
 
 
 def test_a_slow_receiver_delays_no_other(tmp_path, desk):

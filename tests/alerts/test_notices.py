@@ -33,7 +33,8 @@ def test_each_notifier_is_told_once_that_it_opened(incidents, outbox):
     for _ in range(3):
         incidents.take("m", judged(broken()))
     assert sent(outbox, "team") == sent(outbox, "boss") == ["opened"]
-    (letter,) = outbox.due("team", WALL)
+    with outbox.desk("team") as desk:
+        (letter,) = desk.due(WALL)
     assert (letter.notice.incident, letter.notice.why) == (incidents.all()[0].id, "quality since day 10")
 
 

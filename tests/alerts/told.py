@@ -18,4 +18,5 @@ def notice(key: str = "m-1-1", at: int = 0) -> Notice:
 
 
 def sent(outbox: Outbox, notifier: str = "team") -> list[str]:
-    return [letter.notice.happened for letter in outbox.due(notifier, FAR, most=1_000)]
+    with outbox.desk(notifier) as desk:
+        return [letter.notice.happened for letter in desk.due(FAR, most=1_000)]

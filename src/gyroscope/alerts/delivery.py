@@ -33,12 +33,13 @@ class Delivery:
     def run_once(self) -> int:
         """Try every letter that is due, oldest first; how many were delivered."""
         delivered = 0
-        for letter in self._outbox.due(self._name, wall_now()):
-            done = self._try(letter)
-            self._outbox.keep(done)
-            delivered += done.progress == "delivered"
-            if done.progress == "given up":
-                self._say(done)
+        with self._outbox.desk(self._name) as desk:
+            for letter in desk.due(wall_now()):
+                done = self._try(letter)
+                desk.keep(done)
+                delivered += done.progress == "delivered"
+                if done.progress == "given up":
+                    self._say(done)
         return delivered
 
     def _try(self, letter: Letter) -> Letter:

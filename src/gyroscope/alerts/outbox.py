@@ -7,7 +7,8 @@ The store puts rows in within the transaction that changes the incident, so that
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -57,33 +58,45 @@ class Outbox:
             synchronous="FULL",
         )
 
-    def due(self, notifier: str, now: EventTime, most: int = 100) -> list[Letter]:
-        """The letters of a notifier whose time has come, in the order they were written."""
+    @contextmanager
+    def desk(self, notifier: str) -> Iterator[Desk]:
+        """The letters of one notifier, over one connection: between an answer and its note lies a commit, no more."""
         with self._database.opened() as connection:
-            return _letters(
-                connection,
-                "WHERE notifier = ? AND progress = 'waiting' AND (next_at <= ? OR next_at > ?) ORDER BY number LIMIT ?",
-                (notifier, now, now + LONGEST_WAIT_US, most),
-            )
+            yield Desk(connection, notifier)
 
     def of(self, incident: str) -> list[Letter]:
         """Everything that was to be told of an incident, oldest first."""
         with self._database.opened() as connection:
             return _letters(connection, "WHERE incident = ? ORDER BY number", (incident,))
 
-    def keep(self, letter: Letter) -> None:
-        """Write down how its delivery stands now."""
-        with self._database.opened() as connection:
-            connection.execute(
-                "UPDATE outbox SET progress = ?, tries = ?, next_at = ?, said = ? WHERE number = ?",
-                (letter.progress, letter.tries, letter.next_at, letter.said, letter.number),
-            )
-
     def count(self, notifier: str, progress: Progress) -> int:
         """How many letters of a notifier stand so."""
         with self._database.opened() as connection:
             sql = "SELECT COUNT(*) FROM outbox WHERE notifier = ? AND progress = ?"
             return int(connection.execute(sql, (notifier, progress)).fetchone()[0])
+
+
+class Desk:
+    """What waits for one notifier. For one thread."""
+
+    def __init__(self, connection: sqlite3.Connection, notifier: str) -> None:
+        self._connection = connection
+        self._notifier = notifier
+
+    def due(self, now: EventTime, most: int = 100) -> list[Letter]:
+        """The letters whose time has come, in the order they were written."""
+        return _letters(
+            self._connection,
+            "WHERE notifier = ? AND progress = 'waiting' AND (next_at <= ? OR next_at > ?) ORDER BY number LIMIT ?",
+            (self._notifier, now, now + LONGEST_WAIT_US, most),
+        )
+
+    def keep(self, letter: Letter) -> None:
+        """Write down how its delivery stands now."""
+        self._connection.execute(
+            "UPDATE outbox SET progress = ?, tries = ?, next_at = ?, said = ? WHERE number = ?",
+            (letter.progress, letter.tries, letter.next_at, letter.said, letter.number),
+        )
 
 
 def post(connection: sqlite3.Connection, notices: Iterable[Notice], notifiers: Iterable[str]) -> None:
