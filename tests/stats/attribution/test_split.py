@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gyroscope.records import NotEnoughData
-from gyroscope.stats.attribution import BinLosses, FeatureLosses, attribute, segment_split, tally_losses
+from gyroscope.stats.attribution import FeatureLosses, attribute, tally_losses
 from gyroscope.stats.profiles import Layout, fit_layout
 
 
@@ -94,15 +94,3 @@ def test_losses_without_any_variance_single_out_nothing():
     world = World(8)
     same = [tally_losses(day, np.ones(500), world.layout) for day in (world.day(500), world.day(500))]
     assert attribute(same[:1], same[1]).verdict == "cannot tell"
-
-
-def test_segments_add_up_to_the_gap():
-    rng = np.random.default_rng(9)
-    before, after = (
-        BinLosses(rng.integers(1, 99, 5), rng.integers(0, 9_999, 5), rng.integers(0, 99, 5)) for _ in range(2)
-    )
-    parts = segment_split(tuple("abcde"), before, after)
-    gap = after.sums.sum() / after.counts.sum() - before.sums.sum() / before.counts.sum()
-    assert sum(one.worse + one.moved for one in parts) == pytest.approx(gap)
-    none = BinLosses(*(np.zeros(5, np.int64) for _ in range(3)))
-    assert isinstance(segment_split(tuple("abcde"), before, none), NotEnoughData)

@@ -56,13 +56,3 @@ def test_a_stream_without_windows_is_missing_with_the_reason(y):
     normal = fit_baselines(stream("x", y, np.ones(30)).join(stream("y", np.ones(30), np.ones(30))))
     assert normal.names == ("y",)
     assert "reference windows" in normal.missing["x"].reason
-
-
-def test_windows_cut_at_random_learn_their_variance_from_clean_windows():
-    rng = np.random.default_rng(2)
-    normal = fit_baselines(_many(rng.normal(0, 0.1, (200, 60)), np.full((200, 60), 0.01)), is_ordered=False)
-    assert not normal.tau2.any()
-    clean = _many(rng.normal(0, np.sqrt(0.05), (200, 30)), np.full((200, 30), 0.01))
-    assert normal.learn(clean).tau2.mean() == pytest.approx(0.04, rel=0.1)
-    too_few = _many(clean.y[:, :10], clean.within[:, :10])
-    assert not normal.learn(too_few).tau2.any()

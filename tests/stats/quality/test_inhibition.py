@@ -5,15 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from gyroscope.stats.quality import (
-    Change,
     Finding,
     FindingKind,
     causes_only,
     derived_from,
     followers,
-    inhibits,
     roots_first,
-    vetoes_retraining,
 )
 
 LINEAGE = {"source": ["half", "twice"], "twice": ["four times"]}
@@ -42,26 +39,6 @@ def test_what_is_computed_from_a_broken_column_is_left_out_and_counted():
     assert {one.column for one in causes_only(found, circle)} == set(names)
 
 
-def test_what_is_computed_from_it_is_explained_whenever_it_follows():
-    flat = np.zeros(10)
-    cause = Change("source", 5, flat)
-    assert inhibits(cause, Change("four times", 8, flat), LINEAGE)
-    assert inhibits(cause, Change("source", 5, flat), {})
-    assert not inhibits(cause, Change("four times", 2, flat), LINEAGE)
-    assert not inhibits(cause, Change("other", 5, flat), LINEAGE)
-
-
-def test_without_lineage_scores_that_move_together_from_the_same_window_are_one():
-    rng = np.random.default_rng(0)
-    scores = rng.normal(0, 1, 40)
-    scores[35:] += 6
-    cause = Change("source", 35, scores)
-    assert inhibits(cause, Change("derived", 36, -scores + rng.normal(0, 0.3, 40)), {})
-    assert not inhibits(cause, Change("derived", 37, scores), {})
-    assert not inhibits(cause, Change("apart", 35, rng.normal(0, 1, 40)), {})
-    assert not inhibits(cause, Change("empty", 35, np.full(40, np.nan)), {})
-
-
 def test_the_source_is_the_column_that_all_others_follow():
     rng = np.random.default_rng(1)
     days = rng.normal(0, 1, 30)
@@ -81,8 +58,3 @@ def test_few_constant_or_absent_windows_are_followed_by_nobody():
 
 def test_a_circle_of_lineage_ends():
     assert derived_from("a", {"a": ["b"], "b": ["a"]}) == {"b"}
-
-
-def test_training_on_broken_windows_is_vetoed():
-    assert vetoes_retraining([(0, 10), (50, 60)], 55, 90)
-    assert not vetoes_retraining([(0, 10), (50, 60)], 10, 50)

@@ -1,11 +1,10 @@
 """Attribution: which feature, which bin, and whether rows moved or the relation changed.
 
-`tally_losses` counts, `attribute` splits a gap, `segment_split` does so over a partition. Incidents and reports call
-this. It needs no raw rows of the reference, and it names suspects, never causes.
+`tally_losses` counts, `attribute` splits a gap. Incidents and reports call this. It needs no raw rows of the reference,
+and it names suspects, never causes.
 """
 
 from gyroscope.stats.attribution.losses import BinLosses, FeatureLosses, cells_of, tally_losses
-from gyroscope.stats.attribution.segments import SegmentSplit, segment_split
 from gyroscope.stats.attribution.split import Attribution, FeatureSplit, attribute
 
 __all__ = [
@@ -13,9 +12,7 @@ __all__ = [
     "BinLosses",
     "FeatureLosses",
     "FeatureSplit",
-    "SegmentSplit",
     "attribute",
     "cells_of",
-    "segment_split",
     "tally_losses",
 ]

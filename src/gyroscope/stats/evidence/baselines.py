@@ -18,9 +18,6 @@ from gyroscope.stats.evidence.streams import Streams
 LEAST_WINDOWS = 14
 """Fewer reference windows say too little about what is normal; 30 are fine, 60 good."""
 
-CLEAN_WINDOWS = 20
-"""Production windows without an alarm that `Baselines.learn` wants."""
-
 MOST_MEMORY = 0.8
 
 MEMORY_CLIP = 4.0
@@ -90,25 +87,6 @@ class Baselines(msgspec.Struct, frozen=True, eq=False, kw_only=True):
         """Where 95 of 100 normal windows lie, (low, high) of shape (S, T), for windows with this `within` (S, T)."""
         half = 1.96 * np.sqrt(within + self.tau2[:, np.newaxis])
         return self.mean[:, np.newaxis] - half, self.mean[:, np.newaxis] + half
-
-    def learn(self, clean: Streams) -> Baselines:
-        """The same with the variance between windows that production shows, where it is larger.
-
-        For a reference without time, whose windows were cut at random (`is_ordered=False`) and cannot show it. `clean`
-        are 20 windows or more without an alarm. Half the mean squared step from window to window, less what rows
-        explain: a slow drift hardly adds to it.
-        """
-        current = clean.select(self.names)
-        here = current.present
-        pairs = here[:, 1:] & here[:, :-1]
-        y, within = np.where(here, current.y, 0.0), np.where(here, current.within, 0.0)
-        steps = np.where(pairs, np.diff(y, axis=1), 0.0) ** 2
-        count = np.maximum(pairs.sum(axis=1), 1)
-        shown = steps.sum(axis=1) / count / 2 - within.sum(axis=1) / np.maximum(here.sum(axis=1), 1)
-        is_known = pairs.sum(axis=1) >= CLEAN_WINDOWS - 1
-        tau2 = np.where(is_known, np.maximum(self.tau2, shown), self.tau2)
-        # The residuals keep the old variance: among them later windows then stand nearer to the middle.
-        return msgspec.structs.replace(self, tau2=tau2, typical=self.typical + tau2 - self.tau2)
 
 
 def fit_baselines(reference: Streams, *, is_ordered: bool = True) -> Baselines:

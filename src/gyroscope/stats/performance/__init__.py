@@ -37,7 +37,6 @@ from gyroscope.stats.performance.streams import (
     Series,
     as_streams,
     early_floor,
-    normal_band,
     performance_streams,
 )
 from gyroscope.stats.performance.tally import tally
@@ -76,7 +75,6 @@ __all__ = [
     "matters_at",
     "mean_estimate",
     "metrics",
-    "normal_band",
     "performance_streams",
     "rest_of",
     "segment_gaps",

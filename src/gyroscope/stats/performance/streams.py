@@ -15,7 +15,6 @@ import numpy as np
 from gyroscope.records import NotEnoughData, Task
 from gyroscope.stats.arrays import Floats
 from gyroscope.stats.buckets import bucket_quantile
-from gyroscope.stats.intervals import Z_95
 from gyroscope.stats.performance.early import loss_bounds
 from gyroscope.stats.performance.outcomes import Outcomes
 from gyroscope.stats.performance.scales import SCALES, Scale, arcsine_point, hits_of
@@ -165,33 +164,6 @@ def as_streams(
         return rows[0].join(*rows[1:])
 
     return table(lambda one: one.reference), table(lambda one: one.current)
-
-
-def normal_band(stream: PerformanceStream, mean: float, tau2: float, within: Floats) -> tuple[Floats, Floats]:
-    """Between which values 95 % of normal windows lie, in the metric's unit.
-
-    Parameters
-    ----------
-    stream : PerformanceStream
-    mean, tau2 : float
-        Of the reference's windows on the stream's scale: their mean and the variance between them.
-    within : float64 array, shape (T,)
-        What the rows of each window explain.
-
-    Returns
-    -------
-    (low, high) : float64 arrays, shape (T,)
-
-    Examples
-    --------
-    >>> from gyroscope.stats.performance import tally
-    >>> day = tally("binary", np.full(40, 0.5), np.arange(40) % 2)
-    >>> low, high = normal_band(performance_streams([day], [])["brier"], 0.2, 0.0001, np.array([0.0]))
-    >>> low.round(4).tolist(), high.round(4).tolist()
-    ([0.1804], [0.2196])
-    """
-    half = Z_95 * np.sqrt(np.maximum(within, 0.0) + max(tau2, 0.0))
-    return stream.natural(mean - half), stream.natural(mean + half)
 
 
 def early_floor(stream: PerformanceStream, outcomes: Outcomes, rows: float) -> tuple[float, float] | NotEnoughData:

@@ -7,24 +7,19 @@ about harm to a model, and it never needs a label.
 from gyroscope.stats.quality.duplicates import RowCounts
 from gyroscope.stats.quality.finding import Finding, FindingKind
 from gyroscope.stats.quality.inhibition import (
-    Change,
     Lineage,
     causes_only,
     derived_from,
     followers,
-    inhibits,
     roots_first,
-    vetoes_retraining,
 )
 from gyroscope.stats.quality.limits import ColumnLimits, learn_limits
 from gyroscope.stats.quality.rules import future_time, hard_rules, no_rows, schema_rules, stale
-from gyroscope.stats.quality.skew import skew
 from gyroscope.stats.quality.soft import share_limits, soft_baselines
 from gyroscope.stats.quality.swaps import swaps
 from gyroscope.stats.quality.units import encoding_change, unit_change
 
 __all__ = [
-    "Change",
     "ColumnLimits",
     "Finding",
     "FindingKind",
@@ -36,16 +31,13 @@ __all__ = [
     "followers",
     "future_time",
     "hard_rules",
-    "inhibits",
     "learn_limits",
     "no_rows",
     "roots_first",
     "schema_rules",
     "share_limits",
-    "skew",
     "soft_baselines",
     "stale",
     "swaps",
     "unit_change",
-    "vetoes_retraining",
 ]

@@ -25,7 +25,6 @@ class FindingKind(StrEnum):
     ENCODING_CHANGED = "encoding_changed"
     UNUSUAL = "unusual"
     FUTURE_TIME = "future_time"
-    SKEW = "skew"
 
     @property
     def rank(self) -> int:

@@ -1,12 +1,11 @@
 """Which finding is the cause of which: one broken column and the forty that were computed from it are one incident.
 
-Monitoring orders findings by this before they become causes, and keeps drift that broken data explains from paging. It
-also says when broken data must not be trained on. It opens no incident.
+Monitoring orders findings by this before they become causes. It opens no incident.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -18,30 +17,7 @@ Lineage = Mapping[str, Sequence[str]]
 """Column -> the columns that are computed from it."""
 
 LEAST_CORRELATION = 0.8
-NEAR = 1
 _LEAST_WINDOWS = 14
-
-
-class Change(msgspec.Struct, frozen=True, eq=False):
-    """Something that changed: a column or series, since which window, and its scores over all windows.
-
-    Attributes
-    ----------
-    name : str
-    since : int
-        Place of the first changed window.
-    scores : float64 array, shape (T,)
-        Of the engine, reference windows and later ones alike; NaN where there is none.
-
-    Examples
-    --------
-    >>> Change("age", 3, np.zeros(5)).since
-    3
-    """
-
-    name: str
-    since: int
-    scores: Floats
 
 
 def roots_first(findings: Sequence[Finding], lineage: Lineage) -> list[Finding]:
@@ -167,67 +143,3 @@ def followers(names: Sequence[str], scores: Floats) -> dict[str, list[str]]:
     below = (alike > LEAST_CORRELATION) & (middle[:, np.newaxis] > middle[np.newaxis, :])
     sources = np.flatnonzero(below.any(axis=1)).tolist()
     return {names[row]: [names[k] for k in np.flatnonzero(below[row]).tolist()] for row in sources}
-
-
-def inhibits(cause: Change, effect: Change, lineage: Lineage) -> str:
-    """Why a broken column explains another change; empty when it does not.
-
-    Parameters
-    ----------
-    cause, effect : Change
-        The broken column, and a drift or an estimate.
-    lineage : mapping of str to sequence of str
-
-    Returns
-    -------
-    str
-        It does when the effect is the same column or computed from it, and did not begin before it; or when both began
-        in the same window and their scores correlate beyond 0.8.
-
-    Examples
-    --------
-    >>> scores = np.array([0.1, -0.3, 0.2, 4.0, 4.0])
-    >>> inhibits(Change("age", 3, scores), Change("age_squared", 3, scores * 0.9), {})
-    'it changed in the same window and its scores follow those of age (correlation 1.00)'
-    >>> inhibits(Change("age", 3, scores), Change("city", 1, scores), {})
-    ''
-    """
-    if effect.since >= cause.since - NEAR:
-        if effect.name == cause.name:
-            return f"it is {cause.name}"
-        if effect.name in derived_from(cause.name, lineage):
-            return f"it is computed from {cause.name}"
-    if abs(effect.since - cause.since) > NEAR:
-        return ""
-    alike = abs(_correlation(cause.scores, effect.scores))
-    if alike <= LEAST_CORRELATION:
-        return ""
-    return f"it changed in the same window and its scores follow those of {cause.name} (correlation {alike:.2f})"
-
-
-def vetoes_retraining(broken: Iterable[tuple[int, int]], first: int, last: int) -> bool:
-    """Whether windows in which data was broken lie in a range that is to be trained on.
-
-    Parameters
-    ----------
-    broken : iterable of (start, end)
-        Half-open stretches in which a rule fired.
-    first, last : int
-        The range of training, half-open, in the same unit.
-
-    Examples
-    --------
-    >>> vetoes_retraining([(10, 20)], 15, 30), vetoes_retraining([(10, 20)], 20, 30)
-    (True, False)
-    """
-    return any(start < last and first < end for start, end in broken)
-
-
-def _correlation(one: Floats, other: Floats) -> float:
-    """0 where there are fewer than three windows with both, or one of them never moves."""
-    both = np.isfinite(one) & np.isfinite(other)
-    if both.sum() < 3:
-        return 0.0
-    a, b = one[both] - one[both].mean(), other[both] - other[both].mean()
-    power = float(np.sqrt((a @ a) * (b @ b)))
-    return float(a @ b) / power if power > 0 else 0.0
