@@ -132,16 +132,18 @@ class House:
         record: bool = True,
         weight: int = 1,
         variant: Literal["live", "canary", "shadow"] = "live",
+        error: str = "",
+        ahead_us: int = 0,
     ) -> None:
-        """Log rows as a replica would, and record all that was logged."""
+        """Log rows as a replica would, stamped `ahead_us` later than they came, and record all that was logged."""
         version = version or self.version
         self._calls += 1
         log = PredictionLog(segment_folder(self.runtime, "flights"), f"flights-{version.version}-0", version)
         for k in places if places is not None else range(len(rows)):
             at = int(rows.times[k])
             # A repeated request arrives later than the first: the same record twice would be one.
-            entry = LogEntry(rows.ids[k], at, at + self._calls, 1_000_000, status)
-            entry.weight, entry.variant = weight, variant
+            entry = LogEntry(rows.ids[k], at + ahead_us, at + self._calls, 1_000_000, status)
+            entry.weight, entry.variant, entry.error = weight, variant, error
             if status == 200:
                 entry.matrix, entry.outputs = rows.matrix[k : k + 1], np.atleast_2d(rows.outputs[k])
             log.append(entry)

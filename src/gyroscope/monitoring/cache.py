@@ -33,7 +33,17 @@ FORMAT = 5
 LONGEST_CELL_US = 25 * HOUR_US
 """A day on which clocks go back."""
 
-_COUNTS = ("answered", "errors", "scored", "shadow", "positives", "answered_squares", "scored_squares", "newest")
+_COUNTS = (
+    "answered",
+    "errors",
+    "scored",
+    "shadow",
+    "positives",
+    "answered_squares",
+    "scored_squares",
+    "newest",
+    "future",
+)
 # Profiles come last: a query that asks for hours reads no page of them.
 _FOLD = f"{', '.join(f'{name} INTEGER' for name in _COUNTS)}, hours BLOB, profile BLOB"
 _SCHEMA = f"""
@@ -180,6 +190,10 @@ class Cache:
         """The first hour at or after a moment that has a row of any version; 0 when there is none."""
         found = self.hours(model, Window(since, EventTime(1 << 62)))
         return EventTime(min((int(one.starts[0]) for one in found.values()), default=0))
+
+    def future(self, model: str) -> int:
+        """How many rows are stamped later than they came."""
+        return int(self._rows("SELECT coalesce(sum(future), 0) FROM cells WHERE model = ?", model)[0][0])
 
     def cells_of_day(self, model: str, day: str) -> list[Cell]:
         rows = self._rows("SELECT version, start, day FROM cells WHERE model = ? AND day = ?", model, day)

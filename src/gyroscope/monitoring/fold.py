@@ -20,10 +20,11 @@ from gyroscope.monitoring.hours import Answers, Hours, count_hours
 from gyroscope.predictions.recording.columns import own_column
 from gyroscope.records import Feature, Signature
 from gyroscope.stats.profiles import CategoryBins, Layout, NumericBins, Profile, profile
+from gyroscope.stats.quality import FUTURE_US
 
 Columns = Mapping[str, NDArray[Any]]
 
-WHO = ("version", "event_time", "status", "id_conflict", "weight", "is_shadow", "latency_us")
+WHO = ("version", "event_time", "status", "id_conflict", "weight", "is_shadow", "latency_us", "arrival_time")
 STATUS_OK = 200
 
 # A client may claim any time; what lies before the computer or beyond the calendar belongs to no window.
@@ -44,8 +45,9 @@ class Fold(msgspec.Struct, frozen=True, kw_only=True):
     `answered` rows include those answered with an error; `scored` ones have status 200 and no conflict of ids, and
     only they are in the profile. `shadow` ones are scored and were shown to nobody. `positives` are scored rows at or
     above the threshold of a binary model. All five count a row as often as its weight says; `answered_squares` and
-    `scored_squares` are sums of squared weights. `newest` is the latest event time, 0 without rows. `hours` are
-    the same rows hour by hour.
+    `scored_squares` are sums of squared weights. `newest` is the latest event time, of rows stamped later than
+    they came that of their arrival, 0 without rows. `future` ones are stamped over five minutes later. `hours` are the
+    same rows hour by hour.
     """
 
     profile: Profile
@@ -57,6 +59,7 @@ class Fold(msgspec.Struct, frozen=True, kw_only=True):
     answered_squares: int = 0
     scored_squares: int = 0
     newest: int = 0
+    future: int = 0
     hours: Hours = msgspec.field(default_factory=Hours.empty)
 
     def merge(self, other: Fold) -> Fold:
@@ -71,6 +74,7 @@ class Fold(msgspec.Struct, frozen=True, kw_only=True):
             answered_squares=self.answered_squares + other.answered_squares,
             scored_squares=self.scored_squares + other.scored_squares,
             newest=max(self.newest, other.newest),
+            future=self.future + other.future,
             hours=self.hours.merge(other.hours),
         )
 
@@ -193,6 +197,8 @@ def _fold(rows: Columns, places: NDArray[np.intp] | slice, lens: Lens, zone: str
     weights = rows["weight"][places]
     fine = rows["status"][places] == STATUS_OK
     good = fine & ~rows["id_conflict"][places]
+    times = rows["event_time"][places]
+    came = rows["arrival_time"][places] if "arrival_time" in rows else times
     counted, positives = Profile.empty(lens.layout), 0
     for weight in np.unique(weights[good]).tolist():
         chosen = among(places, good & (weights == weight))
@@ -209,7 +215,8 @@ def _fold(rows: Columns, places: NDArray[np.intp] | slice, lens: Lens, zone: str
         positives=positives,
         answered_squares=_total(weights.astype(np.int64) ** 2),
         scored_squares=_total(weights[good].astype(np.int64) ** 2),
-        newest=int(rows["event_time"][places].max()),
+        newest=int(np.minimum(times, came).max()),
+        future=_total(weights[times > came + FUTURE_US]),
         hours=_hours(rows, places, good, lens.signature, zone),
     )
 

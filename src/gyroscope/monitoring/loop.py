@@ -27,7 +27,7 @@ from gyroscope.monitoring.coverage import PAST_US, Coverage, coverage_of, measur
 from gyroscope.monitoring.fold import Cell, Columns, Fold
 from gyroscope.monitoring.judging import Ledger
 from gyroscope.monitoring.judging.basis import Basis
-from gyroscope.monitoring.judging.completeness import Moment, moment_of_data
+from gyroscope.monitoring.judging.completeness import Moment, behind, moment_of_data
 from gyroscope.monitoring.judging.entered import Entered
 from gyroscope.monitoring.judging.followed_hours import HourlySeries
 from gyroscope.monitoring.judging.judge import Judge
@@ -126,7 +126,7 @@ class Monitor:
         self._reader = Reader(stores.tables, self._cache, self._blocks)
         self._references = References(stores.models)
         self._entered = Entered(stores.cache)
-        self._seasons = Seasons(settings, self._cache, stores.cache)
+        self._seasons = Seasons(settings, self._cache, stores.cache, self._reader.complaints)
         self._judge = Judge(settings, self._cache, self._entered, self._seasons, ledger) if ledger is not None else None
         self._turns = Turns()
         self._measured_at: dict[tuple[str, str, EventTime], MachineTime] = {}
@@ -240,7 +240,8 @@ class Monitor:
         return self._policies.get(model, ModelPolicy()).monitor
 
     def _moment(self, model: str, now: EventTime) -> Moment:
-        return moment_of_data(self._cache.newest(model), now, is_quiet=self._turns.is_quiet(model, machine_now()))
+        found = moment_of_data(self._cache.newest(model), now, is_quiet=self._turns.is_quiet(model, machine_now()))
+        return behind(found, self._reader.backlog(model), self._settings.timezone)
 
     def _current_standards(self, model: str) -> Standards:
         """What each version is held against; where that has changed, its rows are to be folded anew."""
@@ -265,6 +266,7 @@ class Monitor:
                 for day in days:
                     self._cache.mark_dirty(model, self._cache.cells_of_day(model, day), has_new_rows=False)
             self._labels.restated(model, days)
+            self._seasons.labels_came(model)
         return len(days)
 
     def _made_reference(self, standard: Standard, standards: Standards, now: EventTime) -> bool:

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
+from gyroscope.clock import moment_of
 from gyroscope.errors import StoreError
 from gyroscope.models.blocks import Blocks
 from gyroscope.monitoring.cache import Cache
@@ -26,7 +27,8 @@ from gyroscope.monitoring.fold import (
 from gyroscope.monitoring.tally import Tally, tally_rows
 from gyroscope.predictions.tables.batches import KnownLabels, batches, labelled
 from gyroscope.predictions.tables.dropped import dropped
-from gyroscope.predictions.tables.table import Table, TableFile
+from gyroscope.predictions.tables.table import SOURCE, Table, TableFile
+from gyroscope.records import Window
 
 Lenses = Mapping[str, Lens]
 Done = TypeVar("Done")
@@ -34,6 +36,13 @@ Done = TypeVar("Done")
 # About half a second of work: a file of a million rows waits for no other, small ones come in dozens.
 ROWS_A_ROUND = 300_000
 TRIES = 3
+
+REFUSED = (400, 422)
+_COMPLAINTS = f"""
+SELECT error, count(*) FROM {SOURCE}
+WHERE list_contains($2, status) AND error IS NOT NULL AND epoch_us(event_time) >= $3 AND epoch_us(event_time) < $4
+GROUP BY error ORDER BY 2 DESC LIMIT 64
+"""  # noqa: S608  # fixed text
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -85,6 +94,16 @@ class Reader:
             return tally_rows(parts, day, lenses, self._blocks)
 
         return self._retried(model, work)
+
+    def complaints(self, model: str, stretch: Window) -> dict[str, int]:
+        """The commonest words to those whose rows were refused in a stretch of event time, and how often they came."""
+        days = {moment_of(at, self._blocks.zone).date().isoformat() for at in (stretch.start, stretch.end)}
+        files = self.files_of(model, days)
+        if not files:
+            return {}
+        with self._table(model).cursor() as cursor:
+            values = [[file.path for file in files], list(REFUSED), stretch.start, stretch.end]
+            return dict(cursor.execute(_COMPLAINTS, values).fetchall())
 
     def files_of(self, model: str, days: Set[str]) -> list[TableFile]:
         """The files of some days, as of the last `fold_some`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import msgspec
 import numpy as np
 import pytest
@@ -34,6 +36,12 @@ def at(hours):
     return EventTime(int(MONDAY + hours * HOUR_US))
 
 
+def minutes_pass(monkeypatch):
+    """Between two looks at the clock, so that a model whose rows have stopped is quiet."""
+    clock = itertools.count(machine_now() + QUIET_NS, QUIET_NS)
+    monkeypatch.setattr("gyroscope.monitoring.loop.machine_now", lambda: MachineTime(next(clock)))
+
+
 @pytest.fixture
 def live(house):
     """Three weeks that were read in at once, then two days that came one by one."""
@@ -64,7 +72,7 @@ def test_traffic_that_stops_is_broken_data_while_it_lasts_and_over_when_it_is_ba
     first = 24 * (HISTORY_DAYS + 2)
     live.predict(rows_of([HISTORY_DAYS + 2], seed=60, skip=range(first + 7, first + 24)))
     live.measure(at(first + 7))
-    monkeypatch.setattr("gyroscope.monitoring.loop.machine_now", lambda: MachineTime(machine_now() + 2 * QUIET_NS))
+    minutes_pass(monkeypatch)
     live.measure(at(first + 10.1))
     (stopped,) = live.incidents.all("flights")
     assert (stopped.kind, stopped.subjects, stopped.state) == ("quality", ("requests",), "open")
@@ -142,3 +150,63 @@ def test_people_see_the_hours_their_band_and_since_when_they_are_judged(live, ma
     young.measure(at(48))
     (first, *_) = young.monitor.hours("flights")
     assert (first.judged, first.points[-1].low) == (WORDS[0], None)
+
+
+@pytest.fixture
+def young(house, monkeypatch):
+    """Nine days that came one by one, with labels: too few to know what an hour is like."""
+    for day in range(9):
+        rows = rows_of([day], per_hour=2, seed=day)
+        house.predict(rows)
+        house.label(rows)
+        house.measure(at(24 * day + 24))
+    minutes_pass(monkeypatch)
+    return house
+
+
+def test_a_young_model_without_rows_for_three_windows_is_stale_and_goes_on_when_they_are_back(young):
+    for day in (9, 10, 11):
+        young.measure(at(24 * day + 24))
+        assert found(young) == []
+    young.measure(at(24 * 13))
+    (silent,) = young.incidents.all("flights")
+    assert (silent.kind, silent.subjects, silent.state) == ("quality", ("requests",), "open")
+    assert "requests: the last are 4.0 windows old" in silent.why
+    young.predict(rows_of([13], per_hour=2, seed=13))
+    young.measure(at(24 * 14))
+    young.measure(at(24 * 14 + 1))
+    assert [one.state for one in young.incidents.all("flights")] == ["closed"]
+
+
+def test_labels_that_stop_while_rows_come_are_broken_data(young):
+    for day in range(9, 13):
+        young.predict(rows_of([day], per_hour=2, seed=day))
+        young.measure(at(24 * day + 24.2))
+    (stopped,) = young.incidents.all("flights")
+    assert (stopped.kind, stopped.subjects) == ("quality", ("labels",))
+    late = rows_of([11], per_hour=2, seed=11)
+    young.label(late)
+    young.predict(rows_of([13], per_hour=2, seed=13))
+    young.measure(at(24 * 14 + 0.2))
+    young.measure(at(24 * 14 + 5.2))
+    assert [one.state for one in young.incidents.all("flights")] == ["closed"]
+
+
+def test_a_column_that_requests_lack_or_send_in_another_type_is_named(young):
+    day = rows_of([9], per_hour=30, seed=9)
+    young.predict(day, status=422, error="inputs[0].data[3]: 'hour' must be a whole number within 2^53")
+    young.measure(at(24 * 10 + 0.2))
+    (refused,) = young.incidents.all("flights")
+    assert (refused.kind, refused.subjects, refused.pages) == ("quality", ("hour",), True)
+    assert "most refusals say: inputs[0].data[3]: 'hour' must be a whole number" in refused.why
+
+
+def test_rows_of_the_future_inform_with_their_number_and_move_no_clock(young):
+    young.predict(rows_of([9], per_hour=2, seed=9))
+    young.predict(rows_of([9], per_hour=1, seed=99), ahead_us=90 * 24 * HOUR_US)
+    young.measure(at(24 * 10 + 0.2))
+    (stamped,) = young.incidents.all("flights")
+    assert (stamped.kind, stamped.subjects, stamped.pages) == ("quality", ("time stamps",), False)
+    assert "rows are stamped over 5 minutes later than they came" in stamped.why
+    # The newest of them says June; the hours after today are not over for that.
+    assert young.monitor.hours("flights")[0].points[-1].at < at(24 * 10)

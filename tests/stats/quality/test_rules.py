@@ -7,7 +7,7 @@ import pytest
 
 from gyroscope.records import NotEnoughData
 from gyroscope.stats.profiles import Profile, fit_layout, profile
-from gyroscope.stats.quality import future_time, hard_rules, learn_limits, no_rows, schema_rules, stale
+from gyroscope.stats.quality import future_time, hard_rules, learn_limits, no_rows, refused_column, stale
 
 
 def day(rng: np.random.Generator, at: int, n: int = 200) -> dict[str, np.ndarray]:
@@ -93,10 +93,12 @@ def test_one_window_as_reference_knows_no_range_of_others(reference):
     assert learn_limits([alone])["counter"].most_unusual == 0.0
 
 
-def test_schema_time_volume_and_age():
-    assert schema_rules({"x": "number"}, {"x": "number", "y": "string"}) == []
-    assert schema_rules({"x": "number"}, {})[0].kind == "absent"
-    assert future_time(200_000_000, 0) is None
+def test_refusals_time_volume_and_age():
+    assert refused_column(["x"], {}) is None
+    assert refused_column(["x"], {"there are no rows": 3, "'x' must be a number": 2}) is None
+    assert refused_column(["x"], {"instances[0].x: expected float": 3}).column == "x"
+    assert refused_column(["x"], {"no feature is called 'y'; did you mean 'x'?": 3}).column == "y"
+    assert future_time(0) is None
     assert no_rows(13.0, 1.0) is None
     assert no_rows(14.0, 1.0)
     assert no_rows(14.0, 2.0) is None

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence, Set
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import msgspec
 
-from gyroscope.clock import DAY_US, EventTime
+from gyroscope.clock import DAY_US, EventTime, event_time_of
 from gyroscope.monitoring.cache import Cache
 from gyroscope.monitoring.coverage import PAST_US, coverage_of
 from gyroscope.monitoring.windows import closes_at, window_of
@@ -44,6 +46,16 @@ def moment_of_data(newest: EventTime, now: EventTime, *, is_quiet: bool) -> Mome
     """
     is_live = is_quiet and newest <= now <= newest + LIVE_US
     return Moment(now, now if is_live else EventTime(min(now, newest)), newest, is_quiet)
+
+
+def behind(moment: Moment, backlog: Set[str], zone: str) -> Moment:
+    """While files of some days are still to be folded, time is as far as the first of these days.
+
+    >>> behind(Moment(EventTime(9), EventTime(1 << 60)), {"1970-01-02"}, "UTC").data == DAY_US
+    True
+    """
+    starts = [event_time_of(datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(zone))) for day in backlog]
+    return msgspec.structs.replace(moment, data=min([moment.data, *starts]), is_quiet=moment.is_quiet and not starts)
 
 
 class Completeness:

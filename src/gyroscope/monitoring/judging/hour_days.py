@@ -7,7 +7,7 @@ Losing these means that hours are entered again as they are known by then.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -44,13 +44,15 @@ class Odd(msgspec.Struct, frozen=True, array_like=True):
     seen: float
     expected: float
     harm_per_day: float = -1.0
+    pages: bool = True
 
 
 class Day(msgspec.Struct, frozen=True, array_like=True):
     """The hours of one day by the calendar that have been entered, oldest first.
 
     `slots` are their hours of the week, `entered` the wall times of entering. `counts` holds by version the packed
-    float64 table of `hours.columns_of`, one row an hour.
+    float64 table of `hours.columns_of`, one row an hour. `labels` says whether any came since the hour before, `future`
+    how many rows of the future were known at the end.
     """
 
     start: EventTime
@@ -59,10 +61,18 @@ class Day(msgspec.Struct, frozen=True, array_like=True):
     entered: tuple[EventTime, ...] = ()
     counts: dict[str, bytes] = {}
     odd: tuple[Odd, ...] = ()
+    labels: tuple[bool, ...] = ()
+    future: int = 0
 
     def table(self, version: str) -> Table:
         """The hours of a version that has any, (T, C)."""
         return np.frombuffer(self.counts[version], np.float64).reshape(len(self.starts), -1)
+
+    @property
+    def busiest(self) -> str:
+        """The version that answered most; empty where none did."""
+        answered = {version: float(self.table(version)[:, 0].sum()) for version in sorted(self.counts)}
+        return max(answered, key=answered.__getitem__, default="")
 
     @property
     def is_busy(self) -> NDArray[np.bool_]:
@@ -71,23 +81,25 @@ class Day(msgspec.Struct, frozen=True, array_like=True):
         return np.logical_or.reduce(some) if some else np.zeros(len(self.starts), np.bool_)
 
 
-def extended(
-    day: Day, starts: Sequence[EventTime], slots: Sequence[int], at: EventTime, more: Mapping[str, Table]
-) -> Day:
-    """The day with later hours; `more` are tables by version, one row for each of these."""
-    before = {version: day.table(version) for version in day.counts}
-    width = {version: table.shape[1] for version, table in (*more.items(), *before.items())}
+def extended(day: Day, later: Day) -> Day:
+    """The day with later hours of it."""
+    width = {version: part.table(version).shape[1] for part in (day, later) for version in part.counts}
     counts = {
-        version: np.concatenate(
-            (
-                before.get(version, np.zeros((len(day.starts), width[version]))),
-                more.get(version, np.zeros((len(starts), width[version]))),
-            )
-        ).tobytes()
-        for version in width
+        version: b"".join(
+            part.counts.get(version, np.zeros((len(part.starts), columns)).tobytes()) for part in (day, later)
+        )
+        for version, columns in width.items()
     }
-    entered = (*day.entered, *([at] * len(starts)))
-    return Day(day.start, (*day.starts, *starts), (*day.slots, *slots), entered, counts, day.odd)
+    return Day(
+        start=day.start,
+        starts=(*day.starts, *later.starts),
+        slots=(*day.slots, *later.slots),
+        entered=(*day.entered, *later.entered),
+        counts=counts,
+        odd=(*day.odd, *later.odd),
+        labels=(*day.labels, *later.labels),
+        future=later.future,
+    )
 
 
 class HourDays:

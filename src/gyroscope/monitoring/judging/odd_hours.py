@@ -29,7 +29,7 @@ APART_US = 24 * HOUR_US
 """What is back within a day is no new cause: at most one page a day and series, as its budget was meant."""
 
 HOURS_A_DAY = 24
-OF_MODEL = (REQUESTS, ERRORS, LATENCY)
+OF_VERSION = ("mean output", "positive share", "share of ")
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -53,14 +53,17 @@ class Hour(msgspec.Struct, frozen=True):
 
 
 def odd_hours(
-    day: Day, hours: Ints, series: Mapping[Key, Series], ahead: Mapping[Key, Ahead], places: Sequence[int]
+    day: Day, hours: Ints, series: Mapping[Key, tuple[Series, Ahead]], places: Sequence[int], busiest: str
 ) -> list[Odd]:
     """Those at some places of a day that are beyond the limits of their series, oldest first.
 
-    `hours` are the starts of all hours of that day, for which there is something `ahead`.
+    `hours` are the starts of all hours of that day, which the series are held against; `busiest` is the version that
+    answers most.
     """
     at = np.searchsorted(hours, np.array(day.starts, np.int64))
-    found = [odd for key, one in series.items() for odd in _odd(day, key, one, ahead[key], at, places)]
+    found = [
+        odd for key, (one, ahead) in series.items() for odd in _odd(day, _Held(key, one, ahead, at), places, busiest)
+    ]
     return sorted(found, key=lambda one: one.at)
 
 
@@ -69,7 +72,8 @@ def causes_of(model: str, odd: Sequence[Odd], upto: EventTime) -> list[Cause]:
     runs: dict[tuple[str, str, str], list[list[Odd]]] = {}
     for one in odd:
         # Of a series of the model whoever answered most stands for it, at the beginning.
-        mine = runs.setdefault((one.kind, one.series, "" if one.series in OF_MODEL else one.version), [])
+        version = one.version if one.series.startswith(OF_VERSION) else ""
+        mine = runs.setdefault((one.kind, one.series, version), [])
         if mine and one.at - mine[-1][-1].at <= APART_US:
             mine[-1].append(one)
         else:
@@ -77,9 +81,17 @@ def causes_of(model: str, odd: Sequence[Odd], upto: EventTime) -> list[Cause]:
     return [_cause(model, run, upto) for of_series in runs.values() for run in of_series]
 
 
-def _odd(
-    day: Day, key: Key, series: Series, ahead: Ahead, at: NDArray[np.intp], places: Sequence[int]
-) -> Iterator[Odd]:
+class _Held(msgspec.Struct, frozen=True, eq=False):
+    """A series of a day, what it is held against, and where in that its hours stand."""
+
+    key: Key
+    series: Series
+    ahead: Ahead
+    at: NDArray[np.intp]
+
+
+def _odd(day: Day, one: _Held, places: Sequence[int], busiest: str) -> Iterator[Odd]:
+    key, series, ahead, at = one.key, one.series, one.ahead, one.at
     y, within = np.full((2, ahead.expected.size), np.nan)
     y[at], within[at] = series.y, series.within
     held = ahead.held_against(y, within)
@@ -92,7 +104,7 @@ def _odd(
         found = Hour(
             key=key,
             at=day.starts[place],
-            version=key.version or _busiest(day, place),
+            version=key.version or busiest,
             span=SPANS[span],
             score=float(held.scans[span, hour]),
             seen=key.natural(float(y[hour])),
@@ -107,15 +119,6 @@ def _due(y: Floats, ahead: Ahead, hour: int) -> float:
     some = np.flatnonzero(y[: hour + 1] != 0)
     first = int(some[-1]) + 1 if some.size else 0
     return float(np.nansum(ahead.expected[first : hour + 1]))
-
-
-def _busiest(day: Day, place: int) -> str:
-    """The version that answered most up to an hour of a day, and in all of the day where none did."""
-    for rows in (slice(place + 1), slice(None)):
-        answered = {version: float(day.table(version)[rows, 0].sum()) for version in day.counts}
-        if any(answered.values()):
-            return max(sorted(answered), key=answered.__getitem__)
-    return next(iter(sorted(day.counts)), "")
 
 
 def _told(hour: Hour, noise: float) -> Odd:
@@ -148,6 +151,7 @@ def _cause(model: str, run: Sequence[Odd], upto: EventTime) -> Cause:
         seen=first.at,
         ended=EventTime(last.at + HOUR_US) if upto - last.at >= CALM_HOURS * HOUR_US else None,
         reason=first.text,
+        pages=first.pages,
         harm_per_day=first.harm_per_day if first.harm_per_day >= 0 else NotEnoughData("nobody knows what it costs"),
         bundle=tuple(Signal(name, first.at, value, about) for name, value in figures),
     )

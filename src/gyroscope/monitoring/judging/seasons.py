@@ -6,7 +6,7 @@ nobody; what was found stays as it was found.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -17,17 +17,27 @@ from numpy.typing import NDArray
 from gyroscope.clock import EventTime, moment_of
 from gyroscope.models.blocks import HOUR_US
 from gyroscope.monitoring.cache import Cache
-from gyroscope.monitoring.hours import hour_starts
+from gyroscope.monitoring.hours import Hours, hour_starts
 from gyroscope.monitoring.judging.completeness import LIVE_US, Moment
 from gyroscope.monitoring.judging.days import excluded
 from gyroscope.monitoring.judging.followed_hours import HourlySeries, hourly_series
+from gyroscope.monitoring.judging.hard_hours import (
+    LABELS,
+    LEAST_REFUSED,
+    ROWS,
+    active_hours,
+    of_the_future,
+    refused,
+    stopped,
+)
 from gyroscope.monitoring.judging.hour_days import KEPT_US, Day, HourDays, Odd, extended
-from gyroscope.monitoring.judging.hour_series import Key, followed, series_of
+from gyroscope.monitoring.judging.hour_series import REQUESTS, Key, followed, series_of
 from gyroscope.monitoring.judging.odd_hours import causes_of, odd_hours
 from gyroscope.monitoring.judging.tracks import SHARE
 from gyroscope.monitoring.windows import closes_at, window_of
 from gyroscope.records import Cause, CauseKind, NotEnoughData, Signature, Window
 from gyroscope.settings import Monitoring
+from gyroscope.stats.quality import STALE_INTERVALS
 from gyroscope.stats.seasonal import Ahead, look_ahead, seasonal
 
 LEAST_MOMENTS = 3
@@ -35,13 +45,20 @@ LEAST_MOMENTS = 3
 
 Signatures = Mapping[str, Signature]
 
+Complaints = Callable[[str, Window], Mapping[str, int]]
+"""What was said to those whose rows of a model were refused in a stretch of time, and how often."""
+
 
 class Known(msgspec.Struct):
-    """Of a model: its newest day, when its rows came, what was odd, and what the hours of today are held against."""
+    """Of a model: its newest day, when its rows came, what was odd, and what the hours of today are held against.
+
+    `busiest` is the version that answered most on the last day with rows: it stands for the model.
+    """
 
     last: Day | None
     moments: set[int]
     odd: list[Odd]
+    busiest: str = ""
     ahead: tuple[object, dict[Key, Ahead]] = (None, {})
     shown: tuple[object, list[HourlySeries]] = (None, [])
 
@@ -58,12 +75,18 @@ class Known(msgspec.Struct):
 class Seasons:
     """The hours of all models of one home."""
 
-    def __init__(self, settings: Monitoring, cache: Cache, path: Path) -> None:
+    def __init__(self, settings: Monitoring, cache: Cache, path: Path, complaints: Complaints) -> None:
         self._settings = settings
         self._zone = settings.timezone
         self._cache = cache
         self._days = HourDays(path)
+        self._complaints = complaints
         self._known: dict[str, Known] = {}
+        self._labelled: set[str] = set()
+
+    def labels_came(self, model: str) -> None:
+        """Labels were joined since the last hour was entered."""
+        self._labelled.add(model)
 
     def enter(self, model: str, signatures: Signatures, false_alarms: float, moment: Moment) -> bool:
         """Enter the hours that have become complete, and judge those that ended just now; whether any was."""
@@ -74,19 +97,26 @@ class Seasons:
         hours = self._cache.hours(model, Window(starts[0], EventTime(starts[-1] + 1)))
         days = []
         for at, some in groupby(starts, lambda start: window_of(start, "1d", self._zone).start):
-            mine = list(some)
-            day = known.last if known.last is not None and known.last.start == at else Day(at)
-            tables = {version: _table(found.starts, found.table, mine) for version, found in hours.items()}
-            slots = [self._slot(start) for start in mine]
-            day = extended(day, mine, slots, moment.now, {v: t for v, t in tables.items() if t is not None})
-            known.moments |= _moments([day])
-            fresh = [start for start in mine if start + HOUR_US > moment.now - LIVE_US]
+            later = self._day(at, list(some), hours, moment.now)
+            is_last = later.starts[-1] == starts[-1]
+            labels = (*later.labels[:-1], is_last and model in self._labelled)
+            later = msgspec.structs.replace(later, future=self._cache.future(model), labels=labels)
+            known.moments |= _moments([later])
+            rows_before = known.last.future if known.last is not None else later.future
+            known.busiest = later.busiest or known.busiest
+            known.last = extended(known.last, later) if known.last and known.last.start == at else later
+            fresh = [start for start in later.starts if start + HOUR_US > moment.now - LIVE_US]
             if known.is_live and fresh:
-                odd = self._judged(model, known, day, fresh, signatures, false_alarms)
-                day, known.odd = msgspec.structs.replace(day, odd=(*day.odd, *odd)), [*known.odd, *odd]
-            known.last = day
-            days.append(day)
+                # Kept before it is judged: what is looked for goes back over all days.
+                self._days.put(model, [known.last])
+                odd = self._odd(model, known, fresh, signatures, false_alarms)
+                new = of_the_future(fresh[-1], later.future - rows_before, known.busiest)
+                odd += [new] if new is not None else []
+                known.odd = [*known.odd, *odd]
+                known.last = msgspec.structs.replace(known.last, odd=(*known.last.odd, *odd))
+            days.append(known.last)
         self._days.put(model, days)
+        self._labelled.discard(model)
         return True
 
     def causes(self, model: str) -> list[Cause]:
@@ -118,7 +148,8 @@ class Seasons:
         if model not in self._known:
             days = self._days.days(model)
             odd = [one for day in days for one in day.odd]
-            self._known[model] = Known(days[-1] if days else None, _moments(days), odd)
+            busiest = next((day.busiest for day in reversed(days) if day.busiest), "")
+            self._known[model] = Known(days[-1] if days else None, _moments(days), odd, busiest)
         return self._known[model]
 
     def _complete(self, model: str, known: Known, moment: Moment) -> list[EventTime]:
@@ -140,16 +171,58 @@ class Seasons:
             and not unseen.start <= start < unseen.end
         ]
 
-    def _judged(
-        self, model: str, known: Known, day: Day, fresh: Sequence[EventTime], signatures: Signatures, budget: float
+    def _day(self, at: EventTime, starts: list[EventTime], hours: Mapping[str, Hours], now: EventTime) -> Day:
+        """Some hours of a day as they are known now."""
+        tables = {version: _table(found.starts, found.table, starts) for version, found in hours.items()}
+        return Day(
+            start=at,
+            starts=tuple(starts),
+            slots=tuple(self._slot(start) for start in starts),
+            entered=(now,) * len(starts),
+            counts={version: table.tobytes() for version, table in tables.items() if table is not None},
+            labels=(False,) * len(starts),
+        )
+
+    def _odd(
+        self, model: str, known: Known, fresh: Sequence[EventTime], signatures: Signatures, budget: float
     ) -> list[Odd]:
+        """What is odd about some hours of the newest day."""
+        day = known.last
+        if day is None:
+            return []
         key = (day.start, budget, tuple(signatures))
         if known.ahead[0] != key:
             known.ahead = (key, self._ahead(model, day.start, signatures, budget))
-        today = series_of([day], signatures)
+        today, ahead = series_of([day], signatures), known.ahead[1]
+        judged = {key: (today[key], ahead[key]) for key in ahead if key in today}
         places = [day.starts.index(start) for start in fresh]
-        judged = {key: today[key] for key in known.ahead[1] if key in today}
-        return odd_hours(day, self._hours(day.start), judged, known.ahead[1], places)
+        found = odd_hours(day, self._hours(day.start), judged, places, known.busiest)
+        columns = tuple(dict.fromkeys(name for one in signatures.values() for name in one.names))
+        for place in places:
+            found += self._refused(model, day, place, columns, known.busiest)
+        return found + self._stopped(model, known, day.starts[-1], is_counted=Key(REQUESTS) in judged)
+
+    def _refused(self, model: str, day: Day, place: int, columns: Sequence[str], busiest: str) -> list[Odd]:
+        answered, errors = (sum(float(day.table(v)[place, at]) for v in day.counts) for at in (0, 1))
+        start = day.starts[place]
+        if errors < LEAST_REFUSED:
+            return []
+        complaints = self._complaints(model, Window(start, EventTime(start + HOUR_US)))
+        found = refused(start, (answered, errors), complaints, columns, busiest)
+        return [found] if found is not None else []
+
+    def _stopped(self, model: str, known: Known, at: EventTime, *, is_counted: bool) -> list[Odd]:
+        """Rows or labels that came and come no more; `is_counted`: whether hours without rows are known already."""
+        days = self._days.days(model)
+        window = window_of(at, self._settings.window, self._zone)
+        length = window.end - window.start
+        rows, labels = active_hours(days, ROWS), active_hours(days, LABELS)
+        found = [] if is_counted else [stopped(ROWS, rows, at, length, known.busiest)]
+        # Without rows there are no labels: only windows with rows say that these have stopped.
+        waiting = np.unique(rows[rows > labels[-1]] // length) if labels.size >= LEAST_MOMENTS else labels
+        if waiting.size > STALE_INTERVALS and at - rows[-1] < length:
+            found.append(stopped(LABELS, labels, at, length, known.busiest))
+        return [one for one in found if one is not None]
 
     def _ahead(self, model: str, at: EventTime, signatures: Signatures, budget: float) -> dict[Key, Ahead]:
         """What the hours of a day are held against, by series; those that are not known well enough are left out."""

@@ -14,12 +14,22 @@ from gyroscope.stats.quality.inhibition import (
     roots_first,
 )
 from gyroscope.stats.quality.limits import ColumnLimits, learn_limits
-from gyroscope.stats.quality.rules import future_time, hard_rules, no_rows, schema_rules, stale
+from gyroscope.stats.quality.rules import (
+    FUTURE_US,
+    STALE_INTERVALS,
+    future_time,
+    hard_rules,
+    no_rows,
+    refused_column,
+    stale,
+)
 from gyroscope.stats.quality.soft import share_limits, soft_baselines
 from gyroscope.stats.quality.swaps import swaps
 from gyroscope.stats.quality.units import encoding_change, unit_change
 
 __all__ = [
+    "FUTURE_US",
+    "STALE_INTERVALS",
     "ColumnLimits",
     "Finding",
     "FindingKind",
@@ -33,8 +43,8 @@ __all__ = [
     "hard_rules",
     "learn_limits",
     "no_rows",
+    "refused_column",
     "roots_first",
-    "schema_rules",
     "share_limits",
     "soft_baselines",
     "stale",

@@ -6,6 +6,7 @@ waits for labels or history. They never judge a small shift: that is for the str
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -27,6 +28,9 @@ still happen once in 27 years."""
 UNUSUAL_SHARE = 0.30
 UNUSUAL_TIMES = 3.0
 STALE_INTERVALS = 3
+FUTURE_US = 300_000_000
+
+_QUOTED, _WORD = re.compile(r"'([^']+)'"), re.compile(r"\w+")
 
 
 def hard_rules(limits: Mapping[str, ColumnLimits], current: Profile) -> list[Finding] | NotEnoughData:
@@ -70,56 +74,65 @@ def hard_rules(limits: Mapping[str, ColumnLimits], current: Profile) -> list[Fin
     return [found for found in checks if found]
 
 
-def schema_rules(expected: Mapping[str, str], seen: Mapping[str, str]) -> list[Finding]:
-    """Columns that are not there, or came as another type.
+def refused_column(columns: Sequence[str], complaints: Mapping[str, int]) -> Finding | None:
+    """The column because of which rows were refused, from what was said to whoever sent them.
 
     Parameters
     ----------
-    expected, seen : mapping of str to str
-        Column to the word for its type, as the caller names them: of the signature, and of what arrived. A column
-        without any value has no type: leave it out of neither, and give it the type that was expected.
+    columns : sequence of str
+        Those that are expected.
+    complaints : mapping of str to int
+        The words of refusals, and how often each was said. The first name in quotation marks is what one is about,
+        else an expected column that it mentions.
 
     Returns
     -------
-    list of Finding
-        Columns that nobody expected are no fault.
+    Finding or None
+        Absent, or of another type or name; None where no column is named in half of the complaints or more.
 
     Examples
     --------
-    >>> found = schema_rules({"age": "number", "plan": "string"}, {"age": "string"})
-    >>> [(one.column, one.kind.value) for one in found]
-    [('age', 'type_changed'), ('plan', 'absent')]
+    >>> found = refused_column(["age"], {"data[3]: 'age' must be a number": 9, "there are no rows": 2})
+    >>> found.column, found.kind.value, found.reason
+    ('age', 'type_changed', "most refusals say: data[3]: 'age' must be a number")
+    >>> refused_column(["age", "plan"], {"inputs[0]: missing 'plan'": 9}).kind.value
+    'absent'
     """
-    found = []
-    for name, kind in expected.items():
-        if name not in seen:
-            found.append(Finding(FindingKind.ABSENT, name, "the column did not come"))
-        elif seen[name] != kind:
-            found.append(Finding(FindingKind.TYPE_CHANGED, name, f"it was {kind} and came as {seen[name]}"))
-    return found
+    named: dict[str, dict[str, int]] = {}
+    for words, count in complaints.items():
+        mentioned = _QUOTED.findall(words)[:1] or [name for name in columns if name in _WORD.findall(words)][:1]
+        for name in mentioned:
+            named.setdefault(name, {})[words] = count
+    total = sum(complaints.values())
+    column = max(named, key=lambda name: sum(named[name].values()), default="")
+    said = named.get(column, {})
+    if not said or 2 * sum(said.values()) < total:
+        return None
+    words = max(said, key=said.__getitem__)
+    kind = FindingKind.ABSENT if f"missing '{column}'" in words else FindingKind.TYPE_CHANGED
+    return Finding(kind, column, f"most refusals say: {words}", {"share": sum(said.values()) / total})
 
 
-def future_time(newest_us: int, now_us: int, tolerance_us: int = 300_000_000) -> Finding | None:
-    """Whether a window holds rows stamped later than now; clocks may differ by five minutes.
+def future_time(rows: int) -> Finding | None:
+    """Whether rows are stamped later than they came; clocks may differ by five minutes.
 
     Parameters
     ----------
-    newest_us, now_us : int
-        The latest event time of the rows, and the time when they were looked at; microseconds since 1970.
-    tolerance_us : int
+    rows : int
+        Stamped more than `FUTURE_US` after their arrival.
 
     Examples
     --------
-    >>> future_time(7_200_000_000, 0).reason
-    'a row is stamped 7,200 s in the future'
-    >>> future_time(0, 0) is None
+    >>> future_time(3).reason
+    '3 rows are stamped over 5 minutes later than they came'
+    >>> future_time(0) is None
     True
     """
-    ahead_s = (newest_us - now_us) / 1e6
-    if newest_us - now_us <= tolerance_us:
+    if not rows:
         return None
-    reason = f"a row is stamped {ahead_s:,.0f} s in the future"
-    return Finding(FindingKind.FUTURE_TIME, "", reason, {"ahead_s": ahead_s})
+    minutes = FUTURE_US // 60_000_000
+    reason = f"{rows:,} rows are stamped over {minutes} minutes later than they came"
+    return Finding(FindingKind.FUTURE_TIME, "", reason, {"rows": float(rows)})
 
 
 def no_rows(expected: float, dispersion: float) -> Finding | None:
@@ -169,13 +182,13 @@ def stale(last_end_us: int, now_us: int, interval_us: int) -> Finding | None:
     --------
     >>> hour = 3_600_000_000
     >>> stale(0, 2 * hour, hour) is None, stale(0, 4 * hour, hour).reason
-    (True, 'the last rows are 4.0 windows old')
+    (True, 'the last are 4.0 windows old')
     """
     age = (now_us - last_end_us) / interval_us
     if age <= STALE_INTERVALS:
         return None
     figures = {"age_s": (now_us - last_end_us) / 1e6, "windows": age}
-    return Finding(FindingKind.STALE, "", f"the last rows are {age:.1f} windows old", figures)
+    return Finding(FindingKind.STALE, "", f"the last are {age:.1f} windows old", figures)
 
 
 def _doubtful(columns: Sequence[ColumnCounts]) -> list[int]:
