@@ -10,8 +10,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gyroscope.monitoring.loop import Monitor, Round, Stores
+    from gyroscope.monitoring.loop import Monitor, Stores
     from gyroscope.monitoring.months import Month
+    from gyroscope.monitoring.rounds import Round
     from gyroscope.monitoring.windows import closes_at, window_of
 
 __all__ = ["Monitor", "Month", "Round", "Stores", "closes_at", "window_of"]
@@ -19,7 +20,7 @@ __all__ = ["Monitor", "Month", "Round", "Stores", "closes_at", "window_of"]
 _HOMES = {
     "Monitor": "loop",
     "Month": "months",
-    "Round": "loop",
+    "Round": "rounds",
     "Stores": "loop",
     "closes_at": "windows",
     "window_of": "windows",

@@ -38,6 +38,7 @@ from gyroscope.monitoring.measure import Facts, measure_labels, measure_rows
 from gyroscope.monitoring.months import Month, months
 from gyroscope.monitoring.reader import ROWS_A_ROUND, Reader
 from gyroscope.monitoring.references import References, Standard
+from gyroscope.monitoring.rounds import Round
 from gyroscope.monitoring.segments import Segment, segments_in, segments_of
 from gyroscope.monitoring.windows import cell_length, window_of
 from gyroscope.predictions.labels.labels import Labels
@@ -60,28 +61,6 @@ ALL = 1 << 62
 LOG = logging.getLogger(__name__)
 
 Standards = Mapping[str, Standard]
-
-
-class Round(msgspec.Struct):
-    """What one round did: changed files folded, days with new labels, windows measured, entered and left for later.
-
-    `failures` says by model what went wrong, `steps_s` how long each step took, all models together.
-    """
-
-    files: int = 0
-    label_days: int = 0
-    windows: int = 0
-    entered: int = 0
-    references: int = 0
-    left: int = 0
-    failures: dict[str, str] = msgspec.field(default_factory=dict)
-    steps_s: dict[str, float] = msgspec.field(default_factory=dict)
-
-    @contextmanager
-    def timed(self, step: str) -> Iterator[None]:
-        started = machine_now()
-        yield
-        self.steps_s[step] = self.steps_s.get(step, 0.0) + (machine_now() - started) / SECOND_NS
 
 
 class Due(msgspec.Struct, frozen=True):

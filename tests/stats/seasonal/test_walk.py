@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gyroscope.records import NotEnoughData
-from gyroscope.stats.seasonal import Anomalies, counts, hours_of_week, means, seasonal, shares
+from gyroscope.stats.seasonal import Anomalies, counts, hours_of_week, look_ahead, means, seasonal, shares
 
 WEEK = 168
 
@@ -133,3 +133,17 @@ def test_values_whose_squares_overflow_are_no_values(make):
     slots = hours_of_week(0, 9 * 168)
     found = seasonal(make(np.full(slots.size, 1e308), slots))
     assert found == NotEnoughData("0 complete hours; what an hour is like takes 336")
+
+
+def test_a_day_that_is_held_against_what_was_ahead_is_scored_as_the_walk_scores_it():
+    slots = hours_of_week(0, 9 * 168)
+    y = np.random.default_rng(4).poisson(50 + 30 * (slots % 24 > 12)).astype(float)
+    y[8 * 168 + 5] += 80
+    last = slice(8 * 168, 8 * 168 + 24)
+    whole = seasonal(counts(y[: last.stop], slots[: last.stop]))
+    ahead = look_ahead(counts(y[: last.start], slots[: last.start]), slots[last])
+    held = ahead.held_against(y[last], np.zeros(24))
+    np.testing.assert_array_equal(held.scores, whole.scores[last])
+    assert np.abs(ahead.beyond(held)).max(axis=0).argmax() == 5
+    partly = ahead.held_against(np.where(np.arange(24) < 7, y[last], np.nan), np.zeros(24))
+    np.testing.assert_array_equal(partly.scans[:, :7], held.scans[:, :7])

@@ -1,0 +1,35 @@
+"""What one round of monitoring did, and how long each of its steps took.
+
+The loop fills one in a round; control, benchmarks and tests read it. It does no work of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import msgspec
+
+from gyroscope.clock import SECOND_NS, machine_now
+
+
+class Round(msgspec.Struct):
+    """What one round did: changed files folded, days with new labels, windows measured, entered and left for later.
+
+    `failures` says by model what went wrong, `steps_s` how long each step took, all models together.
+    """
+
+    files: int = 0
+    label_days: int = 0
+    windows: int = 0
+    entered: int = 0
+    references: int = 0
+    left: int = 0
+    failures: dict[str, str] = msgspec.field(default_factory=dict)
+    steps_s: dict[str, float] = msgspec.field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, step: str) -> Iterator[None]:
+        started = machine_now()
+        yield
+        self.steps_s[step] = self.steps_s.get(step, 0.0) + (machine_now() - started) / SECOND_NS
