@@ -3,7 +3,7 @@ PYTHON ?=
 export PYTHON
 
 # The peers that tests/peers/ starts, those that are asked for first in front.
-TESTED = clients mlflow mlserver ray schemathesis
+TESTED = clients mlflow mlserver ray schemathesis standardwebhooks
 
 .PHONY: demo test ahead check unit journeys
 
