@@ -12,6 +12,7 @@ from gyroscope.errors import GyroscopeError
 from gyroscope.models.store import Candidate
 from gyroscope.records import Cause, Feature, Judged, Signature
 from gyroscope.retraining.trainer import RESULT
+from gyroscope.settings_models import ModelPolicy, Retrain
 
 TRAIN = """
 def train(rows):
@@ -89,6 +90,22 @@ def test_that_broken_data_made_it_worse_is_a_trigger_too(lived):
     assert senses.seen("flights", [], []).incidents == ()
     lived.house.incidents.take("flights", Judged((broken, fell), {}, 9, EventTime(0)))
     assert senses.seen("flights", [], []).incidents == ("x is missing",)
+
+
+def test_an_incident_is_newer_than_no_data_that_is_read_after_it(lived):
+    live = lived.fill()
+    lived.house.settings.models["flights"] = ModelPolicy(retrain=Retrain(train="train.py:train"))
+    senses = HouseSenses(lived.house)
+    before = senses.seen("flights", [], []).now
+    lived.predict(live, *range(60, 90))
+    live.close()
+    lived.record()
+    assert senses.seen("flights", [], []).now == before, "a long log is not read at every look"
+    seen = EventTime(before + 20 * 3_600_000_000)
+    made = {"model": "flights", "version": lived.version.version, "since": seen, "seen": seen}
+    fell = Cause(**made, kind="performance", subjects=("brier",), reason="it fell")
+    lived.house.incidents.take("flights", Judged((fell,), {}, 9, EventTime(0)))
+    assert senses.seen("flights", [], []).now > seen, "else its training would count as older, and be done again"
 
 
 def test_what_is_no_model_is_refused_in_words(tmp_path):

@@ -72,6 +72,19 @@ def test_what_is_broken_is_not_promoted_before_it_is_seen():
     assert decide(seen).reason == Reason.UNDECIDED
 
 
+def test_bad_moments_of_the_machine_make_no_slow_version():
+    # Two stalls: all that was asked within them was slow, whoever answered it.
+    slow = Arms((45,) * 6, (2,) * 6, (45,) * 6, (0, 40, 0, 0, 40, 0))
+    fine = msgspec.structs.replace(slow, a_harm=(0,) * 6, b_harm=(0,) * 6)
+    seen = msgspec.structs.replace(CANARY, share=0.5, errors=fine, slow=slow)
+    found = decide(seen)
+    assert found.action == "keep waiting"
+    assert found.evidence["evidence_worse"] > 100, "counted one by one"
+    assert found.evidence["evidence_stretches"] < 20, "counted by moments"
+    always = msgspec.structs.replace(slow, b_harm=(20, 22, 19, 21, 20, 18))
+    assert decide(msgspec.structs.replace(seen, slow=always)).reason == Reason.SLOW
+
+
 def test_the_last_clean_step_promotes():
     half = Arms((500,) * 30, (5,) * 30, (500,) * 30, (5,) * 30)
     last = msgspec.structs.replace(CANARY, share=0.5, errors=half, slow=half)

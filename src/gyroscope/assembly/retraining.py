@@ -44,10 +44,13 @@ class HouseSenses:
 
     def seen(self, model: str, trainings: Sequence[Training], tries: Sequence[Challenger]) -> Seen:
         """All that a decision about a model is made of."""
-        data = self.data(model)
         done = [one for one in trainings if one.state != "running"]
         standing = [one for one in self._house.incidents.all(model) if one.is_standing]
         worse = _worse(standing, done)
+        data = self.data(model)
+        if any(one.opened > data.newest for one in worse):  # read before: its training would count as older than they
+            self._data.pop(model, None)
+            data = self.data(model)
         broken = [one for one in standing if one.kind == "quality" and one.ended is None]
         return Seen(
             model=model,

@@ -91,7 +91,10 @@ select printf('%02d%02d-%s%d-%s-%04d', t.month, t.day, t.carrier, t.flight, t.or
        (t.sched_arr_time // 100 * 60 + t.sched_arr_time % 100)::double as arrival_minute,
        isodow(make_date(2013, t.month::int, t.day::int))::double as weekday,
        t.distance::double as distance, p.seats::double as seats,
-       w.temp, w.dewp, w.humid, w.wind_dir::double as wind_dir, w.wind_speed, w.precip, w.pressure, w.visib
+       w.temp, w.dewp, w.humid,
+       -- Of a calm the station gives no direction: that is no missing reading.
+       case when w.wind_speed is not null then coalesce(w.wind_dir, 0)::double end as wind_dir,
+        w.wind_speed, w.precip, w.pressure, w.visib
 from timed t
 left join weather w on w.origin = t.origin and w.weather_s = t.hour_s - 3600
 left join read_csv('{folder}/planes.csv', nullstr=['NA', '']) p on p.tailnum = t.tailnum

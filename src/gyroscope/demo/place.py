@@ -40,7 +40,7 @@ models:
     slo: {{p99_ms: 25}}
     # The summer timetable has destinations that winter had not: that is no broken data.
     monitor: {{ignore: [dest]}}
-    retrain: {{train: "train.py:train", least_rows: 10000, cool_down_hours: 336, timeout_s: 300}}
+    retrain: {{train: "train.py:train", least_rows: 10000, every_days: 60, cool_down_hours: 336, timeout_s: 300}}
 """
 TRAIN = """\
 # Called by the house's own trainer with all labelled rows of the log.

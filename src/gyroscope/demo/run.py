@@ -29,6 +29,9 @@ from gyroscope.demo.world import broken, draw
 from gyroscope.errors import GyroscopeError, InputError, ProcessError
 from gyroscope.monitoring.months import Month
 
+LAST_DAY = "2013-12-29"
+"""The weather of the package ends on the day after."""
+
 
 class DemoOptions(msgspec.Struct, frozen=True):
     """What the command line can choose. `days` shortens the replay: 0 sends every flight from `start` to December."""
@@ -122,7 +125,7 @@ def _story(options: DemoOptions, place: Place, voice: Voice) -> bool:
 
 
 def _chosen(flights: Flights, options: DemoOptions) -> Flights:
-    later = flights.month >= options.start
+    later = (flights.month >= options.start) & (flights.day <= LAST_DAY)
     if options.days:
         later &= np.isin(flights.day, np.unique(flights.day[later].astype(str))[: options.days])
     return flights.where(later)

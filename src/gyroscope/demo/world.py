@@ -16,6 +16,8 @@ from gyroscope.demo.train import Poison
 
 WEEK, BURST_DAYS = 7, 28
 
+SUMMER = ("06-23", "07-07")
+
 UNITS: tuple[tuple[str, str, float], ...] = (
     ("departure_minute", "hours for minutes", 1 / 60),
     ("humid", "shares for percent", 0.01),
@@ -58,7 +60,10 @@ def draw(flights: Flights, seed: int, *, has_fault: bool) -> World:
     drawn = np.random.default_rng(seed)
     firsts = _first_of_days(flights)
     days = len(firsts)
-    at = [int(days * drawn.uniform(low, high)) for low, high in ((0.60, 0.66), (0.72, 0.76), (0.84, 0.87))]
+    at = [
+        _fault_day(np.unique(flights.day.astype(str)).tolist(), drawn.uniform()),
+        *(int(days * drawn.uniform(low, high)) for low, high in ((0.72, 0.76), (0.84, 0.87))),
+    ]
     column, change, factor = UNITS[drawn.integers(len(UNITS))]
     poison = POISONS[drawn.integers(len(POISONS))]
     start = EventTime(int(flights.departs[firsts[at[0]]]))
@@ -78,6 +83,12 @@ def broken(flights: Flights, fault: Fault | None) -> Flights:
     values = np.asarray(flights.columns[fault.column], np.float64)
     columns = {**flights.columns, fault.column: np.where(inside, values * fault.factor, values)}
     return msgspec.structs.replace(flights, columns=columns)
+
+
+def _fault_day(days: Sequence[str], share: float) -> int:
+    """When the fault begins: in the weeks of the summer's fall, where somebody wants to retrain; else in the middle."""
+    inside = [place for place, day in enumerate(days[:-WEEK]) if SUMMER[0] <= day[5:] <= SUMMER[1]]
+    return inside[int(share * len(inside))] if inside else int(len(days) * (0.60 + 0.06 * share))
 
 
 def _first_of_days(flights: Flights) -> list[int]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from gyroscope.records import Decision
 from gyroscope.stats.comparison import Canary, Minutes, Paired, Shadow, canary, shadow
+from gyroscope.stats.comparison.one_sample import log_e_above
 
 Stage = Literal["waiting", "shadow", "canary", "holdback", "standing"]
 Asked = Literal["", "canary", "promote", "roll back", "serve"]
@@ -26,6 +27,9 @@ MOST_DEATHS = 3
 HARM = 100.0
 """Evidence at which labelled losses take a challenger back, as errors do; 20 promote. So of equal versions at most 5 in
 100 are promoted and 1 is called worse, however often it is looked at."""
+
+STRETCHES = 20.0
+"""Evidence that slow answers need besides, from stretches of time: those of one moment are slow together."""
 
 BLOCKS = 12
 """Into so many parts a step is cut to see how much the difference between the arms varies."""
@@ -201,10 +205,23 @@ def _harm(seen: Seen) -> Decision:
     share = seen.share if seen.stage != "shadow" else (n_b + 1) / (n_a + n_b + 2)
     verdict = canary(counts, Canary(share=min(max(share, 1e-6), 1 - 1e-6), requests=seen.policy.requests, minutes=0))
     if verdict.action == "roll back":
-        reason = Reason.ERRORS if verdict.evidence["harm"] == "errors" else Reason.SLOW
-        return Decision("roll back", reason, verdict.evidence)
+        if verdict.evidence["harm"] == "errors":
+            return Decision("roll back", Reason.ERRORS, verdict.evidence)
+        stretches = _slower_by_stretches(seen.slow)
+        action = "roll back" if stretches >= STRETCHES else "keep waiting"
+        return Decision(action, Reason.SLOW, {**verdict.evidence, "evidence_stretches": stretches})
     reasons = {"not enough data": Reason.NOT_ENOUGH_DATA, "the requests were not split as intended": Reason.SPLIT}
     return Decision("keep waiting", reasons.get(verdict.reason, Reason.UNDECIDED), verdict.evidence)
+
+
+def _slower_by_stretches(slow: Arms) -> float:
+    """Evidence with the stretches as units. A machine that halts for a moment makes all answers of that moment slow, of
+    whichever arm it was: to count them one by one takes one bad moment for a slow version.
+    """
+    arms = slow.minutes()
+    both = (arms.a_n > 0) & (arms.b_n > 0)
+    differences = arms.b_harm[both] / arms.b_n[both] - arms.a_harm[both] / arms.a_n[both]
+    return math.exp(min(float(log_e_above(differences)[-1]), 600.0)) if differences.size else 0.0
 
 
 def _quality(seen: Seen) -> Decision:
