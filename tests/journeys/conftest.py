@@ -90,7 +90,7 @@ class Running:
         watcher.start()
         target = Target("127.0.0.1", self.port, self.key, retries=retries)
         try:
-            return asyncio.run(replay(flights, [Stretch(0, len(flights), is_burst=False)], target, progress, _on))
+            return asyncio.run(replay(flights, [Stretch(0, len(flights))], target, progress, _on))
         finally:
             done.set()
             watcher.join()

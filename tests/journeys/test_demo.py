@@ -15,7 +15,7 @@ from tests.journeys.conftest import free_port
 
 pytestmark = pytest.mark.journey
 
-DAYS, STORY_DAYS = 6, 24
+DAYS, STORY_DAYS = 6, 18
 GYRO = str(Path(sys.executable).with_name("gyro"))
 
 
@@ -44,6 +44,9 @@ def test_a_few_weeks_tell_a_true_story_and_everything_balances(tmp_path: Path) -
     (poisoned,) = [line["version"] for line in lines if line["reason"] == "offered by somebody"]
     assert poisoned in [line["version"] for line in lines if line["type"] == "shadow_started"]
     assert not [line for line in lines if line["type"] == "promoted"]
+    sizes = [line["evidence"]["action"] for line in lines if line["type"] == "scaled"]
+    assert sizes[0] == "1 -> 2", "the crowd"
+    assert sizes[-1] == "2 -> 1", "it went"
     ways = {line["name"]: line for line in lines if line["type"] == "way"}
     assert ways["this loop"]["brier"] == pytest.approx(ways["never retrained"]["brier"], abs=1e-6)
     done = lines[-1]
@@ -58,7 +61,7 @@ def test_a_few_weeks_tell_a_true_story_and_everything_balances(tmp_path: Path) -
 
 @pytest.mark.parametrize("moment", ["loaded", "version_registered", "up", "progress"])
 def test_interrupted_at_any_moment_it_leaves_nothing(tmp_path: Path, moment: str) -> None:
-    demo = start(tmp_path, days=20)
+    demo = start(tmp_path, days=14)
     assert demo.stdout is not None
     reached = next((line for line in demo.stdout if json.loads(line)["type"] == moment), None)
     assert reached, f"the demo ended before {moment}: {demo.communicate()[1]}"

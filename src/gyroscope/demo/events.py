@@ -65,7 +65,7 @@ class Books:
             self._told[incident.id] = len(journal)
 
     def _of_acts(self) -> Iterator[Event]:
-        for act in reversed(self._house.journal.newest(subject=MODEL, most=MOST)):
+        for act in reversed(self._house.journal.newest(most=MOST)):
             if act.id not in self._acts and act.mode == "act":
                 yield from _told(act)
             self._acts.add(act.id)

@@ -23,7 +23,7 @@ from gyroscope.models.store import Candidate
 from gyroscope.records import Route, Version
 from gyroscope.retraining.trainer import Limits, look
 
-MODEL = "flights"
+MODEL, PLANS = "flights", "plans"
 FOLDER = ".gyroscope-demo"
 SETTINGS = """\
 # The demo's settings: what it changes against the defaults.
@@ -35,12 +35,16 @@ loops: {{scaling: act, retraining: act, promotion: act, rollback: act}}
 rollouts: {{steps: [0.1, 0.5], step_s: 1, most_errors: 0.02, most_slow: 0.3, holdback_s: 2, warm_s: 20}}
 models:
   flights:
-    replicas: {{min: 1, max: 3}}
-    shrink_after_s: 5
-    slo: {{p99_ms: 25}}
     # The summer timetable has destinations that winter had not: that is no broken data.
     monitor: {{ignore: [dest]}}
     retrain: {{train: "train.py:train", least_rows: 10000, every_days: 60, cool_down_hours: 336, timeout_s: 300}}
+  # The same model for those who plan: whole tables at once, and nobody tells how it ended.
+  plans:
+    replicas: {{min: 1, max: 3}}
+    shrink_after_s: 5
+    slo: {{p99_ms: 100}}
+    keep_one_in: 100
+    monitor: {{enabled: false}}
 """
 TRAIN = """\
 # Called by the house's own trainer with all labelled rows of the log.
@@ -108,6 +112,12 @@ def register(house: House, place: Place, trained: Trained) -> Version:
     house.models.put_reference(version, reference)
     house.routes.set_route(Route(MODEL, version.version), reason="the demo's first version", now=wall_now())
     return version
+
+
+def register_plans(house: House, trained: Trained) -> None:
+    """The same model for those who ask for whole tables."""
+    version = house.models.add(Candidate(PLANS, "lightgbm", trained.signature, trained.artifact), wall_now())
+    house.routes.set_route(Route(PLANS, version.version), reason="the demo's first version", now=wall_now())
 
 
 def offer(house: House, artifact: Path) -> Version:

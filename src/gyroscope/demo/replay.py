@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
-import math
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
 import msgspec
 import numpy as np
@@ -22,7 +22,10 @@ from gyroscope.demo.wire import Connection
 from gyroscope.demo.world import Stretch
 
 LABEL_BATCH = 1_000
-CALM_PER_S, CALM_CONNECTIONS, BURST_CONNECTIONS = 2_500.0, 16, 64
+PER_S, CONNECTIONS = 3_000.0, 16
+CROWD, CROWD_ROWS = 12, 300
+"""So many at once, each with a table of so many flights: some milliseconds of a core."""
+
 SLACK_S = 0.05
 """A pace is kept on average of so long: sleeps are a millisecond too long."""
 
@@ -80,6 +83,23 @@ async def replay(
     )
 
 
+async def crowd(flights: Flights, target: Target, seconds: float) -> int:
+    """Many who each ask about a whole table of flights, again and again, for so long; how often they were answered."""
+    body = _Rows(flights).table(range(min(CROWD_ROWS, len(flights))))
+    until, answered = machine_now() + seconds * SECOND_NS, 0
+
+    async def ask() -> None:
+        nonlocal answered
+        connection = Connection(target.host, target.port)
+        while machine_now() < until:
+            with contextlib.suppress(OSError, TimeoutError):  # who is refused in a crowd asks again
+                answered += (await connection.ask(_request(target, body), PATIENCE_S)).status == 200
+        connection.close()
+
+    await asyncio.gather(*(ask() for _ in range(CROWD)))
+    return answered
+
+
 class _Run:
     def __init__(self, flights: Flights, target: Target, progress: Progress) -> None:
         self._flights = flights
@@ -108,10 +128,9 @@ class _Run:
             await self._label_queue.put(None)
 
     async def _send_stretch(self, stretch: Stretch) -> None:
-        order, pace = iter(range(stretch.first, stretch.end)), _Pace(math.inf if stretch.is_burst else CALM_PER_S)
-        connections = BURST_CONNECTIONS if stretch.is_burst else CALM_CONNECTIONS
+        order, pace = iter(range(stretch.first, stretch.end)), _Pace(PER_S)
         async with asyncio.TaskGroup() as group:
-            for _ in range(connections):
+            for _ in range(CONNECTIONS):
                 group.create_task(self._send_flights(order, pace))
 
     async def _send_flights(self, order: Iterator[int], pace: _Pace) -> None:
@@ -119,8 +138,9 @@ class _Run:
         for at in order:
             await pace.turn()
             await self._release_labels(int(self._flights.departs[at]))
-            who, when = str(self._flights.ids[at]), int(self._flights.departs[at])
-            request = _request(self._target, self._rows.body(at), who, when)
+            when = int(self._flights.departs[at])
+            about = f"X-Request-Id: {self._flights.ids[at]}\r\nX-Event-Time: {when / SECOND_US:.0f}\r\n"
+            request = _request(self._target, self._rows.body(at), about)
             self._progress.sent += 1
             started = machine_now()
             answer = await self._ask(connection, request, at)
@@ -212,12 +232,16 @@ class _Rows:
     def body(self, at: int) -> bytes:
         return self._head + orjson.dumps([column[at] for column in self._columns]) + b"]}}"
 
+    def table(self, places: Iterable[int]) -> bytes:
+        rows = b",".join(orjson.dumps([column[at] for column in self._columns]) for at in places)
+        return self._head + rows + b"]}}"
 
-def _request(target: Target, body: bytes, request_id: str, event_time_us: int) -> bytes:
+
+def _request(target: Target, body: bytes, more: str = "") -> bytes:
     return (
         f"POST /models/{target.model}/invocations HTTP/1.1\r\nHost: {target.host}:{target.port}\r\n"
-        f"Authorization: Bearer {target.key}\r\nContent-Type: application/json\r\nX-Request-Id: {request_id}\r\n"
-        f"X-Event-Time: {event_time_us / SECOND_US:.0f}\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"Authorization: Bearer {target.key}\r\nContent-Type: application/json\r\n{more}"
+        f"Content-Length: {len(body)}\r\n\r\n"
     ).encode() + body
 
 

@@ -19,7 +19,7 @@ from gyroscope.clock import SECOND_NS, EventTime, MachineTime, iso, machine_now,
 from gyroscope.demo.closing import Way, compare
 from gyroscope.demo.flights import Flights, load_flights
 from gyroscope.demo.outcome import Settled, books, cells, coverage, months, plain
-from gyroscope.demo.place import FOLDER, MODEL, Place, register
+from gyroscope.demo.place import FOLDER, MODEL, Place, register, register_plans
 from gyroscope.demo.replay import Replayed
 from gyroscope.demo.stage import Stage
 from gyroscope.demo.story import write_report
@@ -95,6 +95,7 @@ def _story(options: DemoOptions, place: Place, voice: Voice) -> bool:
     trained = train(flights, range(1, options.start), place.folder)
     brier = float(np.mean((trained.held_out - trained.flights.late) ** 2))
     version = register(house, place, trained)
+    register_plans(house, trained)
     chosen = _chosen(flights, options)
     world = draw(chosen, options.seed, has_fault=options.has_fault)
     poison = poisoned(place.folder, world.poison, options.seed)

@@ -10,19 +10,20 @@ import asyncio
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from gyroscope.assembly import House, UpReport
 from gyroscope.clock import SECOND_NS, EventTime, MachineTime, iso, machine_now, sleep
 from gyroscope.demo.events import Books
 from gyroscope.demo.flights import ZONE, Flights
 from gyroscope.demo.outcome import caught_up
-from gyroscope.demo.place import MODEL, offer
-from gyroscope.demo.replay import Progress, Replayed, Target, replay
+from gyroscope.demo.place import MODEL, PLANS, offer
+from gyroscope.demo.replay import CROWD_ROWS, Progress, Replayed, Target, crowd, replay
 from gyroscope.demo.voice import SHOWN, Bar, Voice
 from gyroscope.demo.world import World
 from gyroscope.records import NotEnoughData
 
-LOOK_S = 0.5
+LOOK_S, CROWD_S = 0.5, 20.0
 TELL_S = 2.0
 CALM_S = 90
 """How long the pool may take to shrink when nobody asks any more."""
@@ -44,12 +45,14 @@ class Stage:
         self._key = Path(report.api_key_path).read_text(encoding="utf-8").strip()
         self._progress = Progress(total=0)
         self._is_offered = False
+        self._crowd: asyncio.Task[int] | None = None
         self.champions: list[Champion] = []
 
     def play(self, sent: Flights) -> Replayed:
         """Send all of it; what happens meanwhile is told."""
         self._progress = Progress(total=len(sent), at=EventTime(int(sent.departs[0])))
         self._look()
+        plans = sent.where(np.arange(len(sent)) < CROWD_ROWS)
         door = self._house.settings.door
         target = Target(door.host, door.port, self._key)
 
@@ -57,11 +60,16 @@ class Stage:
             await caught_up(self._house, target)
             self._look()
             self._offer_if_due(at)
+            if at >= self._world.crowd_at and self._crowd is None:
+                self._crowd = asyncio.create_task(crowd(plans, msgspec.structs.replace(target, model=PLANS), CROWD_S))
 
         async def both() -> Replayed:
             watching = asyncio.create_task(self._watch())
             try:
-                return await replay(sent, self._world.stretches, target, self._progress, between)
+                replayed = await replay(sent, self._world.stretches, target, self._progress, between)
+                if self._crowd is not None:
+                    await self._crowd
+                return replayed
             finally:
                 watching.cancel()
 
@@ -69,8 +77,8 @@ class Stage:
 
     def calm_down(self) -> None:
         """Until the pool is as small as it may be: nobody asks any more."""
-        least, until = self._house.settings.models[MODEL].bounds.min, machine_now() + CALM_S * SECOND_NS
-        while self._house.routes.replicas(MODEL, self._house.settings) > least and machine_now() < until:
+        least, until = self._house.settings.models[PLANS].bounds.min, machine_now() + CALM_S * SECOND_NS
+        while self._house.routes.replicas(PLANS, self._house.settings) > least and machine_now() < until:
             self._look()
             sleep(LOOK_S)
         self._look()
@@ -113,7 +121,7 @@ class Stage:
             ("answered", f"{progress.answered:,}"),
             ("requests/s", f"{progress.answered / max(_seconds(began), 0.1):,.0f}"),
             ("labels", f"{progress.labels_sent:,}"),
-            ("replicas", str(self._house.routes.replicas(MODEL, self._house.settings))),
+            ("replicas for plans", str(self._house.routes.replicas(PLANS, self._house.settings))),
         ]
         roles = [f"{route.role} {route.version[:6]}" for route in self._house.routes.routes(MODEL)]
         champion = self._house.routes.champion(MODEL)

@@ -41,8 +41,8 @@ FIGURES = (
 COMMANDS = (
     ("gyro open", "the pages: performance by day, versions, incidents"),
     ("gyro incidents", "every incident, what needs a person first"),
-    ("gyro rollouts show flights", "what became of each challenger"),
-    ("gyro explain ID", "decide once more on what a loop knew; IDs are in `gyro explain`"),
+    ("gyro rollouts show flights", "what became of each challenger, with the ids of the decisions"),
+    ("gyro explain ID", "decide once more on what the loop knew then"),
     ("gyro down", "stop it"),
 )
 

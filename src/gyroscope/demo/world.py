@@ -1,4 +1,4 @@
-"""What happens to the house from outside while the flights are sent: a unit that changes, a bad version, a busy month.
+"""What happens to the house from outside while the flights are sent: a unit that changes, a bad version, a crowd.
 
 `run.py` draws one world a run from a seed; the house is told nothing of it. What it makes of it is its own loops'.
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import msgspec
 import numpy as np
@@ -14,7 +15,7 @@ from gyroscope.clock import DAY_US, EventTime
 from gyroscope.demo.flights import Flights
 from gyroscope.demo.train import Poison
 
-WEEK, BURST_DAYS = 7, 28
+WEEK = 7
 
 SUMMER = ("06-23", "07-07")
 
@@ -39,19 +40,19 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class Stretch(msgspec.Struct, frozen=True):
-    """Flights that are sent before the house is waited for: places [first, end); in a burst as fast as it goes."""
+    """Flights that are sent before the house is waited for: places [first, end)."""
 
     first: int
     end: int
-    is_burst: bool
 
 
 class World(msgspec.Struct, frozen=True):
-    """What one run has in store. `poison_at`: from when on the poisoned version is offered."""
+    """What one run has in store: from when on the poisoned version is offered, and when a crowd asks for plans."""
 
     fault: Fault | None
     poison: Poison
     poison_at: EventTime
+    crowd_at: EventTime
     stretches: tuple[Stretch, ...]
 
 
@@ -62,7 +63,7 @@ def draw(flights: Flights, seed: int, *, has_fault: bool) -> World:
     days = len(firsts)
     at = [
         _fault_day(np.unique(flights.day.astype(str)).tolist(), drawn.uniform()),
-        *(int(days * drawn.uniform(low, high)) for low, high in ((0.72, 0.76), (0.84, 0.87))),
+        *(int(days * drawn.uniform(low, high)) for low, high in ((0.72, 0.76), (0.3, 0.8))),
     ]
     column, change, factor = UNITS[drawn.integers(len(UNITS))]
     poison = POISONS[drawn.integers(len(POISONS))]
@@ -71,7 +72,8 @@ def draw(flights: Flights, seed: int, *, has_fault: bool) -> World:
         fault=Fault(column, change, factor, start, EventTime(start + WEEK * DAY_US)) if has_fault else None,
         poison=poison,
         poison_at=EventTime(int(flights.departs[firsts[at[1]]])),
-        stretches=tuple(_stretches(firsts, len(flights), at[2])),
+        crowd_at=EventTime(int(flights.departs[firsts[at[2]]])),
+        stretches=tuple(_stretches(firsts, len(flights))),
     )
 
 
@@ -96,9 +98,7 @@ def _first_of_days(flights: Flights) -> list[int]:
     return firsts
 
 
-def _stretches(firsts: Sequence[int], flights: int, burst: int) -> list[Stretch]:
-    """A week each, and the busy month as a whole."""
-    bounds = [day for day in range(0, len(firsts), WEEK) if not burst < day < burst + BURST_DAYS]
-    bounds = sorted({*bounds, burst, min(burst + BURST_DAYS, len(firsts))} - {len(firsts)})
-    ends = [firsts[day] for day in bounds[1:]] + [flights]
-    return [Stretch(firsts[day], end, day == burst) for day, end in zip(bounds, ends, strict=True)]
+def _stretches(firsts: Sequence[int], flights: int) -> list[Stretch]:
+    """A week each."""
+    bounds = [*firsts[::WEEK], flights]
+    return [Stretch(first, end) for first, end in pairwise(bounds)]

@@ -203,13 +203,15 @@ def _harm(seen: Seen) -> Decision:
     counts = {name: arms.minutes() for name, arms, _ in _harms(seen)}
     n_a, n_b = sum(seen.errors.a_n), sum(seen.errors.b_n)
     share = seen.share if seen.stage != "shadow" else (n_b + 1) / (n_a + n_b + 2)
-    verdict = canary(counts, Canary(share=min(max(share, 1e-6), 1 - 1e-6), requests=seen.policy.requests, minutes=0))
-    if verdict.action == "roll back":
-        if verdict.evidence["harm"] == "errors":
-            return Decision("roll back", Reason.ERRORS, verdict.evidence)
+    gate = Canary(share=min(max(share, 1e-6), 1 - 1e-6), requests=seen.policy.requests, minutes=0)
+    verdict = canary(counts, gate)
+    if verdict.action == "roll back" and verdict.evidence["harm"] == "slow":
         stretches = _slower_by_stretches(seen.slow)
-        action = "roll back" if stretches >= STRETCHES else "keep waiting"
-        return Decision(action, Reason.SLOW, {**verdict.evidence, "evidence_stretches": stretches})
+        if stretches >= STRETCHES:
+            return Decision("roll back", Reason.SLOW, {**verdict.evidence, "evidence_stretches": stretches})
+        verdict = canary({"errors": counts["errors"]}, gate)
+    if verdict.action == "roll back":
+        return Decision("roll back", Reason.ERRORS, verdict.evidence)
     reasons = {"not enough data": Reason.NOT_ENOUGH_DATA, "the requests were not split as intended": Reason.SPLIT}
     return Decision("keep waiting", reasons.get(verdict.reason, Reason.UNDECIDED), verdict.evidence)
 
