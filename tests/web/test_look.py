@@ -27,9 +27,9 @@ WIDTHS = (1440, 390)
 def test_the_page_draws_its_charts_at(site, browser, tmp_path, width):
     _enter(site, browser, width)
     browser.open(f"http://{site.host}/models/flights", width)
-    browser.wait_for(f"{DRAWN} === 9")
+    browser.wait_for(f"{DRAWN} === 10")
     _keep_picture(browser, tmp_path, f"page-{width}")
-    assert browser.evaluate("document.querySelectorAll('.main-svg').length") >= 9
+    assert browser.evaluate("document.querySelectorAll('.main-svg').length") >= 10
     assert browser.evaluate("document.querySelectorAll('#figure-drift .heatmaplayer image').length") == 1
     assert browser.evaluate("document.documentElement.dataset.refused || ''") == ""
     assert browser.complaints == []
@@ -41,7 +41,7 @@ def test_the_page_draws_its_charts_at(site, browser, tmp_path, width):
 def test_hovering_prints_hostile_names_as_text(site, browser):
     _enter(site, browser, 1440)
     browser.open(f"http://{site.host}/models/flights", 1440)
-    browser.wait_for(f"{DRAWN} === 9")
+    browser.wait_for(f"{DRAWN} === 10")
     said = _hover_over_every_row(browser, len(site.features))
     assert all(any(name[:18] in text for text in said) for name in site.hostile), said
     assert browser.evaluate("document.querySelectorAll('#figure-drift img, #figure-drift script').length") == 0
@@ -52,7 +52,7 @@ def test_hovering_prints_hostile_names_as_text(site, browser):
 def test_another_metric_is_drawn_when_chosen(site, browser):
     _enter(site, browser, 1440)
     browser.open(f"http://{site.host}/models/flights", 1440)
-    browser.wait_for(f"{DRAWN} === 9")
+    browser.wait_for(f"{DRAWN} === 10")
     browser.evaluate(CHOOSE_AUC)
     browser.wait_for("document.getElementById('figure-performance').textContent.includes('auc')")
 
