@@ -61,5 +61,7 @@ def test_seeds_differ_and_without_the_fault_the_rest_is_the_same(flights):
 
 def test_a_few_days_have_a_world_too(flights):
     few = flights.where(np.arange(len(flights)) < 6 * A_DAY)
-    stretches = draw(few, 0, has_fault=True).stretches
-    assert (stretches[0].first, stretches[-1].end) == (0, len(few))
+    world = draw(few, 0, has_fault=True)
+    assert (world.stretches[0].first, world.stretches[-1].end) == (0, len(few))
+    assert world.crowd_at > few.departs[-1], "it would not be gone by then"
+    assert draw(flights, 0, has_fault=True).crowd_at < flights.departs[-1]

@@ -17,6 +17,9 @@ from gyroscope.demo.train import Poison
 
 WEEK = 7
 
+NEVER = EventTime(1 << 62)
+"""A crowd takes a minute to come and go: a few days are over before."""
+
 SUMMER = ("06-23", "07-07")
 
 UNITS: tuple[tuple[str, str, float], ...] = (
@@ -72,7 +75,7 @@ def draw(flights: Flights, seed: int, *, has_fault: bool) -> World:
         fault=Fault(column, change, factor, start, EventTime(start + WEEK * DAY_US)) if has_fault else None,
         poison=poison,
         poison_at=EventTime(int(flights.departs[firsts[at[1]]])),
-        crowd_at=EventTime(int(flights.departs[firsts[at[2]]])),
+        crowd_at=EventTime(int(flights.departs[firsts[at[2]]])) if days >= 2 * WEEK else NEVER,
         stretches=tuple(_stretches(firsts, len(flights))),
     )
 
