@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gyroscope.stats.profiles import fit_layout, profile
-from gyroscope.stats.quality import encoding_change, swaps, unit_change
+from gyroscope.stats.quality import swaps, unit_change
 
 COLUMNS = {
     "hours": lambda rng, n: rng.lognormal(1.0, 0.6, n),
@@ -81,18 +81,3 @@ def test_three_columns_that_changed_places_are_each_named(world):
     ]
     assert swaps(windows, profile(day, layout), list(COLUMNS)) == []
     assert swaps(windows, profile({}, layout), list(COLUMNS)) == []
-
-
-def test_writing_is_named():
-    cities = np.array(["New York", "Rome", "Oslo"], dtype=object)
-    numbers = {"x": np.array([1.0, 2.0])}
-    known = profile({"city": cities}, fit_layout({"city": cities})).columns["city"]
-    x = profile(numbers, fit_layout(numbers)).columns["x"]
-    assert "capital" in encoding_change("city", known, {"new york": 5, "rome": 3}).reason
-    assert "white space" in encoding_change("city", known, {"New York ": 5, "Rome": 3}).reason
-    assert "quotation" in encoding_change("city", known, {"'Rome'": 5}).reason
-    assert "comma" in encoding_change("x", x, {"1,5": 3, "-2,25": 1}).reason
-    assert "percent sign" in encoding_change("x", x, {"15%": 3}).reason
-    for texts in ({"Rome": 9, "Paris": 1}, {"Paris": 9}, {}):
-        assert encoding_change("city", known, texts) is None
-    assert encoding_change("x", x, {"n/a": 3}) is None

@@ -4,7 +4,6 @@
 about harm to a model, and it never needs a label.
 """
 
-from gyroscope.stats.quality.duplicates import RowCounts
 from gyroscope.stats.quality.finding import Finding, FindingKind
 from gyroscope.stats.quality.inhibition import (
     Lineage,
@@ -23,9 +22,9 @@ from gyroscope.stats.quality.rules import (
     refused_column,
     stale,
 )
-from gyroscope.stats.quality.soft import share_limits, soft_baselines
+from gyroscope.stats.quality.soft import soft_baselines
 from gyroscope.stats.quality.swaps import swaps
-from gyroscope.stats.quality.units import encoding_change, unit_change
+from gyroscope.stats.quality.units import unit_change
 
 __all__ = [
     "FUTURE_US",
@@ -34,10 +33,8 @@ __all__ = [
     "Finding",
     "FindingKind",
     "Lineage",
-    "RowCounts",
     "causes_only",
     "derived_from",
-    "encoding_change",
     "followers",
     "future_time",
     "hard_rules",
@@ -45,7 +42,6 @@ __all__ = [
     "no_rows",
     "refused_column",
     "roots_first",
-    "share_limits",
     "soft_baselines",
     "stale",
     "swaps",

@@ -22,7 +22,6 @@ class FindingKind(StrEnum):
     CONSTANT = "constant"
     SWAPPED = "swapped"
     UNIT_CHANGED = "unit_changed"
-    ENCODING_CHANGED = "encoding_changed"
     UNUSUAL = "unusual"
     FUTURE_TIME = "future_time"
 

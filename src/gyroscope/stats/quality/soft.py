@@ -1,4 +1,4 @@
-"""What creeps in: missing values, new categories, values out of range, as streams for the engine, and limits to draw.
+"""What creeps in: missing values, new categories, values out of range, as streams for the engine.
 
 Monitoring makes the family "quality" of these. A share has to rise by half a percentage point and by half of itself
 before anybody is told; the engine then says whether it is chance.
@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import msgspec
 import numpy as np
-from scipy.stats import betabinom, binom
 
-from gyroscope.stats.arrays import Floats
 from gyroscope.stats.evidence import Baselines, Streams, fit_baselines
 
 KINDS = ("missing", "new", "below", "above")
 LEAST_RISE, LEAST_TIMES = 0.005, 1.5
-_PREDICTED = 0.999
 
 
 def soft_baselines(reference: Streams) -> Baselines:
@@ -49,45 +46,3 @@ def soft_baselines(reference: Streams) -> Baselines:
     risen = np.minimum(np.maximum(share + LEAST_RISE, LEAST_TIMES * share), 1.0)
     rise = 2 * np.arcsin(np.sqrt(risen)) - 2 * np.arcsin(np.sqrt(share))
     return msgspec.structs.replace(fitted, tolerances=rise / np.sqrt(np.maximum(fitted.typical, 1e-300)))
-
-
-def share_limits(share: float, icc: float, n: Floats) -> tuple[Floats, Floats]:
-    """Between which shares a window of n rows lies with 99.9 %, when nothing has changed.
-
-    Parameters
-    ----------
-    share : float
-        Of the reference, 0 to 1.
-    icc : float
-        Intraclass correlation of the rows of one window, 0 up to but below 1.
-    n : array, shape (T,)
-        Rows of each window.
-
-    Returns
-    -------
-    (low, high) : float64 arrays, shape (T,)
-        0 and 1 for windows without rows. For charts; the engine has its own, sequential limits.
-
-    Notes
-    -----
-    Beta-binomial with that mean and intraclass correlation (Williams 1975, Biometrics 31, 949): as wide as days differ.
-
-    Examples
-    --------
-    >>> low, high = share_limits(0.1, 0.01, np.array([100, 10_000]))
-    >>> low.round(3).tolist(), high.round(3).tolist()
-    ([0.0, 0.028], [0.28, 0.224])
-    """
-    rows = np.maximum(np.asarray(n, np.int64), 0)
-    if not 0 < share < 1:
-        edge = np.full(rows.shape, float(np.clip(share, 0, 1)))
-        return np.where(rows > 0, edge, 0.0), np.where(rows > 0, edge, 1.0)
-    asked = np.maximum(rows, 1)
-    tail = (1 - _PREDICTED) / 2
-    if icc > 1e-9:
-        spread = (1 - icc) / icc
-        law = betabinom(asked, share * spread, (1 - share) * spread)
-    else:
-        law = binom(asked, share)
-    low, high = law.ppf(tail) / asked, law.ppf(1 - tail) / asked
-    return np.where(rows > 0, low, 0.0), np.where(rows > 0, high, 1.0)

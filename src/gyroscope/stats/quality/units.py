@@ -1,5 +1,4 @@
-"""Which change of unit or of writing explains that a column is suddenly elsewhere: minutes instead of hours, text in
-capitals, a decimal comma.
+"""Which change of unit explains that a column is suddenly elsewhere, such as minutes instead of hours.
 
 Monitoring asks for columns that a hard rule or a large shift has flagged. It names a change only if undoing it brings
 the column back to where the reference's own windows are.
@@ -8,12 +7,12 @@ the column back to where the reference's own windows are.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import reduce
 
 import numpy as np
 
-from gyroscope.stats.profiles import CategoryBins, ColumnCounts
+from gyroscope.stats.profiles import ColumnCounts
 from gyroscope.stats.quality.finding import Finding, FindingKind
 from gyroscope.stats.quality.shapes import Yardstick, shape_of
 
@@ -46,12 +45,6 @@ _TEMPERATURES = {
     "Celsius for Kelvin": (1.0, -273.15),
     "Kelvin for Fahrenheit": (1 / 1.8, 273.15 - 32 / 1.8),
     "Fahrenheit for Kelvin": (1.8, 32 - 1.8 * 273.15),
-}
-
-WRITINGS: dict[str, Callable[[str], str]] = {
-    "white space around it": str.strip,
-    "capital or small letters": lambda text: text.strip().casefold(),
-    "quotation marks around it": lambda text: text.strip().strip("'\"").strip(),
 }
 
 
@@ -103,70 +96,6 @@ def unit_change(name: str, reference: Sequence[ColumnCounts], current: ColumnCou
     a, b = _changes()[change]
     figures = {"a": a, "b": b, "elsewhere_before": distance, "elsewhere_after": found[change]}
     return Finding(FindingKind.UNIT_CHANGED, name, f"it looks like {change}", figures)
-
-
-def encoding_change(name: str, reference: ColumnCounts, texts: Mapping[str, int]) -> Finding | None:
-    """The change of writing that explains new categories, or text where numbers were.
-
-    Parameters
-    ----------
-    name : str
-        The column.
-    reference : ColumnCounts
-    texts : mapping of str to int
-        The different texts of a window (or of a sample of it) and how often each occurs.
-
-    Returns
-    -------
-    Finding or None
-        A change is named when over 30 % of the rows are unknown as they stand and at most 5 % after it.
-
-    Examples
-    --------
-    >>> from gyroscope.stats.profiles import fit_layout, profile
-    >>> cities = {"city": np.array(["Rome", "Oslo"], dtype=object)}
-    >>> known = profile(cities, fit_layout(cities)).columns["city"]
-    >>> encoding_change("city", known, {"ROME": 5, "OSLO": 4}).reason
-    'it looks like capital or small letters: 100 % of the rows are unknown as they stand, 0 % after undoing it'
-    """
-    total = sum(texts.values())
-    if not total:
-        return None
-    if not isinstance(reference.bins, CategoryBins):
-        return _comma(name, texts, total)
-    known = {*reference.bins.categories, *reference.bins.rare}
-    unknown = 1 - sum(count for text, count in texts.items() if text in known) / total
-    if unknown <= LEAST_BEFORE:
-        return None
-    for writing, undo in WRITINGS.items():
-        alike = {undo(text) for text in known}
-        after = 1 - sum(count for text, count in texts.items() if undo(text) in alike) / total
-        if after <= MOST_AFTER:
-            return _written(name, writing, unknown, after)
-    return None
-
-
-def _comma(column: str, texts: Mapping[str, int], total: int) -> Finding | None:
-    """Numbers that came as text: with a comma for the decimal point, or with a sign of percent."""
-    for writing, marks in (("a decimal comma", (",", ".")), ("a percent sign", ("%", ""))):
-        readable = sum(count for text, count in texts.items() if marks[0] in text and _is_number(text.replace(*marks)))
-        if 1 - readable / total <= MOST_AFTER:
-            return _written(column, writing, 1.0, 1 - readable / total)
-    return None
-
-
-def _written(column: str, writing: str, before: float, after: float) -> Finding:
-    share = f"{100 * before:.0f} % of the rows are unknown as they stand, {100 * after:.0f} % after undoing it"
-    figures = {"unknown_before": before, "unknown_after": after}
-    return Finding(FindingKind.ENCODING_CHANGED, column, f"it looks like {writing}: {share}", figures)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _changes() -> dict[str, tuple[float, float]]:
