@@ -284,5 +284,7 @@ def _memory(standardised: Floats) -> Floats:
     own, error = (lag + 1 / windows) / scale, 1 / np.sqrt(windows) / scale
     drawn, _ = pooled(own, error)
     # One standard error at most: a stream that truly remembers more than hundreds of others keeps most of it.
-    limited: Floats = np.clip(np.clip(drawn, own - error, own + error), 0.0, MOST_MEMORY)
-    return limited
+    limited = np.clip(drawn, own - error, own + error)
+    # 1/D more: what was left of a memory of 0.3 raised 1.3 false alarms after 20 reference windows, 1.05 with it.
+    raised: Floats = np.clip(limited + 1 / windows, 0.0, MOST_MEMORY)
+    return raised
