@@ -182,7 +182,7 @@ def test_hostile_names_are_text_in_pages(site):
 def test_the_page_says_its_numbers_without_pictures(site):
     text = site.ask("/models/flights", headers=site.sign_in()).text
     assert "<noscript>" in text and "not enough data" in text and "2013-05-28" in text
-    assert text.count('role="img" aria-label=') == 8
+    assert text.count('role="img" aria-label=') == 10
 
 
 def test_plotly_comes_from_the_installed_package_zipped_and_once(site):
