@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gyroscope.clock import EventTime, moment_of
-from gyroscope.models.blocks import HOUR_US
+from gyroscope.models.blocks import HOUR_US, Blocks, block_starts
 from gyroscope.monitoring.cache import Cache
 from gyroscope.monitoring.hours import Hours, hour_starts
 from gyroscope.monitoring.judging.completeness import LIVE_US, Moment
@@ -96,8 +96,9 @@ class Seasons:
             return False
         hours = self._cache.hours(model, Window(starts[0], EventTime(starts[-1] + 1)))
         days = []
-        for at, some in groupby(starts, lambda start: window_of(start, "1d", self._zone).start):
-            later = self._day(at, list(some), hours, moment.now)
+        midnights = block_starts(np.array(starts, np.int64), Blocks(self._zone, "1d")).tolist()
+        for at, some in groupby(zip(midnights, starts, strict=True), lambda pair: pair[0]):
+            later = self._day(EventTime(at), [start for _, start in some], hours, moment.now)
             is_last = later.starts[-1] == starts[-1]
             labels = (*later.labels[:-1], is_last and model in self._labelled)
             later = msgspec.structs.replace(later, future=self._cache.future(model), labels=labels)
@@ -261,14 +262,10 @@ def _table(
     starts: NDArray[np.int64], table: NDArray[np.float64], wanted: Sequence[EventTime]
 ) -> NDArray[np.float64] | None:
     """The rows of some hours, zero for those that are not there; nothing where none is."""
-    places = {int(start): row for row, start in enumerate(starts)}
-    rows = [(k, places[start]) for k, start in enumerate(wanted) if start in places]
-    if not rows:
-        return None
-    found = np.zeros((len(wanted), table.shape[1]))
-    to, source = zip(*rows, strict=True)
-    found[list(to)] = table[list(source)]
-    return found
+    asked = np.array(wanted, np.int64)
+    places = np.searchsorted(starts, asked).clip(max=starts.size - 1)
+    is_there = starts[places] == asked
+    return np.where(is_there[:, np.newaxis], table[places], 0.0) if is_there.any() else None
 
 
 def _moments(days: Sequence[Day]) -> set[int]:
