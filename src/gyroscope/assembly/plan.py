@@ -29,10 +29,10 @@ MOST = 0.5
 STANDS_BACK = (
     "/bin/sh",
     "-c",
-    '{ echo 15 > /proc/self/autogroup; } 2> /dev/null; exec nice -n 15 "$0" "$@"',
+    '{ echo 5 > /proc/self/autogroup; } 2> /dev/null; exec nice -n 5 "$0" "$@"',
 )
-"""From its first instruction: one that dies again and again would else start at the champion's expense. Where the
-kernel shares processors out by session first, niceness says nothing to the champion's: there the session has it too."""
+"""A third of the champion's share from its first instruction: one that dies again and again would else start at the
+champion's expense. When it has started it stands back behind all."""
 
 
 def wanted(house: House) -> Wanted:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gyroscope.assembly.house import House
 from gyroscope.assembly.plan import MIB, SHADOW, haproxy, replica_name
+from gyroscope.assembly.priority import be_last
 from gyroscope.models.runners import open_runner
 from gyroscope.predictions.segments.file import segment_folder
 from gyroscope.predictions.segments.log import LogPolicy, PredictionLog
@@ -31,11 +32,13 @@ def run_replica(settings_path: Path, model: str, version_name: str, slot: int | 
     pulse = Pulse.create(house.pulse(name))
     version = house.models.get(model, version_name)
     log = open_log(house, name, version)
-    listen = _listen(door, str(house.socket(name)))
+    listen, runner = _listen(door, str(house.socket(name))), open_runner(house.models, version, policy.threads)
+    if slot == SHADOW:
+        be_last()
     serve_replica(
         ReplicaPlan(
             version=version,
-            runner=open_runner(house.models, version, policy.threads),
+            runner=runner,
             log=log,
             pulse=pulse,
             quarantine=Quarantine(house.quarantine(model, version_name)),

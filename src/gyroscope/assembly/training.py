@@ -15,15 +15,16 @@ from typing import Any
 
 import msgspec
 
+from gyroscope.assembly.held_out import reference_of
 from gyroscope.assembly.house import House
 from gyroscope.assembly.reading import selection
 from gyroscope.clock import DAY_US, EventTime, wall_now
 from gyroscope.errors import ModelError, StoreError
-from gyroscope.models import Candidate
+from gyroscope.models import Blocks, Candidate
 from gyroscope.models.formats import runner_of
 from gyroscope.models.signature import write_signature
 from gyroscope.predictions.reading.query import quoted
-from gyroscope.records import Signature
+from gyroscope.records import NotEnoughData, Signature
 from gyroscope.retraining.trainer import RESULT, Limits, Result, limit
 from gyroscope.settings_models import ModelPolicy
 from gyroscope.supervisor.wanted import replace_file
@@ -84,9 +85,21 @@ def run_training(settings_path: Path, model: str, folder: Path) -> None:
         f"SELECT {columns}, weight, label {_labelled(house, model, data.newest)} ORDER BY event_time, request_id, row"
     )
     print(f"training {model} on {data.rows} labelled rows", flush=True)  # noqa: T201  # the log of the training
-    made = train(rows.arrow())
-    artifact, runner, entry = _saved(made, folder, house.signature_of(model))
-    house.models.add(candidate_of(house, model, folder, artifact, runner, entry), wall_now(), check=rehearse)
+    table, signature = rows.arrow(), house.signature_of(model)
+    made = train(table)
+    artifact, runner, entry = _saved(made, folder, signature)
+    version = house.models.add(candidate_of(house, model, folder, artifact, runner, entry), wall_now(), check=rehearse)
+    if policy.held_out:
+
+        def again(older: Any, place: Path) -> Candidate:
+            return candidate_of(house, model, place, *_saved(train(older), place, signature))
+
+        blocks = Blocks(house.settings.monitoring.timezone, house.settings.monitoring.window)
+        reference = reference_of(again, table, signature, blocks, policy.held_out)
+        if isinstance(reference, NotEnoughData):
+            print(f"no reference: {reference.reason}", flush=True)  # noqa: T201  # the log of the training
+        else:
+            house.models.put_reference(version, reference)
     result = Result(artifact, runner, entry, data.digest, data.rows, data.first, data.last, code, _parameters(made))
     replace_file(folder / RESULT, msgspec.json.encode(result).decode())
 
