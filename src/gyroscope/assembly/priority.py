@@ -12,7 +12,7 @@ from pathlib import Path
 # About a third of the share of a process that serves, where both want the same processor.
 BEHIND_SERVING = 5
 BEHIND_ALL = 10
-LAST = 15
+LAST = 10
 AUTOGROUP = Path("/proc/self/autogroup")
 
 
@@ -26,7 +26,7 @@ def stand_back() -> None:
 
 
 def be_last() -> None:
-    """Give way to everybody, for a shadow that has started behind serving: a thirtieth of the champion's share."""
+    """Give way to everybody, for a shadow that has started behind serving: a tenth of the champion's share."""
     _give_way(LAST - BEHIND_SERVING, LAST)
 
 

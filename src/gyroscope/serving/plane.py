@@ -36,6 +36,10 @@ COUNTED_AS = {"os": "logged", "full": "logged", "no": "unlogged", "sampled": "sa
 LATE_NS = SECOND_NS // 10
 
 
+SHADOW_PATIENCE = 10
+"""Deadlines that a shadow has: nobody waits for what it says, and it stands back behind all who are waited for."""
+
+
 class Limits(msgspec.Struct, frozen=True):
     """What a replica takes on: nothing from the quarantine; `max_in_flight` may wait while one is worked on.
 
@@ -258,7 +262,8 @@ class Plane:
         return Reply(status, body, new_id(call.arrived_at), "no")
 
     def _begin(self, call: Call) -> Work:
-        deadline = MachineTime(call.arrived + self.limits.deadline_ns)
+        patience = SHADOW_PATIENCE if call.variant == "shadow" else 1
+        deadline = MachineTime(call.arrived + patience * self.limits.deadline_ns)
         return Work(call, "", call.arrived_at, deadline)
 
     def _read_envelope(self, work: Work) -> None:
