@@ -74,14 +74,14 @@ class Retrain(Section, frozen=True):
     span_days: Annotated[
         float, Meta(ge=0, le=36_500, description="days of event time, up to now, it is trained on; 0: all")
     ] = 0.0
-    held_out: Annotated[
-        float,
+    folds: Annotated[
+        int,
         Meta(
             ge=0,
-            le=0.5,
-            description="newest share of the rows for its reference, by a twin that has not seen them; 0: no twin",
+            le=20,
+            description="twins that make its reference, each judges a fold it has not seen; 0: no reference",
         ),
-    ] = 0.0
+    ] = 0
     cool_down_hours: Annotated[
         float, Meta(ge=0, le=87_600, description="hours of event time between two trainings")
     ] = 24.0

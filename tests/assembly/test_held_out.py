@@ -1,4 +1,4 @@
-"""A reference by a twin that has seen nothing of the rows it speaks of."""
+"""A reference by twins that have seen nothing of the rows they speak of."""
 
 from __future__ import annotations
 
@@ -32,28 +32,30 @@ def rows(days: int) -> Table:
     )
 
 
-def made(seen: list[int]):
+def made(seen: list[list[float]]):
     def train(table, folder):
-        seen.append(table.num_rows)
+        seen.append(table.column("label").to_pylist())
         (folder / "twin.py").write_text(TWIN.format(table.column("label").to_pylist()[-1]))
         return Candidate("m", "python", SIGNATURE, folder / "twin.py", entry="twin:Twin")
 
     return train
 
 
-def test_the_twin_sees_whole_older_days_and_speaks_of_the_newer(tmp_path, monkeypatch):
+def test_each_twin_speaks_of_the_whole_days_that_it_has_not_seen(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    seen: list[int] = []
-    reference = reference_of(made(seen), rows(10), SIGNATURE, Blocks(), 0.25)  # the 75th row is of the eighth day
-    assert seen == [70]
+    seen: list[list[float]] = []
+    reference = reference_of(made(seen), rows(10), SIGNATURE, Blocks(), 3)
+    assert [sorted(set(days)) for days in seen] == [[4, 5, 6, 7, 8, 9], [0, 1, 2, 3, 7, 8, 9], [0, 1, 2, 3, 4, 5, 6]]
     assert isinstance(reference, ReferenceProfile)
-    starts = [start for start, *_ in reference.windows]
-    assert starts == [event_time_of(FIRST + timedelta(days=day)) for day in (7, 8, 9)]
-    assert reference.total.n == 30
+    assert [start for start, *_ in reference.windows] == [
+        event_time_of(FIRST + timedelta(days=day)) for day in range(10)
+    ]
+    means = [part.columns[SIGNATURE.output].mean for _, part, _ in reference.windows]
+    assert means == [9, 9, 9, 9, 9, 9, 9, 6, 6, 6], "each says the newest day that it has seen"
     assert not list(tmp_path.iterdir()), "nothing lies over what the challenger's training wrote"
 
 
-def test_of_one_day_there_is_nothing_to_hold_out():
-    seen: list[int] = []
-    assert isinstance(reference_of(made(seen), rows(1), SIGNATURE, Blocks(), 0.25), NotEnoughData)
+def test_fewer_days_than_folds_make_no_reference():
+    seen: list[list[float]] = []
+    assert isinstance(reference_of(made(seen), rows(2), SIGNATURE, Blocks(), 3), NotEnoughData)
     assert seen == []

@@ -66,7 +66,7 @@ def train(data):
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Own]:
     folder = tmp_path_factory.mktemp("own")
     (folder / "train.py").write_text(TRAIN, encoding="utf-8")
-    retrain = {"train": f"{folder / 'train.py'}:train", "least_rows": 20, "on_incident": False, "held_out": 0.2}
+    retrain = {"train": f"{folder / 'train.py'}:train", "least_rows": 20, "on_incident": False, "folds": 2}
     models = {MODEL: {"replicas": 2, "retrain": retrain}}
     with started(folder, SIGNATURE, CODE, models=models, **SETTINGS) as own:
         yield own

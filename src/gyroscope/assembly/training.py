@@ -89,13 +89,13 @@ def run_training(settings_path: Path, model: str, folder: Path) -> None:
     made = train(table)
     artifact, runner, entry = _saved(made, folder, signature)
     version = house.models.add(candidate_of(house, model, folder, artifact, runner, entry), wall_now(), check=rehearse)
-    if policy.held_out:
+    if policy.folds:
 
         def again(older: Any, place: Path) -> Candidate:
             return candidate_of(house, model, place, *_saved(train(older), place, signature))
 
         blocks = Blocks(house.settings.monitoring.timezone, house.settings.monitoring.window)
-        reference = reference_of(again, table, signature, blocks, policy.held_out)
+        reference = reference_of(again, table, signature, blocks, policy.folds)
         if isinstance(reference, NotEnoughData):
             print(f"no reference: {reference.reason}", flush=True)  # noqa: T201  # the log of the training
         else:
