@@ -20,7 +20,7 @@ def test_the_page_is_up_to_date(name, page):
 def test_a_page_names_commands_arguments_options_and_defaults():
     page = cli_page()
     assert "## gyro models add" in page
-    assert "| `--signature` | YAML or JSON file of inputs and output | required |" in page
+    assert "| `--signature` | YAML or JSON file of inputs and output; else that of the model so far |  |" in page
     assert "| `--port` | port of the door | `8080` |" in page
 
 
