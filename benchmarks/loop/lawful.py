@@ -44,7 +44,7 @@ def missing(events: Sequence[Event]) -> list[str]:
         "the poisoned version, taken back": bool(offered) and offered <= taken_back,
         "a pool that grew": any(after > before for before, after in sizes),
         "and shrank": any(after < before for before, after in sizes),
-        "an end": events[-1]["type"] == "done",
+        "an end": [event["type"] for event in events[-1:]] == ["done"],
     }
     return [name for name, is_there in wanted.items() if not is_there]
 

@@ -1,7 +1,7 @@
 """O1, O2: `gyro demo` as a user runs it: its events, its two controls, and what the loop was worth.
 
 Other seeds and start months tell other stories, under the same laws. The controls: without the fault no incident of
-data quality and no veto, with a challenger that equals the champion no promotion.
+data quality and no veto, with a challenger that equals the champion no promotion. A demo that failed shows neither.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rich.console import Console
 
 from benchmarks.house import free_port
 from benchmarks.loop.lawful import Event, broken_laws, missing
-from benchmarks.rows import Row, at_least, at_most
+from benchmarks.rows import Row, at_least, at_most, unmeasured
 from benchmarks.target import Options
 
 GYRO = str(Path(sys.executable).with_name("gyro"))
@@ -59,22 +59,26 @@ def _story(runs: list[Told], no_fault: Told, equal: Told | None, every: list[Tol
     whole = sum(run.code == 0 and not missing(run.events) for run in runs)
     broken = [one for one in no_fault.events if one["type"] == "incident_opened" and _kind(one) == "quality"]
     vetoes = [one for one in no_fault.events if one["type"] == "retraining_vetoed"]
+    wrong = len(broken) + len(vetoes) + (no_fault.code != 0)
     slowest = max(float(run.events[-1].get("seconds", 1e9)) if run.events else 1e9 for run in every)
     rows = [
         at_least("O1", "runs in lawful order, each event with its reason", lawful, len(every), "runs", len(every)),
         at_least("O1", "runs with every part of the story", whole, len(runs), "runs", len(runs)),
-        at_most("O1", "no fault: data-quality incidents and vetoes", len(broken) + len(vetoes), 0, "events", 1),
+        at_most("O1", "no fault: data-quality incidents, vetoes and failures", wrong, 0, "events", 1),
         at_most("O1", "slowest run", slowest, MOST_S, "s", len(every)),
     ]
     if equal is not None:
-        promoted = sum(one["type"] == "promoted" for one in equal.events)
-        rows.append(at_most("O1", "equal challenger: promotions", promoted, 0, "events", 1))
+        wrong = sum(one["type"] == "promoted" for one in equal.events) + (equal.code != 0)
+        rows.append(at_most("O1", "equal challenger: promotions and failures", wrong, 0, "events", 1))
     return rows
 
 
 def _worth(runs: list[Told]) -> list[Row]:
     rows = []
     for run in runs:
+        if run.code:
+            rows.append(unmeasured("O2", f"{run.name}: the demo failed with code {run.code}"))
+            continue
         ways = {one["name"]: one for one in run.events if one["type"] == "way"}
         loop, never, monthly = (ways[name] for name in ("this loop", "never retrained", "retrained every month"))
         ratio = loop["brier"] / monthly["brier"]

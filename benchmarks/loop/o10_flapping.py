@@ -78,16 +78,22 @@ def measure(options: Options) -> list[Row]:
     flapping = [at_most("O10", claim, most, 2, "notifications", len(counts))]
     check = control("O10", "what is back is another incident", max(0, sabotaged - 2), "notifications", 1)
     found = [_broken(options.folder / f"broken {run}", options.seed, run) for run in range(broken)]
+    return [*with_control(flapping, check), *rows_of(found)]
+
+
+def rows_of(found: list[tuple[list[Incident], int]]) -> list[Row]:
+    """What the runs with a broken column say: no incident is as wrong as two, one that was closed again counts too."""
+    broken = len(found)
     told = max(notifications for _, notifications in found)
     one = sum(len(incidents) == 1 for incidents, _ in found)
     missing = [incidents for run, (incidents, _) in enumerate(found) if run % len(FAULTS) == 0]
-    gone = max(len(incidents) for incidents in missing)
+    wrong = max(abs(len(incidents) - 1) for incidents in missing)
+    claim = "a column and its 40 features go missing: furthest from 1 incident"
     return [
-        *with_control(flapping, check),
-        at_most("O10", "a column and its 40 features go missing: most incidents", gone, 1, "incidents", len(missing)),
+        at_most("O10", claim, wrong, 0, "incidents", len(missing)),
         at_most("O10", "a column breaks in any way: runs without just 1", broken - one, 0.05 * broken, "runs", broken),
         at_most("O10", "most notifications of a broken column", told, 2, "notifications", broken),
-    ]  # fmt: skip
+    ]
 
 
 def _flapped(folder: Path, kind: str, seed: int, length_us: int) -> int:
@@ -116,7 +122,7 @@ def _broken(folder: Path, seed: int, run: int) -> tuple[list[Incident], int]:
         home.incidents.take("m", Judged(causes, {}, NEAR_US, WALL))
         home.look()
         since = (REFERENCE + BREAKS_AT - 1) * DAY_US
-        pages = [one for one in home.incidents.all() if one.pages and one.is_standing and one.since >= since]
+        pages = [one for one in home.incidents.all() if one.pages and one.since >= since]
         return pages, home.told()
 
 

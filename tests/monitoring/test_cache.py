@@ -26,14 +26,14 @@ def fold(*values):
 def test_a_cell_is_the_merge_of_its_files_whatever_comes_and_goes(tmp_path):
     cache = Cache(tmp_path / "monitoring.db")
     for path, values in (("a", (0.5,)), ("b", (1.5, 7.0)), ("c", (0.1,))):
-        cache.add_file("m", path, CELL.day, {CELL: fold(*values)})
+        cache.replace("m", (), [(path, CELL.day, {CELL: fold(*values)})])
     (whole,) = cache.cells("m", "v", ALL)
     assert whole.profile == fold(0.5, 1.5, 7.0, 0.1).profile
-    cache.drop_file("m", "b")
+    cache.replace("m", ("b",), ())
     (rest,) = cache.cells("m", "v", ALL)
     assert (rest.profile, rest.scored) == (fold(0.5, 0.1).profile, 2)
-    cache.drop_file("m", "a")
-    cache.drop_file("m", "c")
+    cache.replace("m", ("a",), ())
+    cache.replace("m", ("c",), ())
     assert cache.cells("m", "v", ALL) == []
     assert cache.dirty("m") == {CELL: True}
 
@@ -41,10 +41,10 @@ def test_a_cell_is_the_merge_of_its_files_whatever_comes_and_goes(tmp_path):
 def test_a_file_that_is_added_twice_counts_once(tmp_path):
     """Two rounds that overlap, of two processes too, both believe that a file is new."""
     cache, other = Cache(tmp_path / "monitoring.db"), Cache(tmp_path / "monitoring.db")
-    cache.add_file("m", "a", CELL.day, {CELL: fold(0.5)})
+    cache.replace("m", (), [("a", CELL.day, {CELL: fold(0.5)})])
     for one in (cache, other):
         with one.transaction():
-            one.add_file("m", "b", CELL.day, {CELL: fold(1.5, 7.0)})
+            one.replace("m", (), [("b", CELL.day, {CELL: fold(1.5, 7.0)})])
     (whole,) = cache.cells("m", "v", ALL)
     assert (whole.scored, whole.profile) == (3, fold(0.5, 1.5, 7.0).profile)
 
@@ -52,7 +52,7 @@ def test_a_file_that_is_added_twice_counts_once(tmp_path):
 def test_what_is_half_done_is_not_there(tmp_path):
     cache = Cache(tmp_path / "monitoring.db")
     with pytest.raises(KeyboardInterrupt), cache.transaction():
-        cache.add_file("m", "a", CELL.day, {CELL: fold(0.5)})
+        cache.replace("m", (), [("a", CELL.day, {CELL: fold(0.5)})])
         raise KeyboardInterrupt
     assert (cache.files("m"), cache.dirty("m")) == ({}, {})
 
@@ -60,7 +60,7 @@ def test_what_is_half_done_is_not_there(tmp_path):
 def test_another_format_is_thrown_away_and_the_journal_kept(tmp_path):
     path = tmp_path / "monitoring.db"
     cache, entry = Cache(path), Entry(EventTime(1), "m", "v", "decided", "because", "of this")
-    cache.add_file("m", "a", CELL.day, {CELL: fold(0.5)})
+    cache.replace("m", (), [("a", CELL.day, {CELL: fold(0.5)})])
     cache.write_down(entry)
     cache.close()
     with sqlite3.connect(path) as db:

@@ -96,8 +96,8 @@ def test_only_answered_rows_with_status_200_are_scored_and_all_answered_ones_cou
     assert value(house, "predictions") == 90
     (share,) = house.points("error_share")
     assert (share.value, share.n) == (0.1, 100)
-    profile = house.monitor.window_profile("flights", house.version.version, window(MARCH_1))
-    assert profile.n == 90
+    (missing,) = house.points("missing_share", column="distance")
+    assert missing.n == 90
 
 
 def test_a_late_label_restates_its_window_and_no_other(house, make_rows):
@@ -200,8 +200,6 @@ def test_other_windows_cut_the_same_rows(make_house, make_rows, length, count):
 def test_an_empty_window_is_not_known_and_never_zero(house):
     house.measure()
     assert house.signals.names() == []
-    profile = house.monitor.window_profile("flights", house.version.version, window(MARCH_1))
-    assert profile == NotEnoughData("no rows in this window")
     outcomes = house.monitor.outcomes("flights", house.version.version, EventTime(0), EventTime(1))
     assert outcomes == NotEnoughData("no rows in this stretch")
 

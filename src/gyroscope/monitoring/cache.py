@@ -115,16 +115,11 @@ class Cache:
         """The paths of all files that are folded and not let go, each with its day."""
         return dict(self._rows("SELECT path, day FROM files WHERE model = ? AND NOT is_let_go", model))
 
-    def add_file(self, model: str, path: str, day: str, folds: Mapping[Cell, Fold]) -> None:
-        """Keep a file's folds and merge them into their cells; one that is there already is replaced, not doubled."""
-        self.replace(model, (), [(path, day, folds)])
-
-    def drop_file(self, model: str, path: str) -> None:
-        """A file that is no longer part of the table: its cells are merged anew from the others."""
-        self.replace(model, (path,), ())
-
     def replace(self, model: str, gone: Iterable[str], new: Sequence[tuple[str, str, Mapping[Cell, Fold]]]) -> None:
-        """Files (path, day, folds) come in the place of others; cells that are the same as before stay clean."""
+        """Files (path, day, folds) come in the place of others; cells that are the same as before stay clean.
+
+        A file that is there already is replaced, not doubled.
+        """
         known = [path for path, _, _ in new if self._rows("SELECT 1 FROM files WHERE model=? AND path=?", model, path)]
         left = self._forget(model, [*gone, *known])
         touched = {*left, *(cell for _, _, folds in new for cell in folds)}

@@ -129,11 +129,6 @@ class Monitor:
             self._failures = done.failures
         return done
 
-    def window_profile(self, model: str, version: str, window: Window) -> Profile | NotEnoughData:
-        """The profile of a version's scored rows in a window."""
-        cells = self._cache.cells(model, version, window)
-        return _merged(cells).profile if cells else NotEnoughData("no rows in this window")
-
     def outcomes(self, model: str, version: str, start: EventTime, end: EventTime) -> Outcomes | NotEnoughData:
         """The labelled rows of a version in the windows that start in [start, end), added up exactly."""
         found = self._cache.tallies(model, version, Window(start, end))

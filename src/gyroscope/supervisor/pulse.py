@@ -35,7 +35,7 @@ _PID, _STATE, _BEAT, _STARTED, _DEADLINE, _LIMIT, _ROOM = 1, 2, 3, 4, 5, 6, 7
 _COUNTERS_AT = 8
 BATCH_BOUNDS = (1, 2, 4, 8, 16, 32, 64)
 """Upper bounds of the buckets for how many requests one prediction was for."""
-_BATCHES_AT = 32  # leaves room for 24 counters before the layout, and with it _MAGIC, must change
+_BATCHES_AT = 32  # leaves room for 23 counters, and for _PLAIN, before the layout, and with it _MAGIC, must change
 _WAITING = 39
 _BUCKETS_AT = 40
 _SUM_AT = _BUCKETS_AT + len(LATENCY_BOUNDS_S) + 1
