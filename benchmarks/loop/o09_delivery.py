@@ -156,7 +156,8 @@ def _sabotaged(options: Options) -> int:
             incidents.take(MODEL, _judged(place, has_ended=False))
         notifier = WebhookNotifier(receiver.url, lambda: SECRET, TIMEOUT_S)
         hasty = Hasty("team", notifier, outbox, signals, 3_600 * SECOND_US)
-        hasty.run_once()
+        while outbox.count("team", "waiting"):
+            hasty.run_once()
         signals.close()
         written = [letter for one in incidents.all() for letter in outbox.of(one.id)]
         return len(written) - len(receiver.taken())

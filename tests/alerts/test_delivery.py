@@ -18,6 +18,7 @@ from benchmarks.loop.receiver import receiving
 from tests.alerts.told import FAR, notice
 
 from gyroscope.alerts.delivery import Delivery
+from gyroscope.alerts.notices import Notice
 from gyroscope.alerts.notifiers import Outcome
 from gyroscope.alerts.notifiers.log import LogNotifier
 from gyroscope.alerts.notifiers.posting import Posted, post
@@ -26,7 +27,7 @@ from gyroscope.alerts.outbox import LONGEST_WAIT_US, Letter, Outbox
 from gyroscope.alerts.outbox import post as put_in
 from gyroscope.alerts.patience import after
 from gyroscope.clock import SECOND_NS, SECOND_US, EventTime, machine_now, wall_now
-from gyroscope.errors import SettingsError
+from gyroscope.errors import SettingsError, StoreError
 from gyroscope.signals.store import Signals
 
 RAW = b"0123456789abcdef01234567"
@@ -53,6 +54,16 @@ class Desk:
         """Whatever waits is due."""
         with closing(sqlite3.connect(self.path)) as database, database:
             database.execute("UPDATE outbox SET next_at = 0")
+
+    def fill(self) -> None:
+        """As on a full disk: nothing can be written down."""
+        with closing(sqlite3.connect(self.path)) as database, database:
+            full = "SELECT RAISE(ABORT, 'disk is full')"
+            database.execute(f"CREATE TRIGGER full BEFORE UPDATE ON outbox BEGIN {full}; END")
+
+    def free(self) -> None:
+        with closing(sqlite3.connect(self.path)) as database, database:
+            database.execute("DROP TRIGGER full")
 
     def letters(self) -> list[Letter]:
         return self.outbox.of("m-1")
@@ -103,6 +114,61 @@ def test_what_may_pass_is_tried_again_with_the_same_key(desk, first):
     assert (mine.letters()[0].progress, mine.letters()[0].tries) == ("delivered", 3)
 
 
+def other(at: int) -> Notice:
+    """Of another incident."""
+    return msgspec.structs.replace(notice("m-2-1", at), incident="m-2")
+
+
+def test_no_letter_overtakes_an_older_one_of_its_incident(desk):
+    asked = []
+
+    def behave(key, seen):
+        asked.append(key)
+        return "503" if (key, seen) == ("m-1-1", 0) else "202"
+
+    with receiving(behave) as receiver:
+        mine = desk(receiver.url)
+        mine.write(notice(at=wall_now()))
+        mine.delivery.run_once()
+        mine.write(msgspec.structs.replace(notice("m-1-2", at=wall_now()), happened="resolved"), other(wall_now()))
+        for _ in range(3):
+            mine.delivery.run_once()
+            if len(asked) > 1:
+                mine.now()
+    assert asked == ["m-1-1", "m-2-1", "m-1-1", "m-1-2"]
+
+
+@pytest.mark.parametrize("first", ["202", "503"])
+def test_a_try_that_cannot_be_written_down_is_not_repeated_before_its_time(desk, first, monkeypatch):
+    asked = []
+    with receiving(lambda key, seen: asked.append(key) or ("202" if seen else first)) as receiver:
+        mine = desk(receiver.url)
+        mine.write(notice(at=wall_now()))
+        mine.fill()
+        start = wall_now()
+        for later_us, tries in ((0, 1), (0, 1), (HOUR_US // 60, 1 if first == "202" else 2)):
+            now = EventTime(start + later_us)
+            monkeypatch.setattr("gyroscope.alerts.delivery.wall_now", lambda now=now: now)
+            with pytest.raises(StoreError, match="disk is full"):
+                mine.delivery.run_once()
+            assert len(asked) == tries
+        mine.free()
+        assert [mine.delivery.run_once(), mine.delivery.run_once()] == [1, 0]
+    assert len(asked) == tries
+    assert (mine.letters()[0].progress, mine.letters()[0].tries) == ("delivered", tries)
+
+
+def test_a_letter_that_no_notifier_can_write_holds_up_no_other(desk):
+    asked = []
+    with receiving(lambda key, seen: asked.append(key) or "202") as receiver:
+        mine = desk(receiver.url)
+        far = msgspec.structs.replace(notice(at=wall_now()), since=FAR)  # ISO 8601 has no digits for such a year
+        mine.write(far, other(wall_now()))
+        mine.delivery.run_once()
+    assert asked == ["m-2-1"]
+    assert (mine.letters()[0].progress, mine.letters()[0].said) == ("waiting", "the notifier failed: ValueError")
+
+
 @pytest.mark.parametrize("status", ["400", "401", "403", "404", "410", "redirect http://127.0.0.1:9/elsewhere"])
 def test_what_will_not_pass_is_given_up_at_once_and_said(desk, status, caplog):
     with receiving(lambda key, seen: status) as receiver:
@@ -147,7 +213,7 @@ def test_what_is_too_old_is_given_up(desk, caplog):
     assert "after 1 tries: status 503" in caplog.text
 
 
-@pytest.mark.parametrize("secret", ["", "plain", "whsec_!!", "whsec_" + base64.b64encode(b"short").decode()])
+@pytest.mark.parametrize("secret", ["", "plain", "whsec_!!", "whsec_é", "whsec_" + base64.b64encode(b"short").decode()])
 def test_what_is_no_secret_signs_nothing(desk, secret, caplog):
     caplog.set_level(logging.INFO)
     with receiving() as receiver:
@@ -232,7 +298,15 @@ def test_a_receiver_that_says_when_is_believed_within_an_hour():
     assert next_s(Outcome(False), 9, 0.999) == pytest.approx(299.85)
 
 
-@pytest.mark.parametrize(("said", "seconds"), [("5", 5.0), ("Thu, 01 Jan 1970 00:01:00 GMT", 60.0), ("soon", 0.0)])
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("5", 5.0),
+        ("Thu, 01 Jan 1970 00:01:00 GMT", 60.0),
+        ("soon", 0.0),
+        ("Mon, 01 Jan 99999999999 00:00:00 GMT", 0.0),
+    ],
+)
 def test_retry_after_is_a_number_or_a_date(said, seconds):
     with receiving(lambda key, seen: f"429 after {said}") as receiver:
         assert post(Posted(receiver.url, b"", {}, 5.0), EventTime(0)).after_s == seconds

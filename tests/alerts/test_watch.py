@@ -180,6 +180,43 @@ def test_a_rule_that_was_changed_begins_anew(watch):
     assert [state for state, _ in watch.look()] == ["closed"]
 
 
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        RuleSettings(signal="drift", labels={"model": "other"}, threshold=0.3),
+        RuleSettings(signal="missing_share", labels={"model": "m"}, threshold=0.3),
+    ],
+)
+def test_a_rule_that_now_watches_something_else_closes_what_it_opened(watch, elsewhere):
+    watch.given(wide=WIDE)
+    watch.put(1, 0.4, column="age")
+    watch.look()
+    assert watch.signals.latest("rule").value == 1.0
+    watch.given(wide=elsewhere)
+    assert [state for state, _ in watch.look()] == ["closed"]
+    assert watch.signals.latest("rule").value == 0.0
+    watch.look()
+    assert len(watch.signals.query("rule", {}, EventTime(0), watch.now)) == 2, "it is said once"
+
+
+def test_an_alert_stands_from_when_it_comes_until_it_goes(watch):
+    disk = RuleSettings(signal="alert", labels={"name": "disk_full"}, threshold=0.5, for_s=60, clear_for_s=60)
+    of = (("model", ""), ("name", "disk_full"))
+    watch.given(disk=disk)
+    seen = []
+    for value in (1.0, 0.0):
+        watch.now = EventTime(watch.now + SECOND_US)
+        watch.signals.put([Signal("alert", watch.now, value, of)])
+        for later_s in (0, 61):
+            watch.now = EventTime(watch.now + later_s * SECOND_US)
+            seen.append([state for state, _ in watch.look()])
+    assert seen == [[], ["open"], ["open"], ["closed"]]
+    assert sent(watch.outbox) == ["opened"]
+    watch.now = EventTime(watch.now + 3_600 * SECOND_US)
+    watch.look()
+    assert sent(watch.outbox) == ["opened", "resolved"]
+
+
 def test_seconds_need_no_window_and_silence_is_not_known(watch):
     slow = RuleSettings(signal="latency_p99_s", threshold=0.5, for_s=2)
     watch.given(slow=slow)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 FOREIGN_CODE = {
+    "alerts/delivery.py": "a notifier's try of one letter: the others go on, this one is tried again",
     "assembly/control.py": "the outermost line of a loop: what failed is logged and tried again from what is stored",
     "assembly/turns.py": "a loop's look at one model: the others go on, this one is tried again",
     "models/convert_child.py": "what a pickle holds may raise anything; the child reports it and ends",

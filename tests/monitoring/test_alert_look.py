@@ -16,6 +16,7 @@ from gyroscope.monitoring.alert_look import (
     Lookout,
     as_signals,
     read_look,
+    stood,
     unlogged,
     write_look,
 )
@@ -125,9 +126,9 @@ def test_more_alerts_than_fit_are_cut_not_lost_all(tmp_path):
 def test_coming_and_going_are_points_of_a_series():
     known = Known(Alert("log_loss", "m", "a", "b", "c"), "now")
     stands, gone = Look("", (known,)), Look("", (msgspec.structs.replace(known, is_standing=False),))
-    came = as_signals(stands, Look(""), EventTime(5))
+    came = as_signals(stands, set(), EventTime(5))
     assert [(point.name, point.value, point.labels) for point in came] == [
         ("alert", 1.0, (("model", "m"), ("name", "log_loss")))
     ]
-    assert [point.value for point in as_signals(gone, stands, EventTime(6))] == [0.0]
-    assert as_signals(stands, stands, EventTime(7)) == []
+    assert [point.value for point in as_signals(gone, stood(came), EventTime(6))] == [0.0]
+    assert as_signals(stands, stands.keys, EventTime(7)) == []

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import random
 
-from gyroscope.alerts.notifiers import Notifier
+from gyroscope.alerts.notifiers import Notifier, Outcome
 from gyroscope.alerts.outbox import Letter, Outbox
 from gyroscope.alerts.patience import after
 from gyroscope.clock import EventTime, wall_now
@@ -28,6 +28,7 @@ class Delivery:
         self._outbox = outbox
         self._signals = signals
         self._give_up_us = give_up_us
+        self._unkept: dict[int, Letter] = {}
         self._spread = random.Random()  # noqa: S311  # spreads tries; nothing is secret about it
 
     def run_once(self) -> int:
@@ -35,15 +36,22 @@ class Delivery:
         delivered = 0
         with self._outbox.desk(self._name) as desk:
             for letter in desk.due(wall_now()):
-                done = self._try(letter)
+                done = self._unkept.get(letter.number)
+                if done is None or (done.progress == "waiting" and done.next_at <= wall_now()):
+                    done = self._try(done or letter)
+                self._unkept[letter.number] = done  # on a full disk nobody is told the same five times a second
                 desk.keep(done)
+                del self._unkept[letter.number]
                 delivered += done.progress == "delivered"
                 if done.progress == "given up":
                     self._say(done)
         return delivered
 
     def _try(self, letter: Letter) -> Letter:
-        outcome = self._notifier.send(letter.notice, wall_now())
+        try:
+            outcome = self._notifier.send(letter.notice, wall_now())
+        except Exception as error:  # noqa: BLE001  what one letter or receiver does to a notifier holds up no other letter
+            outcome = Outcome(False, f"the notifier failed: {type(error).__name__}")
         if not outcome.is_delivered:
             LOG.info("notifier %s: %s not delivered: %s", self._name, letter.notice.key, outcome.said)
         return after(letter, outcome, wall_now(), self._give_up_us, self._spread.random())

@@ -84,10 +84,16 @@ class Desk:
         self._notifier = notifier
 
     def due(self, now: EventTime, most: int = 100) -> list[Letter]:
-        """The letters whose time has come, in the order they were written."""
+        """The letters whose time has come, in the order they were written; of an incident only the oldest that waits.
+
+        One that overtook another would tell a receiver that an incident is over, and then that it opened.
+        """
         return _letters(
             self._connection,
-            "WHERE notifier = ? AND progress = 'waiting' AND (next_at <= ? OR next_at > ?) ORDER BY number LIMIT ?",
+            "WHERE notifier = ? AND progress = 'waiting' AND (next_at <= ? OR next_at > ?)"
+            " AND NOT EXISTS (SELECT 1 FROM outbox AS older WHERE older.incident = outbox.incident"
+            " AND older.notifier = outbox.notifier AND older.progress = 'waiting' AND older.number < outbox.number)"
+            " ORDER BY number LIMIT ?",
             (self._notifier, now, now + LONGEST_WAIT_US, most),
         )
 

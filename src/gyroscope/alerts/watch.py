@@ -65,6 +65,7 @@ class Rules:
             state_db, "what rules follow cannot be read or written", "check free space and permissions", _SCHEMA
         )
         self._followed: dict[Key, Followed] | None = None
+        self._gone: dict[Key, Followed] = {}
         self._said: dict[str, list[Cause]] = {}
         self._running = threading.Lock()
 
@@ -85,9 +86,13 @@ class Rules:
                 taken += len(points)
         self._hand_over(after, now)
         changed = {key: one for key, one in after.items() if _but_newest(one) != _but_newest(before.get(key))}
-        self._signals.put([told(name, dict(series), one) for (name, series), one in changed.items()])
+        over = {key: one for key, one in self._gone.items() if key not in after}
+        points = [told(name, dict(series), one) for (name, series), one in (changed | over).items()]
+        if points:
+            self._signals.put(points)
         self._keep(changed)
-        self._followed = self._forget(after)
+        self._forget(over)
+        self._followed, self._gone = after, {}
         return taken
 
     def _points(self, rule: RuleSettings, newest: Signal, before: Followed, now: EventTime) -> list[Signal]:
@@ -106,6 +111,8 @@ class Rules:
         if rule.signal in EVERY_SECOND and now - newest.at > SILENT_US and before.newest <= newest.at:
             silent = NotEnoughData("nothing for a minute")
             found.append(Signal(rule.signal, EventTime(newest.at + SILENT_US), silent, newest.labels))
+        if rule.signal == "alert" and now > max(newest.at, before.newest):  # a point says what stands until the next
+            found.append(msgspec.structs.replace(newest, at=now))
         return found
 
     def _newest_complete(self, newest: Signal, now: EventTime) -> EventTime:
@@ -123,7 +130,7 @@ class Rules:
         """Give the incidents all that fires or fired, of each model of which that has changed."""
         found: dict[str, list[Cause]] = {model: [] for model in self._said}
         upto: dict[str, dict[tuple[str, CauseKind], EventTime]] = {}
-        for (name, series), one in after.items():
+        for (name, series), one in (*self._gone.items(), *after.items()):
             labels = dict(series)
             model, version = labels.get("model") or "house", labels.get("version", "")
             known = upto.setdefault(model, {})
@@ -138,15 +145,19 @@ class Rules:
                 self._said[model] = all_of_it
 
     def _load(self) -> dict[Key, Followed]:
-        """How far each rule is. One that was changed begins anew; one that is gone closes its incidents."""
+        """How far each rule is. One that was changed begins anew; what is watched no more closes its incidents."""
         if self._followed is None:
             with self._database.opened() as connection:
                 rows = connection.execute("SELECT rule, series, about, record FROM followed").fetchall()
-            self._followed = {
-                (name, msgspec.json.decode(series, type=Labels)): msgspec.json.decode(record, type=Followed)
-                for name, series, about, record in rows
-                if name not in self._rules or about == self._about(name)
-            }
+            followed: dict[Key, Followed] = {}
+            for name, series, about, record in rows:
+                key = (name, msgspec.json.decode(series, type=Labels))
+                one = msgspec.json.decode(record, type=Followed)
+                if about == self._about(name):
+                    followed[key] = one
+                else:
+                    self._gone[key] = Followed("quiet", True, EventTime(one.newest + 1))
+            self._followed = followed
         return self._followed
 
     def _keep(self, changed: Mapping[Key, Followed]) -> None:
@@ -158,14 +169,11 @@ class Rules:
             with self._database.opened() as connection, transaction(connection):
                 connection.executemany("INSERT OR REPLACE INTO followed VALUES (?, ?, ?, ?)", rows)
 
-    def _forget(self, after: dict[Key, Followed]) -> dict[Key, Followed]:
-        """Without the rules that are gone."""
-        gone = [key for key in after if key[0] not in self._rules]
-        if gone:
-            rows = [(name, msgspec.json.encode(series).decode()) for name, series in gone]
+    def _forget(self, over: Mapping[Key, Followed]) -> None:
+        rows = [(name, msgspec.json.encode(series).decode()) for name, series in over]
+        if rows:
             with self._database.opened() as connection, transaction(connection):
                 connection.executemany("DELETE FROM followed WHERE rule = ? AND series = ?", rows)
-        return {key: one for key, one in after.items() if key[0] in self._rules}
 
     def _soon_us(self, rule: RuleSettings) -> int:
         return HOUR_US if rule.signal in MACHINE_TIME_NAMES else SOON_WINDOWS * self._window_us

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 import uvicorn
 
+from gyroscope.alerts.watch import Rules
 from gyroscope.assembly.house import House
 from gyroscope.assembly.notifying import deliveries
 from gyroscope.assembly.plan import control_port, served_replicas
@@ -25,7 +26,7 @@ from gyroscope.assembly.scaling import scaler
 from gyroscope.assembly.settling import Settling
 from gyroscope.assembly.telling import tell
 from gyroscope.clock import SECOND_NS, machine_now, wall_now
-from gyroscope.monitoring.alert_look import Look, Lookout, as_signals
+from gyroscope.monitoring.alert_look import Lookout, as_signals, stood
 from gyroscope.monitoring.traffic import Traffic
 from gyroscope.supervisor.wanted import WANTED_FILE, read_wanted
 from gyroscope.web.app import create_app
@@ -46,25 +47,10 @@ def run_control(settings_path: Path) -> None:
     house = House(settings_path)
     stop = threading.Event()
     lookout = Lookout(house.home, house.runtime, is_logging=house.settings.serving.log != "off")
-    scaling, retraining, rollouts = scaler(house), RetrainingTurns(house), RolloutTurns(house)
-    watched = rules(house)
+    watched, retraining, rollouts = rules(house), RetrainingTurns(house), RolloutTurns(house)
     loops = [
         threading.Thread(target=_repeat, args=(name, step, every_s, stop), daemon=True, name=name)
-        for name, step, every_s in (
-            ("monitor", lambda: house.monitor.run_once(wall_now()), house.settings.monitoring.every_s),
-            ("label sources", lambda: house.label_sources.run_once(wall_now(), machine_now()), SAMPLE_S),
-            ("scaling", lambda: scaling.run_once(machine_now(), wall_now()), SAMPLE_S),
-            ("retraining", retraining.run_once, SAMPLE_S),
-            ("rollouts", rollouts.run_once, ROLLOUTS_S),
-            ("registry", RegistryTurns(house).run_once, SAMPLE_S),
-            ("watch", _watch(house, lookout), SAMPLE_S),
-            *([("rules", lambda: watched.run_once(wall_now()), SAMPLE_S)] if house.settings.rules else []),
-            ("snoozes", lambda: house.incidents.wake(wall_now()), SAMPLE_S),
-            # One each: a receiver that hangs holds up no other.
-            *((f"notifier {name}", one.run_once, NOTIFIERS_S) for name, one in deliveries(house).items()),
-            # By itself: on a frozen disk the others wait, and this is what must tell.
-            ("lookout", lambda: lookout.look(machine_now(), wall_now()), SAMPLE_S),
-        )
+        for name, step, every_s in turns(house, lookout, watched, retraining, rollouts)
     ]
     server = uvicorn.Server(_config(house, Settling(house, watched, retraining, rollouts)))
     for loop in loops:
@@ -74,6 +60,29 @@ def run_control(settings_path: Path) -> None:
     end = machine_now() + END_S * SECOND_NS
     for loop in loops:
         loop.join(timeout=max(0.0, (end - machine_now()) / SECOND_NS))
+
+
+def turns(
+    house: House, lookout: Lookout, watched: Rules, retraining: RetrainingTurns, rollouts: RolloutTurns
+) -> list[tuple[str, Callable[[], object], float]]:
+    """Every loop: its name, one turn of it, and the seconds between two."""
+    scaling = scaler(house)
+    return [
+        ("monitor", lambda: house.monitor.run_once(wall_now()), house.settings.monitoring.every_s),
+        ("label sources", lambda: house.label_sources.run_once(wall_now(), machine_now()), SAMPLE_S),
+        ("scaling", lambda: scaling.run_once(machine_now(), wall_now()), SAMPLE_S),
+        ("retraining", retraining.run_once, SAMPLE_S),
+        ("rollouts", rollouts.run_once, ROLLOUTS_S),
+        ("registry", RegistryTurns(house).run_once, SAMPLE_S),
+        ("watch", watch(house, lookout), SAMPLE_S),
+        # Without rules too: it closes what the last one opened.
+        ("rules", lambda: watched.run_once(wall_now()), SAMPLE_S),
+        ("snoozes", lambda: house.incidents.wake(wall_now()), SAMPLE_S),
+        # One each: a receiver that hangs holds up no other.
+        *((f"notifier {name}", one.run_once, NOTIFIERS_S) for name, one in deliveries(house).items()),
+        # By itself: on a frozen disk the others wait, and this is what must tell.
+        ("lookout", lambda: lookout.look(machine_now(), wall_now()), SAMPLE_S),
+    ]
 
 
 def _config(house: House, settling: Settling) -> uvicorn.Config:
@@ -92,18 +101,21 @@ def _config(house: House, settling: Settling) -> uvicorn.Config:
     return config
 
 
-def _watch(house: House, lookout: Lookout) -> Callable[[], None]:
-    """Once a second: sample the traffic, keep alerts, tell the supervisor when routes or sizes have changed."""
+def watch(house: House, lookout: Lookout) -> Callable[[], None]:
+    """One turn: sample the traffic, keep alerts, tell the supervisor when routes or sizes have changed."""
     traffic = Traffic(house.runtime / "pulses")
-    kept = Look("")
+    before: set[tuple[str, str]] | None = None
 
     def step() -> None:
-        nonlocal kept
+        nonlocal before
         plan = tell(house)
         house.signals.put(traffic.sample(served_replicas(plan), machine_now(), wall_now()))
         newest = lookout.newest
-        house.signals.put(as_signals(newest, kept, wall_now()))
-        kept = newest
+        if newest.at:
+            if before is None:  # what an earlier control saw come may have gone while none looked
+                before = stood(house.signals.newest("alert"))
+            house.signals.put(as_signals(newest, before, wall_now()))
+            before = newest.keys
 
     return step
 

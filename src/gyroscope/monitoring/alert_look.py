@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import zlib
+from collections.abc import Iterable, Set
 from pathlib import Path
 
 import msgspec
@@ -40,6 +41,11 @@ class Look(msgspec.Struct, frozen=True):
     @property
     def standing(self) -> tuple[Known, ...]:
         return tuple(known for known in self.alerts if known.is_standing)
+
+    @property
+    def keys(self) -> set[tuple[str, str]]:
+        """Name and model of each that stands."""
+        return {(known.alert.name, known.alert.model) for known in self.standing}
 
 
 class Lookout:
@@ -87,14 +93,17 @@ def unlogged(pulses: Path) -> dict[str, int]:
     return counts
 
 
-def as_signals(look: Look, before: Look, wall: EventTime) -> list[Signal]:
-    """The alerts that came or went between two looks, as points of the series `alert`."""
-    stood = {(known.alert.name, known.alert.model) for known in before.standing}
-    stands = {(known.alert.name, known.alert.model) for known in look.standing}
+def as_signals(look: Look, before: Set[tuple[str, str]], wall: EventTime) -> list[Signal]:
+    """The alerts that came or went since those of `before` (name, model) stood, as points of the series `alert`."""
     return [
-        Signal("alert", wall, float(key in stands), (("model", key[1]), ("name", key[0])))
-        for key in sorted(stood ^ stands)
+        Signal("alert", wall, float(key in look.keys), (("model", key[1]), ("name", key[0])))
+        for key in sorted(before ^ look.keys)
     ]
+
+
+def stood(newest: Iterable[Signal]) -> set[tuple[str, str]]:
+    """Name and model of the alerts that stand by the newest points of the series `alert`."""
+    return {(dict(one.labels)["name"], dict(one.labels)["model"]) for one in newest if one.value == 1.0}
 
 
 def write_look(path: Path, look: Look) -> None:

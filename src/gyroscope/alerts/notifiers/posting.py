@@ -124,6 +124,6 @@ def _seconds(retry_after: str, now: EventTime) -> float:
         return float(text[:9])
     try:
         moment = email.utils.parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
     return max(0.0, moment.timestamp() - now / SECOND_US)

@@ -7,7 +7,6 @@ outside with every call and goes nowhere but into the signature.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 from collections.abc import Callable
@@ -59,7 +58,7 @@ def key_of(secret: str) -> bytes:
     """
     try:
         key = base64.b64decode(secret.removeprefix(PREFIX), validate=True) if secret.startswith(PREFIX) else b""
-    except binascii.Error:
+    except ValueError:
         key = b""
     if len(key) < LEAST_BYTES:
         raise SettingsError(
