@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import msgspec
+import numpy as np
 import pytest
+from arro3.core import Array, DataType, Table
 
 from gyroscope.assembly import House, training
 from gyroscope.assembly.retraining import HouseSenses
-from gyroscope.clock import EventTime
+from gyroscope.clock import DAY_US, EventTime
 from gyroscope.errors import GyroscopeError
 from gyroscope.models.store import Candidate
 from gyroscope.records import Cause, Feature, Judged, Signature
@@ -25,15 +27,39 @@ class Own:
     def predict(self, matrix, columns):
         return np.full(2, {answer})
 """
+WRITES = """
+from pathlib import Path
+
+def train(rows):
+    code = "class Own:\\n    def predict(self, matrix, columns):\\n        return [0.5] * len(matrix)\\n"
+    Path("own.py").write_text(code)
+    return "own.py:Own"
+"""
 SETTINGS = "home: home\nruntime_dir: run\nmodels: {m: {retrain: {train: 'train.py:train'}}}\n"
 
 
-class NoRows:
+class Rows:
+    def __init__(self, table=None):
+        self.table = table
+
     def sql(self, query):
         return self
 
     def arrow(self):
-        return None
+        return self.table
+
+
+def days_of(labels):
+    """Two rows a day, of these labels."""
+    moments = np.arange(len(labels)) * DAY_US // 2
+    return Table.from_arrays(
+        [
+            Array(moments).cast(DataType.timestamp("us", tz="UTC")),
+            Array(np.arange(len(labels), dtype=float)),
+            Array(np.array(labels, dtype=float)),
+        ],
+        names=["event_time", "x", "label"],
+    )
 
 
 @pytest.mark.parametrize(("answer", "is_kept"), [("0.5", True), ("7.0", False)])
@@ -48,7 +74,7 @@ def test_what_does_not_work_becomes_no_version(tmp_path, monkeypatch, answer, is
     first = house.models.add(Candidate("m", "lightgbm", signature, tmp_path / "t.txt"), EventTime(1))
     monkeypatch.setattr(training, "limit", lambda limits: None)
     monkeypatch.setattr(training, "describe", lambda house, model: training.Data(9))
-    monkeypatch.setattr(training, "selection", lambda *given, **named: NoRows())
+    monkeypatch.setattr(training, "selection", lambda *given, **named: Rows())
     monkeypatch.setattr(House, "signature_of", lambda self, model: signature)
     if is_kept:
         training.run_training(tmp_path / "gyroscope.yaml", "m", made)
@@ -58,6 +84,26 @@ def test_what_does_not_work_becomes_no_version(tmp_path, monkeypatch, answer, is
     assert (made / RESULT).exists() is is_kept
     others = [one for one in house.models.versions("m") if one != first]
     assert [one.runner for one in others] == ["python"] * is_kept
+
+
+def test_the_same_model_again_keeps_its_reference(tmp_path, monkeypatch):
+    texts = (("gyroscope.yaml", SETTINGS.replace("}}}", ", folds: 2}}}")), ("train.py", WRITES), ("t.txt", "tree\n"))
+    for name, text in texts:
+        (tmp_path / name).write_text(text)
+    made = tmp_path / "made"
+    made.mkdir()
+    monkeypatch.chdir(made)
+    monkeypatch.setattr(training, "limit", lambda limits: None)
+    monkeypatch.setattr(training, "describe", lambda house, model: training.Data(9))
+    monkeypatch.setattr(House, "signature_of", lambda self, model: Signature("binary", (Feature("x"),)))
+    references = []
+    for labels in ([0, 1] * 4, [1, 1] * 6):
+        monkeypatch.setattr(training, "selection", lambda *given, rows=labels, **named: Rows(days_of(rows)))
+        training.run_training(tmp_path / "gyroscope.yaml", "m", made)
+        models = House(tmp_path / "gyroscope.yaml").models
+        [version] = models.versions("m")
+        references.append(models.reference(version).total.n)
+    assert references == [8, 8], "what is measured against it stays as it was"
 
 
 def test_rows_of_data_that_was_broken_are_left_out_once_it_is_over(lived):

@@ -205,6 +205,49 @@ def test_killed_at_anything_it_writes_it_goes_on(tmp_path, harm, harmful_after):
     assert ends.pop()[1] == ("rolled_back" if harm else "promoted")
 
 
+@pytest.mark.parametrize("back_s", [1, 3_600])
+def test_a_clock_that_is_set_back_takes_no_champion_back_and_keeps_none(tmp_path, back_s):
+    place = Place(tmp_path)
+    place.now = 7_200 * SECOND_US
+    place.challengers.propose("m", place.new, "retraining", EventTime(5))
+    assert [place.turn().action for _ in range(3)] == ["shadow", "canary", "canary"]
+    place.now -= back_s * SECOND_US
+    promoted_at = place.now
+    place.take("m", lambda routes: moves.to_champion(routes, 0.1), "by hand")
+    assert place.turn(0.1).action == "keep waiting"
+    assert [one.state for one in place.challengers.every("m")] == ["promoted"]
+    assert place.loop.step("m").since == promoted_at
+    place.now -= back_s * SECOND_US
+    place.take("m", moves.back, "it is no good")
+    place.turn(0.1)
+    closed = place.challengers.every("m")[0]
+    assert (closed.state, closed.reason) == ("rolled_back", "it is no good")
+
+
+def test_a_version_that_was_taken_back_once_may_be_promoted_later(tmp_path):
+    place = Place(tmp_path)
+    place.challengers.propose("m", place.new, "retraining", EventTime(5))
+    assert [place.turn().action for _ in range(4)][-1] == "promote"
+    place.take("m", moves.back, "it is no good")
+    place.turn()
+    place.challengers.propose("m", place.new, "by hand", EventTime(place.now))
+    assert [place.turn().action for _ in range(5)][-2:] == ["promote", "keep"]
+    assert [one.state for one in place.challengers.every("m")] == ["rolled_back", "promoted"]
+
+
+def test_killed_before_its_first_step_it_takes_it_after_a_clock_was_set_back_too(tmp_path):
+    place = Place(tmp_path)
+    place.routes.set_route(Route("m", place.old), reason="again", now=EventTime(3_600 * SECOND_US))
+    place.challengers.propose("m", place.new, "retraining", EventTime(5))
+    place.kill_at = 3
+    with pytest.raises(Killed):
+        place.turn()
+    assert place.challengers.every("m")[0].state == "rolling"
+    place.loop = place.start()
+    assert place.turn().action == "shadow"
+    assert place.roles()[1] == (place.new, "shadow", 0.0)
+
+
 def test_who_became_champion_by_hand_while_it_waited_is_done(tmp_path):
     place = Place(tmp_path)
     place.challengers.propose("m", place.new, "retraining", EventTime(5))

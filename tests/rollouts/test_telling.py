@@ -88,6 +88,18 @@ def test_aliases_and_tags_follow_whatever_word_is_lost(home):
     assert all(followed(home, fail_at)[1] for fail_at in (1, -1, 2, -4, 5, -6, 8, -8))
 
 
+def test_a_role_that_is_over_is_taken_back_in_the_registry_too(home):
+    old, new = (one.version for one in ModelStore(home).versions("m"))
+    routes, challengers, known = (kind(home / "state.db") for kind in (Routes, Challengers, Known))
+    known.put("m", old, Registered("churn", "1"))
+    registry, said = Registry(), []
+    for wanted in ([Route("m", old)], [Route("m", new), Route("m", old, 0.0, "standby")], [Route("m", new)]):
+        routes.set_routes("m", wanted, reason="a step", now=EventTime(3))
+        Telling(routes, challengers, known, registry).run_once("m")
+        said.append(registry.tags["1", "gyroscope.verdict"])
+    assert said == ["champion", "standby", "not served"]
+
+
 def test_a_model_that_came_from_elsewhere_is_nobodys_business(home):
     registry = Registry()
     database = home / "state.db"

@@ -40,6 +40,12 @@ def server_of(house: House) -> Mlflow:
             where=f"mlflow.credentials: {path}",
             fix="name a file with a token, or user:password, that we may read",
         ) from error
+    if not credentials.isprintable() or not (credentials.isascii() or ":" in credentials):
+        raise StoreError(  # here: what refuses it later says the secret itself
+            "the credentials of the MLflow server are more than one line of text, or a token that is not ASCII",
+            where=f"mlflow.credentials: {path}",
+            fix="write one line: a token, or user:password",
+        )
     return Mlflow(server.tracking_uri, credentials)
 
 

@@ -89,7 +89,7 @@ def run_training(settings_path: Path, model: str, folder: Path) -> None:
     made = train(table)
     artifact, runner, entry = _saved(made, folder, signature)
     version = house.models.add(candidate_of(house, model, folder, artifact, runner, entry), wall_now(), check=rehearse)
-    if policy.folds:
+    if policy.folds and not house.models.reference_path(version).is_file():  # the same model again keeps its own
 
         def again(older: Any, place: Path) -> Candidate:
             return candidate_of(house, model, place, *_saved(train(older), place, signature))

@@ -139,20 +139,23 @@ class Rollouts:
         if not is_open and self._settled.get(model) == revision:
             return
         changes = self._changes(model)
-        # With an older change its first step is not taken yet.
-        if isinstance(rolling, Challenger) and is_open and changes[-1].at >= rolling.changed_at:
+        if isinstance(rolling, Challenger) and is_open and _set_out(rolling, changes):
             state: State = "promoted" if moves.holder(routes, "champion") == rolling.version else "rolled_back"
             self._challengers.turn(rolling, state, changes[-1].reason, changes[-1].at)
-        promoted = [one for one in self._challengers.every(model) if one.state == "promoted"]
+        gone: dict[str, Change] = {}
         for before, after in pairwise(changes):
-            gone = moves.taken_back(before.routes, after.routes)
-            for one in promoted:
-                if one.version == gone and one.changed_at <= after.at:
-                    self._challengers.turn(one, "rolled_back", after.reason, after.at)
+            gone[moves.taken_back(before.routes, after.routes)] = after
+            gone.pop(moves.holder(after.routes, "champion"), None)
+        for one in self._challengers.every(model):
+            if one.state == "promoted" and one.version in gone:
+                why = gone[one.version]
+                self._challengers.turn(one, "rolled_back", why.reason, why.at)
         self._settled[model] = revision
 
     def _changes(self, model: str) -> list[Change]:
-        return [change for change in self._routes.history(model) if change.kind == "routes"]
+        """In the order in which they were made, whatever the clock said."""
+        changes = (change for change in self._routes.history(model) if change.kind == "routes")
+        return sorted(changes, key=lambda change: change.revision)
 
     def _since(self, model: str, version: str) -> EventTime:
         """When the version got the role and share that it has."""
@@ -212,6 +215,11 @@ class Rollouts:
             self._challengers.turn(waiting, "rolling", reason, now)
         with suppress(ModelError):  # somebody changed the routes in between: the next look sees what there is now
             self._take(model, _change(step, decision), reason)
+
+
+def _set_out(rolling: Challenger, changes: Sequence[Change]) -> bool:
+    """Whether its first step was taken: a change of an earlier try, or of another version, is none."""
+    return any(moves.challenger(one.routes) == rolling.version and one.at >= rolling.changed_at for one in changes)
 
 
 def _change(step: Step, decision: Decision) -> Callable[[list[Route]], list[Route]]:

@@ -94,8 +94,7 @@ def facts(
         role = next((str(route.role) for route in routes if route.version == version), "")
         newest = next((one for one in reversed(tries) if one.version == version), None)
         verdict = role if newest is None or role in ("shadow", "canary") else str(newest.state)
-        if verdict:
-            found.append(Fact(of, VERDICT, verdict))
+        found.append(Fact(of, VERDICT, verdict or "not served"))  # said, since a role that is over stays else
         if newest is not None:
             found.append(Fact(of, REASON, newest.reason[:MOST_CHARACTERS]))
     return tuple(found)
