@@ -38,10 +38,13 @@ ROWS_A_ROUND = 300_000
 TRIES = 3
 
 REFUSED = (400, 422)
+MOST_WORDS = 1_000
+"""Refusals quote values: each may be worded in its own way."""
+
 _COMPLAINTS = f"""
 SELECT error, count(*) FROM {SOURCE}
 WHERE list_contains($2, status) AND error IS NOT NULL AND epoch_us(event_time) >= $3 AND epoch_us(event_time) < $4
-GROUP BY error ORDER BY 2 DESC LIMIT 64
+GROUP BY error ORDER BY 2 DESC LIMIT {MOST_WORDS}
 """  # noqa: S608  # fixed text
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import sqlite3
 
 import msgspec
 import numpy as np
 import pytest
 from tests.monitoring.conftest import ZONE, Rows
 
-from gyroscope.clock import EventTime, MachineTime, iso, machine_now, parse_event_time
+from gyroscope.clock import DAY_US, EventTime, MachineTime, iso, machine_now, parse_event_time
+from gyroscope.errors import StoreError
 from gyroscope.models.blocks import HOUR_US
 from gyroscope.monitoring.judging.followed_hours import WORDS
+from gyroscope.monitoring.judging.hour_days import KEPT_US, Day, HourDays
+from gyroscope.monitoring.judging.odd_hours import odd_hours
 from gyroscope.monitoring.judging.turns import QUIET_NS
 
 MONDAY = parse_event_time("2013-06-03T00:00:00-04:00")
@@ -51,6 +55,14 @@ def live(house):
         house.predict(rows_of([day], seed=day))
         house.measure(at(24 * (day + 1)))
     return house
+
+
+@pytest.fixture
+def judged(live, monkeypatch):
+    """All that the ledger was handed from now on."""
+    handed, take = [], live.incidents.take
+    monkeypatch.setattr(live.incidents, "take", lambda model, found: (handed.append(found), take(model, found)))
+    return handed
 
 
 def found(house):
@@ -137,6 +149,102 @@ def test_errors_and_slow_answers_are_found_and_name_what_rose(live):
     assert failed.harm_per_day == pytest.approx(8 * 24, rel=0.6)
 
 
+def test_a_clock_that_leapt_ahead_is_forgotten_once_it_is_right_again(live, judged):
+    day = HISTORY_DAYS + 2
+    live.predict(rows_of([day + 1], seed=90))
+    live.measure(at(24 * (day + 2)))
+    live.predict(rows_of([day], seed=91))
+    live.measure(at(24 * day + 20.1))
+    shown = live.monitor.hours("flights")[0].points
+    assert shown[-1].at == at(24 * day + 19)
+    assert min(one.value for one in shown[-20:]) > 0
+    assert judged[-1].upto[live.version.version, "seasonal"] == shown[-1].at
+    live.predict(rows_of([day + 2], seed=95))
+    live.measure(at(24 * day + 72))
+    assert {one.state for one in live.incidents.all("flights")} == {"closed"}
+
+
+def test_of_a_house_that_stood_still_for_days_only_hours_with_rows_are_entered(live):
+    before = live.monitor.hours("flights")[0].hours
+    live.predict(rows_of([HISTORY_DAYS + 10], seed=92))
+    live.measure(at(24 * (HISTORY_DAYS + 11)))
+    # Those of the last two days as well: that nothing came in them is news.
+    assert live.monitor.hours("flights")[0].hours == before + 48
+
+
+def test_what_a_full_disk_did_not_take_is_entered_and_judged_again(live, monkeypatch):
+    first = 24 * (HISTORY_DAYS + 2)
+    live.predict(rows_of([HISTORY_DAYS + 2], seed=50, extra={first + 9: 60}))
+    with sqlite3.connect(live.home / "monitoring.db", isolation_level=None) as disk:
+        disk.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON hour_days WHEN NEW.day = "
+            f"{at(first)} BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+        )
+        failed = live.monitor.run_once(at(first + 24), final=True).failures
+        assert "disk full" in failed["flights"]
+        disk.execute("DROP TRIGGER full")
+    disk.close()
+    assert found(live) == []
+    minutes_pass(monkeypatch)
+    live.measure(at(first + 24))
+    assert found(live) == [("seasonal", ("requests",), True)]
+    assert live.monitor.hours("flights")[0].points[-1].at >= at(first + 22)
+
+
+def test_an_hour_that_could_not_be_judged_is_judged_later(live, monkeypatch):
+    first = 24 * (HISTORY_DAYS + 2)
+    live.predict(rows_of([HISTORY_DAYS + 2], seed=50, extra={first + 9: 60}))
+
+    def killed(day, *others):
+        if day.start == at(first):
+            raise StoreError("as if killed", where="here", fix="start again")
+        return odd_hours(day, *others)
+
+    with monkeypatch.context() as during:
+        during.setattr("gyroscope.monitoring.judging.seasons.odd_hours", killed)
+        assert "as if killed" in live.monitor.run_once(at(first + 24), final=True).failures["flights"]
+    minutes_pass(monkeypatch)
+    live.measure(at(first + 24))
+    assert found(live) == [("seasonal", ("requests",), True)]
+
+
+def test_hours_do_not_say_how_far_windows_have_been_judged(live, judged):
+    """An incident of windows is not contradicted by an hour that is newer than all of them."""
+    day = HISTORY_DAYS + 2
+    error = "inputs[0].data[3]: 'hour' must be a number"
+    live.predict(rows_of([day], seed=94, extra={24 * day + 20: 60}), status=422, error=error)
+    live.measure(at(24 * day + 24.2))
+    upto, version = judged[-1].upto, live.version.version
+    assert ("quality", ("hour",), True) in found(live)
+    assert upto[version, "seasonal"] > at(24 * day)
+    assert upto.get((version, "quality")) == upto.get((version, "input"))
+
+
+def test_what_was_odd_is_forgotten_with_its_hours(live, judged):
+    first = 24 * (HISTORY_DAYS + 2)
+    live.predict(rows_of([HISTORY_DAYS + 2], seed=50, extra={first + 9: 60}))
+    live.measure(at(first + 24))
+    assert [one.kind for one in judged[-1].causes] == ["seasonal"]
+    later = HISTORY_DAYS + 3 + KEPT_US // DAY_US
+    live.predict(rows_of([later], seed=93))
+    live.measure(at(24 * later + 24))
+    assert at(first + 9) not in [one.since for one in judged[-1].causes]
+
+
+def test_days_far_ahead_hide_those_before_and_delete_none(tmp_path):
+    days = HourDays(tmp_path / "monitoring.db")
+    some = [Day(EventTime(number * DAY_US)) for number in range(120)]
+    days.put("m", some)
+    assert days.days("m") == some[-99:]
+    far = Day(EventTime(1_000 * DAY_US))
+    days.put("m", [far])
+    assert days.days("m") == [far]
+    days.forget("m", far.start)
+    assert days.days("m") == some[-98:]
+    assert days.days("m", far.start) == []
+    days.close()
+
+
 def test_people_see_the_hours_their_band_and_since_when_they_are_judged(live, make_house):
     shown = {one.name: one for one in live.monitor.hours("flights")}
     assert list(shown) == ["requests", "error share", "latency", "mean output", "positive share"]
@@ -210,3 +318,20 @@ def test_rows_of_the_future_inform_with_their_number_and_move_no_clock(young):
     assert "rows are stamped over 5 minutes later than they came" in stamped.why
     # The newest of them says June; the hours after today are not over for that.
     assert young.monitor.hours("flights")[0].points[-1].at < at(24 * 10)
+
+
+def test_what_fails_beside_a_refusal_is_no_columns_fault(young):
+    young.predict(rows_of([9], per_hour=30, seed=9), status=500, error="the model failed")
+    young.predict(rows_of([9], per_hour=1, seed=90), status=422, error="inputs[0].data[3]: 'hour' must be a number")
+    young.measure(at(24 * 10 + 0.2))
+    assert [one for one in found(young) if one[0] == "quality"] == []
+
+
+def test_refusals_that_all_differ_are_counted_each(young):
+    day = rows_of([9], per_hour=0, seed=9, extra={24 * 9 + 5: 240})
+    for row in range(len(day)):
+        error = f"csv[0].distance: 'n/a {row}' is not float64"
+        young.predict(day, places=range(row, row + 1), status=422, error=error, record=False)
+    young.record()
+    young.measure(at(24 * 10 + 0.2))
+    assert found(young) == [("quality", ("distance",), True)]

@@ -98,7 +98,12 @@ def test_refusals_time_volume_and_age():
     assert refused_column(["x"], {"there are no rows": 3, "'x' must be a number": 2}) is None
     assert refused_column(["x"], {"instances[0].x: expected float": 3}).column == "x"
     assert refused_column(["x"], {"no feature is called 'y'; did you mean 'x'?": 3}).column == "y"
+    assert (
+        refused_column(["y", "x"], {"csv[0].x: 'N/A' is not float64": 3, "csv[4].x: '-' is not float64": 3}).column
+        == "x"
+    )
     assert future_time(0) is None
+    assert future_time(-3) is None
     assert no_rows(13.0, 1.0) is None
     assert no_rows(14.0, 1.0)
     assert no_rows(14.0, 2.0) is None

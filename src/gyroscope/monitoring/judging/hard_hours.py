@@ -51,20 +51,20 @@ def stopped(what: str, active: NDArray[np.int64], at: EventTime, window_us: int,
 
 
 def refused(
-    at: EventTime, counts: tuple[float, float], complaints: Mapping[str, int], columns: Sequence[str], version: str
+    at: EventTime, answered: float, complaints: Mapping[str, int], columns: Sequence[str], version: str
 ) -> Odd | None:
     """The column because of which most rows of an hour were refused; None where no complaint names one.
 
-    `counts` are the rows that were answered, with an error too, and those with one.
+    `answered` are all rows of the hour, with an error too; what failed without a complaint is no column's fault.
     """
-    answered, errors = counts
-    if errors < LEAST_REFUSED or errors <= REFUSED_SHARE * answered:
+    told = sum(complaints.values())
+    if told < LEAST_REFUSED or told <= REFUSED_SHARE * answered:
         return None
     found = refused_column(columns, complaints)
     if found is None:
         return None
-    text = f"{found.column}: {found.reason}; {errors:,.0f} of {answered:,.0f} requests of the hour failed"
-    return _odd(at, found.column, version, text, found, errors * 24)
+    text = f"{found.column}: {found.reason}; {told:,} of {answered:,.0f} requests of the hour were refused"
+    return _odd(at, found.column, version, text, found, told * 24.0)
 
 
 def of_the_future(at: EventTime, rows: int, version: str) -> Odd | None:

@@ -1,4 +1,4 @@
-"""Hours as they were when they ended, in `monitoring.db`: one record a day, the last 14 weeks of it.
+"""Hours as they were when they ended, in `monitoring.db`: one record a day, the last 14 weeks of them.
 
 Only `Seasons` writes. Rows that come later change none: what an hour is held against must have been seen as it is seen.
 Losing these means that hours are entered again as they are known by then.
@@ -20,6 +20,9 @@ from gyroscope.database import Database, transaction
 
 KEPT_US = 98 * DAY_US
 """Six weeks teach what an hour of the week is like; eight more say how far such hours are off."""
+
+MOST_DAYS = KEPT_US // DAY_US + 1
+"""Kept by number, not by age: a clock that leaps ahead deletes nothing."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS hour_days (model TEXT, day INTEGER, record BLOB, PRIMARY KEY (model, day)) WITHOUT ROWID;
@@ -113,20 +116,29 @@ class HourDays:
         self._db = self._database.connect()
 
     def days(self, model: str, before: EventTime | None = None) -> list[Day]:
-        """All of them, oldest first, or those that start before a moment."""
+        """Those of the 14 weeks up to the newest, oldest first, or of the 14 weeks before a moment."""
         until = 1 << 62 if before is None else before
-        sql = "SELECT record FROM hour_days WHERE model = ? AND day < ? ORDER BY day"
+        newest = "coalesce(?, (SELECT max(day) FROM hour_days WHERE model = ?))"
+        sql = f"SELECT record FROM hour_days WHERE model = ? AND day < ? AND day >= {newest} - ? ORDER BY day"  # noqa: S608
         with self._database.errors_named(), self._lock:
-            rows = self._db.execute(sql, (model, until)).fetchall()
+            rows = self._db.execute(sql, (model, until, before, model, KEPT_US)).fetchall()
         return [msgspec.msgpack.decode(packed, type=Day) for (packed,) in rows]
 
     def put(self, model: str, days: Sequence[Day]) -> None:
-        """Write these in the place of what was known of them, and forget those that are too old by now."""
+        """Write these in the place of what was known of them, and forget those that are too many by now."""
+        if not days:
+            return
         rows = [(model, day.start, msgspec.msgpack.encode(day)) for day in days]
-        oldest = max((day.start for day in days), default=0) - KEPT_US
         with self._database.errors_named(), self._lock, transaction(self._db):
             self._db.executemany("INSERT OR REPLACE INTO hour_days VALUES (?, ?, ?)", rows)
-            self._db.execute("DELETE FROM hour_days WHERE model = ? AND day < ?", (model, oldest))
+            newest = "SELECT day FROM hour_days WHERE model = ? ORDER BY day DESC LIMIT ?"
+            sql = f"DELETE FROM hour_days WHERE model = ? AND day NOT IN ({newest})"  # noqa: S608  # fixed text
+            self._db.execute(sql, (model, model, MOST_DAYS))
+
+    def forget(self, model: str, since: EventTime) -> None:
+        """Forget the days of a model that start at a moment or later."""
+        with self._database.errors_named(), self._lock, transaction(self._db):
+            self._db.execute("DELETE FROM hour_days WHERE model = ? AND day >= ?", (model, since))
 
     def close(self) -> None:
         with self._lock:

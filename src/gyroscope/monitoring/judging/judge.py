@@ -81,9 +81,11 @@ class Judge:
         is_new = said is None or said[0] != bases
         since = EventTime(0) if is_new else min((one.window.start for one in entered), default=moment.now)
         causes, signals = self._verdicts.of(cases, self.false_alarms(policy), since)
-        causes += self._seasons.causes(model)
-        upto = _upto(cases) | self._seasons.upto(model)
-        self._ledger.take(model, Judged(tuple(settled(causes, upto)), upto, self._near_us(cases), moment.now))
+        windows, hours = _upto(cases), self._seasons.upto(model)
+        causes = [*settled(causes, windows), *settled(self._seasons.causes(model), hours)]
+        # Hours say nothing of what was broken in windows: these alone say how far those have been judged.
+        upto = {key: at for key, at in hours.items() if key[1] == "seasonal"} | windows
+        self._ledger.take(model, Judged(tuple(causes), upto, self._near_us(cases), moment.now))
         self._said[model] = bases, early
         return len(entered), signals
 

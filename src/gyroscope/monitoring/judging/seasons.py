@@ -90,12 +90,24 @@ class Seasons:
 
     def enter(self, model: str, signatures: Signatures, false_alarms: float, moment: Moment) -> bool:
         """Enter the hours that have become complete, and judge those that ended just now; whether any was."""
+        try:
+            return self._enter(model, signatures, false_alarms, moment)
+        except Exception:
+            self._known.pop(model, None)  # the disk may not have taken it: what is known is what the disk knows
+            raise
+
+    def _enter(self, model: str, signatures: Signatures, false_alarms: float, moment: Moment) -> bool:
         known = self._of(model)
+        if known.upto is not None and known.upto > moment.now:
+            # A clock had leapt ahead: the hours of today are entered again as they are, those after it in their time.
+            self._days.forget(model, window_of(moment.now, "1d", self._zone).start)
+            del self._known[model]
+            known = self._of(model)
         starts = self._complete(model, known, moment)
         if not starts:
             return False
         hours = self._cache.hours(model, Window(starts[0], EventTime(starts[-1] + 1)))
-        days = []
+        days: list[Day] = []
         midnights = block_starts(np.array(starts, np.int64), Blocks(self._zone, "1d")).tolist()
         for at, some in groupby(zip(midnights, starts, strict=True), lambda pair: pair[0]):
             later = self._day(EventTime(at), [start for _, start in some], hours, moment.now)
@@ -108,12 +120,11 @@ class Seasons:
             known.last = extended(known.last, later) if known.last and known.last.start == at else later
             fresh = [start for start in later.starts if start + HOUR_US > moment.now - LIVE_US]
             if known.is_live and fresh:
-                # Kept before it is judged: what is looked for goes back over all days.
-                self._days.put(model, [known.last])
+                self._days.put(model, days)  # what is looked for goes back over them
                 odd = self._odd(model, known, fresh, signatures, false_alarms)
                 new = of_the_future(fresh[-1], later.future - rows_before, known.busiest)
                 odd += [new] if new is not None else []
-                known.odd = [*known.odd, *odd]
+                known.odd = [one for one in [*known.odd, *odd] if one.at >= known.last.start - KEPT_US]
                 known.last = msgspec.structs.replace(known.last, odd=(*known.last.odd, *odd))
             days.append(known.last)
         self._days.put(model, days)
@@ -132,7 +143,8 @@ class Seasons:
         """The newest hour that was judged, by version and kind."""
         known = self._of(model)
         kinds: tuple[CauseKind, ...] = ("seasonal", "quality")
-        return {(odd.version, kind): known.upto for odd in known.odd for kind in kinds if known.upto is not None}
+        versions = {known.busiest, *(odd.version for odd in known.odd)}
+        return {(version, kind): known.upto for version in versions for kind in kinds if known.upto is not None}
 
     def shown(self, model: str, signatures: Signatures, false_alarms: float) -> list[HourlySeries]:
         """Every series that is followed, those of the model first, as far as its hours have been entered."""
@@ -164,12 +176,15 @@ class Seasons:
             return []
         starts = hour_starts(Window(first, data), self._zone).tolist()
         # Without rows and long over: nobody looked then, so nobody knows that there were none.
-        unseen = Window(EventTime(moment.newest + 1), EventTime(moment.now - LIVE_US))
+        looked = known.last.entered[-1] if known.last is not None else moment.newest + 1
+        unseen = Window(EventTime(min(moment.newest + 1, looked)), EventTime(moment.now - LIVE_US))
+        hours = self._cache.hours(model, Window(first, data)) if unseen.start < unseen.end else {}
+        busy = {start for one in hours.values() for start in one.starts.tolist()}
         return [
             EventTime(start)
             for start in starts
             if closes_at(Window(EventTime(start), EventTime(start + HOUR_US))) <= data
-            and not unseen.start <= start < unseen.end
+            and (start in busy or not unseen.start <= start < unseen.end)
         ]
 
     def _day(self, at: EventTime, starts: list[EventTime], hours: Mapping[str, Hours], now: EventTime) -> Day:
@@ -201,7 +216,7 @@ class Seasons:
         columns = tuple(dict.fromkeys(name for one in signatures.values() for name in one.names))
         for place in places:
             found += self._refused(model, day, place, columns, known.busiest)
-        return found + self._stopped(model, known, day.starts[-1], is_counted=Key(REQUESTS) in judged)
+        return found + self._stopped(model, day, known.busiest, is_counted=Key(REQUESTS) in judged)
 
     def _refused(self, model: str, day: Day, place: int, columns: Sequence[str], busiest: str) -> list[Odd]:
         answered, errors = (sum(float(day.table(v)[place, at]) for v in day.counts) for at in (0, 1))
@@ -209,20 +224,21 @@ class Seasons:
         if errors < LEAST_REFUSED:
             return []
         complaints = self._complaints(model, Window(start, EventTime(start + HOUR_US)))
-        found = refused(start, (answered, errors), complaints, columns, busiest)
+        found = refused(start, answered, complaints, columns, busiest)
         return [found] if found is not None else []
 
-    def _stopped(self, model: str, known: Known, at: EventTime, *, is_counted: bool) -> list[Odd]:
+    def _stopped(self, model: str, day: Day, busiest: str, *, is_counted: bool) -> list[Odd]:
         """Rows or labels that came and come no more; `is_counted`: whether hours without rows are known already."""
-        days = self._days.days(model)
+        at = day.starts[-1]
+        days = [*self._days.days(model, day.start), day]
         window = window_of(at, self._settings.window, self._zone)
         length = window.end - window.start
         rows, labels = active_hours(days, ROWS), active_hours(days, LABELS)
-        found = [] if is_counted else [stopped(ROWS, rows, at, length, known.busiest)]
+        found = [] if is_counted else [stopped(ROWS, rows, at, length, busiest)]
         # Without rows there are no labels: only windows with rows say that these have stopped.
         waiting = np.unique(rows[rows > labels[-1]] // length) if labels.size >= LEAST_MOMENTS else labels
         if waiting.size > STALE_INTERVALS and at - rows[-1] < length:
-            found.append(stopped(LABELS, labels, at, length, known.busiest))
+            found.append(stopped(LABELS, labels, at, length, busiest))
         return [one for one in found if one is not None]
 
     def _ahead(self, model: str, at: EventTime, signatures: Signatures, budget: float) -> dict[Key, Ahead]:

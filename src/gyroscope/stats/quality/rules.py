@@ -82,8 +82,8 @@ def refused_column(columns: Sequence[str], complaints: Mapping[str, int]) -> Fin
     columns : sequence of str
         Those that are expected.
     complaints : mapping of str to int
-        The words of refusals, and how often each was said. The first name in quotation marks is what one is about,
-        else an expected column that it mentions.
+        The words of refusals, and how often each was said. One is about the expected column that it names first, else
+        about the first name in quotation marks.
 
     Returns
     -------
@@ -100,8 +100,7 @@ def refused_column(columns: Sequence[str], complaints: Mapping[str, int]) -> Fin
     """
     named: dict[str, dict[str, int]] = {}
     for words, count in complaints.items():
-        mentioned = _QUOTED.findall(words)[:1] or [name for name in columns if name in _WORD.findall(words)][:1]
-        for name in mentioned:
+        for name in _mentioned(words, columns):
             named.setdefault(name, {})[words] = count
     total = sum(complaints.values())
     column = max(named, key=lambda name: sum(named[name].values()), default="")
@@ -119,7 +118,7 @@ def future_time(rows: int) -> Finding | None:
     Parameters
     ----------
     rows : int
-        Stamped more than `FUTURE_US` after their arrival.
+        Stamped more than `FUTURE_US` after their arrival; below 0 where such rows were erased.
 
     Examples
     --------
@@ -128,7 +127,7 @@ def future_time(rows: int) -> Finding | None:
     >>> future_time(0) is None
     True
     """
-    if not rows:
+    if rows <= 0:
         return None
     minutes = FUTURE_US // 60_000_000
     reason = f"{rows:,} rows are stamped over {minutes} minutes later than they came"
@@ -189,6 +188,15 @@ def stale(last_end_us: int, now_us: int, interval_us: int) -> Finding | None:
         return None
     figures = {"age_s": (now_us - last_end_us) / 1e6, "windows": age}
     return Finding(FindingKind.STALE, "", f"the last are {age:.1f} windows old", figures)
+
+
+def _mentioned(words: str, columns: Sequence[str]) -> list[str]:
+    """At most one name. What is quoted after an expected column is a value of it, or the name that was meant."""
+    quoted = _QUOTED.findall(words)[:1]
+    if quoted and quoted[0] in columns:
+        return quoted
+    before = _WORD.findall(words.partition("'")[0])
+    return [name for name in columns if name in before][:1] or quoted
 
 
 def _doubtful(columns: Sequence[ColumnCounts]) -> list[int]:
