@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gyroscope.clock import SECOND_NS, MachineTime
-from gyroscope.rollouts.counts import MOST, SideBySide
+from gyroscope.rollouts.counts import MOST, NEWEST, SideBySide
 from gyroscope.supervisor.pulse import Pulse
 
 DAY_S = 86_400
@@ -31,8 +31,21 @@ def test_stretches_stay_few_and_nothing_that_was_counted_is_lost(tmp_path, pulse
         pulses["old"].served(1, "logged", 1_000)
         pulses["new"].served(1, "logged", 1_000)
         pulses["new"].add("requests_5xx")
-        errors, slow = beside.look(["old"], ["new"], {}, MachineTime(round(at_s * SECOND_NS) + 1))
+        errors, slow, _ = beside.look(["old"], ["new"], {}, MachineTime(round(at_s * SECOND_NS) + 1))
         assert len(errors.a_n) == len(slow.a_n) <= MOST
     assert looks > 2 * MOST
     assert (sum(errors.a_n), sum(errors.a_harm)) == (looks, 0)
     assert (sum(errors.b_n), sum(errors.b_harm)) == (2 * looks, looks)
+
+
+def test_what_a_model_works_is_told_without_what_waits(tmp_path, pulses):
+    beside = SideBySide(tmp_path, MachineTime(0))
+    assert beside.look(["old"], ["new"], {}, MachineTime(0))[2] is None, "nobody has worked yet"
+    for turn in range(2 * NEWEST):
+        longer = 1 if turn < NEWEST else 3
+        pulses["old"].served_plain("logged", 1_000, 0, 1_000)
+        pulses["new"].served_plain("logged", longer * 1_000, 50_000, 51_000)
+        work = beside.look(["old"], ["new"], {}, MachineTime((turn + 1) * SECOND_NS))[2]
+        if turn == NEWEST - 1:
+            assert work == pytest.approx(1.0), "it waits fifty times as long, and works no longer"
+    assert work == pytest.approx(3.0), "what was long ago is forgotten"

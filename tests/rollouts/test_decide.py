@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from gyroscope.rollouts.decide import Arms, Policy, Reason, Seen, Windows, decide, recompute
+from gyroscope.rollouts.decide import LONGER, Arms, Policy, Reason, Seen, Windows, decide, recompute
 
 SAME = Arms((900,) * 30, (9,) * 30, (100,) * 30, (1,) * 30)
 WORSE = Arms((900,) * 30, (9,) * 30, (100,) * 30, (20,) * 30)
@@ -83,6 +83,9 @@ def test_bad_moments_of_the_machine_make_no_slow_version():
     assert decide(msgspec.structs.replace(seen, errors=failing)).reason == Reason.ERRORS
     always = msgspec.structs.replace(slow, b_harm=(20, 22, 19, 21, 20, 18))
     assert decide(msgspec.structs.replace(seen, slow=always)).reason == Reason.SLOW
+    assert decide(msgspec.structs.replace(seen, slow=always, work=LONGER)).reason == Reason.SLOW
+    waits = decide(msgspec.structs.replace(seen, slow=always, work=LONGER - 0.01))
+    assert (waits.action, waits.reason) == ("keep waiting", Reason.NOT_ENOUGH_DATA), "only its line is longer"
 
 
 def test_the_last_clean_step_promotes():

@@ -73,7 +73,7 @@ class Place:
         share = step.share or 0.5
         n = round(10_000 * share)
         arms = Arms((10_000 - n,) * 10, (10 - n // 1_000,) * 10, (n,) * 10, (n // 1_000 + self.harm,) * 10)
-        return arms, msgspec.structs.replace(arms, a_harm=(0,) * 10, b_harm=(0,) * 10)
+        return arms, msgspec.structs.replace(arms, a_harm=(0,) * 10, b_harm=(0,) * 10), None
 
     def losses(self, step, model):
         return Compared(self.worse)

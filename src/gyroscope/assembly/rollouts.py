@@ -65,12 +65,12 @@ class HouseSenses:
         is_ready = len(mine) == len(names) and all(row["state"] == "ready" for row in mine)
         return is_ready, max(0, died - known[1]), next((row["reason"] for row in mine if row["reason"]), "")
 
-    def counts(self, step: Step, model: str, now: MachineTime, is_ready: bool) -> tuple[Arms, Arms]:
+    def counts(self, step: Step, model: str, now: MachineTime, is_ready: bool) -> tuple[Arms, Arms, float | None]:
         """From the pulses and the door. While some replicas start the others get less than the share."""
         known = self._sides.get(model)
         if known is None or known[0] != step:
             if not is_ready:
-                return Arms(), Arms()
+                return Arms(), Arms(), None
             known = self._sides[model] = (step, SideBySide(self._house.runtime / "pulses", now))
         champions = [replica_name(model, step.champion, slot) for slot in range(self._replicas(model))]
         return known[1].look(champions, self._challengers(step, model), self._repeated(), now)

@@ -7,7 +7,8 @@ canary that dies answers nothing, and its clients see nothing. Machine time only
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -26,6 +27,9 @@ MOST = 500
 """Stretches at once: a decision over as many takes 0.1 s, over 10,000 it took 24. Beyond, each two are made one. A new
 one is a three-hundredth of the time so far, so that all are about as long."""
 
+NEWEST = 20
+"""Stretches over which models' own times are compared: an old fault is forgotten, a new one soon seen."""
+
 _FIRST_NS, _SHARE = SECOND_NS // 5, 300
 _FEW = 100
 
@@ -35,12 +39,17 @@ Stretch = tuple[int, int, int, int]
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """What some replicas have counted so far; `slow` has all answers, then those above each latency bound."""
+    """What some replicas have counted so far; `slow` has all answers, then those above each latency bound.
+
+    `worked_ns` is the time that models took for `predicted` requests, without what they waited for.
+    """
 
     requests: int = 0
     harmed: int = 0
     repeated: int = 0
     slow: tuple[int, ...] = (0,) * (len(LATENCY_BOUNDS_S) + 1)
+    worked_ns: int = 0
+    predicted: int = 0
 
 
 class SideBySide:
@@ -53,20 +62,23 @@ class SideBySide:
         self._bound = -1
         self._errors: list[Stretch] = []
         self._slow: list[Stretch] = []
+        self._work: deque[Stretch] = deque(maxlen=NEWEST)
 
     def look(
         self, champion: Sequence[str], challenger: Sequence[str], door: Mapping[str, int], now: MachineTime
-    ) -> tuple[Arms, Arms]:
-        """Errors and slow answers up to the last whole stretch; `door` has the repeated requests of each replica."""
+    ) -> tuple[Arms, Arms, float | None]:
+        """Errors and slow answers up to the last whole stretch, and how many times as long the challenger's model works
+        on a request (None: not known); `door` has the repeated requests of each replica.
+        """
         if self._last is None:
             self._last = self._read(champion, door), self._read(challenger, door)
             self._bound = slow_bound(self._last[0].slow)
-            return Arms(), Arms()
+            return Arms(), Arms(), None
         if now - self._cut >= max(_FIRST_NS, (now - self._began) // _SHARE):
             new = self._read(champion, door), self._read(challenger, door)
             self._add(new)
             self._last, self._cut = new, now
-        return _arms(self._errors), _arms(self._slow)
+        return _arms(self._errors), _arms(self._slow), _ratio(self._work)
 
     def _read(self, names: Sequence[str], door: Mapping[str, int]) -> Reading:
         parts = [_reading(self._pulses / f"{name}.pulse", door.get(name, 0)) for name in names]
@@ -75,12 +87,15 @@ class SideBySide:
             sum(part.harmed for part in parts),
             sum(part.repeated for part in parts),
             tuple(np.sum([part.slow for part in parts] or [Reading().slow], axis=0).tolist()),
+            sum(part.worked_ns for part in parts),
+            sum(part.predicted for part in parts),
         )
 
     def _add(self, new: tuple[Reading, Reading]) -> None:
         assert self._last is not None, "the first look has only read"
         errors: list[int] = []
         slow: list[int] = []
+        work: list[int] = []
         for before, after in zip(self._last, new, strict=True):
             answered = max(0, after.requests - before.requests)
             # What was repeated includes every 500 that was answered; the rest died under its request.
@@ -88,11 +103,23 @@ class SideBySide:
             harmed = max(0, after.harmed - before.harmed)
             lost = max(0, repeated - harmed)
             errors += [answered + lost, min(answered + lost, max(harmed, repeated))]
+            work += [max(0, after.predicted - before.predicted), max(0, after.worked_ns - before.worked_ns)]
             slow += [answered, min(answered, max(0, after.slow[self._bound + 1] - before.slow[self._bound + 1]))]
         if len(self._errors) == MOST:
             self._errors, self._slow = _in_twos(self._errors), _in_twos(self._slow)
         self._errors.append((errors[0], errors[1], errors[2], errors[3]))
         self._slow.append((slow[0], slow[1], slow[2], slow[3]))
+        self._work.append((work[0], work[1], work[2], work[3]))
+
+
+def _ratio(work: Collection[Stretch]) -> float | None:
+    """The challenger's mean time over the champion's, from (requests, nanoseconds) of either.
+
+    >>> _ratio([(10, 1_000, 5, 500), (10, 1_000, 5, 2_500)]), _ratio([(10, 1_000, 0, 0)])
+    (3.0, None)
+    """
+    requests_a, ns_a, requests_b, ns_b = (sum(column) for column in zip(*work, strict=True)) if work else (0, 0, 0, 0)
+    return (ns_b / requests_b) / (ns_a / requests_a) if requests_a and ns_a and requests_b else None
 
 
 def _in_twos(stretches: Sequence[Stretch]) -> list[Stretch]:
@@ -139,7 +166,8 @@ def _reading(path: Path, repeated: int) -> Reading:
     harmed = counters["requests_4xx"] + counters["requests_5xx"]
     # above[k]: answers slower than bound k - 1; above[0] is all of them.
     above = tuple(np.cumsum(buckets[::-1])[::-1].tolist())
-    return Reading(counters["requests_2xx"] + harmed, harmed, repeated, above)
+    worked = counters["busy_ns"], counters["model_requests"]
+    return Reading(counters["requests_2xx"] + harmed, harmed, repeated, above, *worked)
 
 
 def _arms(stretches: Sequence[Stretch]) -> Arms:

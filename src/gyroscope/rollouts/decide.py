@@ -30,6 +30,8 @@ HARM = 100.0
 
 STRETCHES = 20.0
 """Evidence that slow answers need besides, from stretches of time: those of one moment are slow together."""
+LONGER = 1.25
+"""How many times as long as the champion's a model must work on a request for slow answers to be its fault."""
 
 BLOCKS = 12
 """Into so many parts a step is cut to see how much the difference between the arms varies."""
@@ -111,9 +113,10 @@ class Windows(msgspec.Struct, frozen=True):
 class Seen(msgspec.Struct, frozen=True):
     """All that a decision is made of; the journal keeps it. `share` is the canary's, `step_s` how long this step lasts.
 
-    `deaths` and `last_death` are the challenger's in this step. In the shadow, windows are pairs of the same requests;
-    of a canary they are the windows' means of either side. After a promotion the version is the new champion, and it is
-    compared with the one before. `asked` is a step that a person took, `because` in their words.
+    `deaths` and `last_death` are the challenger's in this step. `work` is how many times as long as the champion's its
+    model works on a request, without what waits; None where nobody has told. In the shadow, windows are pairs of the
+    same requests; of a canary they are the windows' means of either side. After a promotion the version is the new
+    champion, and it is compared with the one before. `asked` is a step that a person took, `because` in their words.
     """
 
     model: str
@@ -128,6 +131,7 @@ class Seen(msgspec.Struct, frozen=True):
     last_death: str = ""
     errors: Arms = Arms()
     slow: Arms = Arms()
+    work: float | None = None
     windows: Windows = Windows()
     segments: dict[str, Windows] = {}
     asked: Asked = ""
@@ -274,10 +278,12 @@ def _on(seen: Seen, harm: Decision, quality: Decision) -> Decision:
 
 def _harms(seen: Seen) -> list[tuple[str, Arms, float]]:
     """What is counted of either side, and how much more of it has to be ruled out. A shadow stands back behind
-    everybody else, so on a busy machine it is slow whatever it is.
+    everybody else, so on a busy machine it is slow whatever it is. Whoever gets most of the requests has the longer
+    line, so its answers are later: a version is slow where its model works longer.
     """
     errors, slow = ("errors", seen.errors, seen.policy.most_errors), ("slow", seen.slow, seen.policy.most_slow)
-    return [errors] if seen.stage == "shadow" else [errors, slow]
+    works_longer = seen.work is None or seen.work >= LONGER
+    return [errors, slow] if works_longer and seen.stage != "shadow" else [errors]
 
 
 def _is_ruled_out(seen: Seen, arms: Arms, margin: float) -> bool:

@@ -48,8 +48,10 @@ class Senses(Protocol):
         """Whether all replicas of the challenger are ready, how many deaths it had in this step, and the last one."""
         ...
 
-    def counts(self, step: Step, model: str, now: MachineTime, is_ready: bool) -> tuple[Arms, Arms]:
-        """Errors and slow answers side by side, since all replicas of the challenger were first ready in this step."""
+    def counts(self, step: Step, model: str, now: MachineTime, is_ready: bool) -> tuple[Arms, Arms, float | None]:
+        """Errors and slow answers side by side, since all replicas of the challenger were first ready in this step, and
+        how many times as long as the champion's its model works on a request; None: not known.
+        """
         ...
 
     def losses(self, step: Step, model: str) -> Compared:
@@ -173,7 +175,7 @@ class Rollouts:
         if step.stage == "standing":
             return Seen(model, step.challenger, step.stage, policy, step_s=step_s, windows=compared.whole)
         is_ready, deaths, last = self._senses.health(step, model)
-        errors, slow = self._senses.counts(step, model, machine, is_ready)
+        errors, slow, work = self._senses.counts(step, model, machine, is_ready)
         return Seen(
             model=model,
             version=step.challenger,
@@ -187,6 +189,7 @@ class Rollouts:
             last_death=last,
             errors=errors,
             slow=slow,
+            work=work,
             windows=compared.whole,
             segments=compared.segments,
         )
