@@ -10,6 +10,7 @@ import os
 import random
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import google_crc32c
@@ -123,7 +124,7 @@ def run(segment: Segment, kind: str, stride: int, seed: int) -> Tally:
     places = range(first, len(segment.data), stride)
     parts = [(segment, kind, places[at::PARTS], seed) for at in range(PARTS)]
     whole = Tally()
-    with ProcessPoolExecutor(max(1, os.cpu_count() or 1)) as pool:
+    with ProcessPoolExecutor(max(1, os.cpu_count() or 1), get_context("spawn")) as pool:
         for part in track(pool.map(_part, parts), f"L3 {kind}s", total=PARTS, transient=True):
             whole.add(part)
     return whole

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 
 import numpy as np
 
@@ -64,5 +65,5 @@ def spread(work: Callable, jobs: list) -> list:
     workers = len(os.sched_getaffinity(0))
     if workers == 1:
         return list(map(work, jobs))
-    with ProcessPoolExecutor(workers) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:  # a fork of a process with threads may die
         return list(pool.map(work, jobs, chunksize=max(1, len(jobs) // (8 * workers))))
