@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -254,6 +255,10 @@ def _high(ends: tuple[int, int]) -> tuple[int, int]:
     return high
 
 
+class NavigatedError(AssertionError):
+    """The page that was asked made way for another one."""
+
+
 class Browser:
     """A headless Chromium, spoken to over its debugging pipe: real widths, real console, real policy."""
 
@@ -293,6 +298,8 @@ class Browser:
         while True:
             heard = self._hear()
             if heard.get("id") == self._asked:
+                if "navigated" in str(heard.get("error")):
+                    raise NavigatedError(heard)
                 assert "error" not in heard, heard
                 return heard["result"]
             self._note(heard)
@@ -313,8 +320,9 @@ class Browser:
 
     def wait_for(self, script: str, timeout_s: float = 30) -> None:
         for _ in range(round(timeout_s / 0.1)):
-            if self.evaluate(script):
-                return
+            with suppress(NavigatedError):  # another page is on its way: ask that one
+                if self.evaluate(script):
+                    return
             sleep(0.1)
         raise AssertionError(f"never true: {script}; the page says: {self.complaints}")
 
