@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.house import MODEL, Running, kill, running
-from benchmarks.loop.receiver import Receiver, receiving
+from benchmarks.loop.receiver import Behave, Receiver, receiving
 from benchmarks.rows import Row, at_least, at_most, control, with_control
 from benchmarks.target import Options
 from gyroscope.alerts import Incidents
@@ -136,7 +136,7 @@ def _webhook(url: str, folder: Path) -> dict[str, object]:
     return {"kind": "webhook", "url": url, "secret_file": str(folder / "secret"), "timeout_s": TIMEOUT_S}
 
 
-def _drawn(seed: int, name: str):  # type: ignore[no-untyped-def]  # a Behave
+def _drawn(seed: int, name: str) -> Behave:
     rng = random.Random(f"{seed} {name}")
     return lambda key, seen: rng.choice(FAULTS) if rng.random() < FAULTY else "204"
 

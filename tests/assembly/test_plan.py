@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.conftest import missing
 
 from gyroscope.assembly import House
 from gyroscope.assembly.plan import answering, haproxy, wanted
@@ -30,8 +31,7 @@ def test_a_model_that_is_served_elsewhere_is_neither_started_nor_at_the_door(hou
     house.routes.set_route(Route("here", here.version), reason="the first", now=3)
     plan = wanted(house)
     assert [spec.model for spec in plan.processes if spec.kind == "replica"] == ["here"]
-    if not haproxy():
-        pytest.skip("HAProxy is not installed: there is no door")
+    haproxy() or missing("HAProxy is not installed: there is no door")
     assert plan.door is not None
     assert list(plan.door.backends) == ["here"]
     assert plan.door.default_model == "here"
@@ -39,8 +39,7 @@ def test_a_model_that_is_served_elsewhere_is_neither_started_nor_at_the_door(hou
 
 def test_the_size_of_a_model_is_about_those_who_answer_most(house: House, tmp_path: Path) -> None:
     """A standby answers nobody, and a canary is another version with a speed of its own."""
-    if not haproxy():
-        pytest.skip("HAProxy is not installed: there is no door")
+    haproxy() or missing("HAProxy is not installed: there is no door")
     (tmp_path / "trees.txt").write_bytes(b"tree\n")
     signatures = [msgspec.structs.replace(SIGNATURE, threshold=0.1 * n) for n in range(1, 4)]
     old, now, new = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,3 +23,12 @@ def peer_python() -> Callable[[str], Path]:
             missing(str(error))
 
     return found
+
+
+def answers(url: str) -> bool:
+    """Whether what listens there says 200."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False

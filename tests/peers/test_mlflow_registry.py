@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import yaml
 from benchmarks.house import GYRO, free_port
+from tests.peers.conftest import answers
 
 import peers
 from gyroscope.assembly import House
@@ -43,21 +44,13 @@ def tracking(python: Path, folder: Path, port: int) -> Iterator[str]:
     uri = f"http://127.0.0.1:{port}"
     try:
         give_up = time.monotonic() + 180
-        while not _answers(f"{uri}/health"):
+        while not answers(f"{uri}/health"):
             assert started.poll() is None and time.monotonic() < give_up, "the tracking server did not start"
             time.sleep(0.2)
         yield uri
     finally:
         os.killpg(started.pid, signal.SIGKILL)
         started.wait(10)
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
 
 
 def seen(uri: str, number: str) -> tuple[set[str], dict[str, str]]:

@@ -15,6 +15,7 @@ from benchmarks.house import free_port, wait_for
 from benchmarks.loop.receiver import receiving
 from tests.alerts.told import notice
 from tests.conftest import need
+from tests.peers.conftest import answers
 
 import peers
 from gyroscope.alerts.notifiers.alertmanager import AlertmanagerNotifier
@@ -68,7 +69,7 @@ def alertmanager(tmp_path: Path) -> Iterator[str]:
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen([binary, *flags], stdout=log, stderr=log)
     try:
-        assert wait_for(lambda: _answers(f"{url}/-/ready"), 60.0) < 60, (tmp_path / "log").read_text()[-2_000:]
+        assert wait_for(lambda: answers(f"{url}/-/ready"), 60.0) < 60, (tmp_path / "log").read_text()[-2_000:]
         yield url
     finally:
         process.kill()
@@ -92,11 +93,3 @@ def _alerts(url: str) -> list[dict[str, dict[str, str]]]:
     with urllib.request.urlopen(f"{url}/api/v2/alerts", timeout=10) as answer:
         found: list[dict[str, dict[str, str]]] = json.load(answer)
     return found
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False

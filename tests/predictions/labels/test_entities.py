@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import pytest
-from tests.predictions.conftest import HOUR_US, MARCH_1_US
+from tests.predictions.conftest import HOUR_US, MARCH_1_US, House
 
 from gyroscope.clock import DAY_US, EventTime
 from gyroscope.predictions.labels.labels import Labels
+from gyroscope.predictions.segments.wal import LogEntry
 from gyroscope.records import Label
 
 NOW = EventTime(1_700_000_000_000_000)
@@ -63,7 +65,9 @@ def test_a_failed_request_and_another_row_are_no_prediction(house, entry, labels
     assert labels.counts("flights") == NONE | {"joined": 2, "pending": 1}
 
 
-def test_what_a_canary_answered_is_a_prediction_and_what_a_shadow_said_is_none(house, entry, labels):  # type: ignore[no-untyped-def]
+def test_what_a_canary_answered_is_a_prediction_and_what_a_shadow_said_is_none(
+    house: House, entry: Callable[..., LogEntry], labels: Labels
+) -> None:
     house.write(entry(1, entity_key="ann", variant="canary"), entry(2, entity_key="ann", variant="shadow"))
     house.record()
     labels.add("flights", [said(3)], NOW)

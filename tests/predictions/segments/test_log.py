@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 import pytest
+from tests.predictions.conftest import House
 from xxhash import xxh3_64_intdigest
 
 from gyroscope.errors import StoreError
@@ -160,7 +161,7 @@ def test_an_entry_that_does_not_fit_follows_the_policy_too(house, entry):  # typ
     assert writer.append(entry(2)) == "os"
 
 
-def test_so_does_a_plain_row(house):  # type: ignore[no-untyped-def]
+def test_so_does_a_plain_row(house: House) -> None:
     writer = house.log()
     assert writer.append_plain((b"numbersmine", 4, 2**63, 1)) == "no"
     assert (writer.failed, "request 'mine'" in writer.failure) == (1, True)
