@@ -19,7 +19,8 @@ MachineTime = NewType("MachineTime", int)
 """Nanoseconds of CLOCK_MONOTONIC: one clock for all processes of a machine, unaffected by jumps of the date."""
 
 SECOND_US = 1_000_000
-DAY_US = 86_400 * SECOND_US
+HOUR_US = 3_600 * SECOND_US
+DAY_US = 24 * HOUR_US
 SECOND_NS = 1_000_000_000
 
 

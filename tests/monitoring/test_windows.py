@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gyroscope.clock import DAY_US, EventTime, iso, parse_event_time
-from gyroscope.models.blocks import HOUR_US
+from gyroscope.clock import DAY_US, HOUR_US, EventTime, iso, parse_event_time
 from gyroscope.monitoring.windows import MINUTE_US, Length, closes_at, window_of
 from gyroscope.records import Window
 

@@ -14,7 +14,7 @@ import msgspec
 
 from gyroscope.alerts.rules import Followed, causes, follow, told
 from gyroscope.alerts.store import Incidents
-from gyroscope.clock import SECOND_US, EventTime
+from gyroscope.clock import HOUR_US, SECOND_US, EventTime
 from gyroscope.database import Database, transaction
 from gyroscope.records import Cause, CauseKind, Judged, NotEnoughData, Signal
 from gyroscope.settings_alerts import RuleSettings
@@ -31,8 +31,6 @@ SOURCE = "rules"
 NEAR_WINDOWS, SOON_WINDOWS = 3, 14
 """A change is dated to within a window or two. A number at its threshold is hardly ever on one side for fourteen,
 so what fires again within fourteen windows, or within an hour of a series of seconds, is the same incident."""
-
-HOUR_US = 3_600 * SECOND_US
 
 SILENT_US = 60 * SECOND_US
 EVERY_SECOND = MACHINE_TIME_NAMES - {"alert"}

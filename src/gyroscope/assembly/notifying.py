@@ -13,11 +13,9 @@ from gyroscope.alerts.notifiers.alertmanager import AlertmanagerNotifier
 from gyroscope.alerts.notifiers.log import LogNotifier
 from gyroscope.alerts.notifiers.webhook import WebhookNotifier
 from gyroscope.assembly.house import House
-from gyroscope.clock import SECOND_US
+from gyroscope.clock import HOUR_US
 from gyroscope.settings import secret_of
 from gyroscope.settings_alerts import NotifierSettings, told
-
-HOUR_US = 3_600 * SECOND_US
 
 
 def deliveries(house: House) -> dict[str, Delivery]:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from gyroscope.assembly.house import House
+from gyroscope.assembly.priority import BEHIND_SERVING
 from gyroscope.errors import ModelError, ProcessError
 from gyroscope.records import Route
 from gyroscope.rollouts.moves import held_back
@@ -29,7 +30,7 @@ MOST = 0.5
 STANDS_BACK = (
     "/bin/sh",
     "-c",
-    '{ echo 5 > /proc/self/autogroup; } 2> /dev/null; exec nice -n 5 "$0" "$@"',
+    f'{{ echo {BEHIND_SERVING} > /proc/self/autogroup; }} 2> /dev/null; exec nice -n {BEHIND_SERVING} "$0" "$@"',
 )
 """A third of the champion's share from its first instruction: one that dies again and again would else start at the
 champion's expense. When it has started it stands back behind all."""
@@ -126,15 +127,15 @@ def _slots(house: House, route: Route) -> Sequence[int | str]:
 
 
 def _split(house: House, model: str) -> Split:
-    names = {
-        route.role: tuple(replica_name(model, route.version, slot) for slot in _slots(house, route))
-        for route in house.routes.routes(model)
-    }
     routes = house.routes.routes(model)
-    if held_back(routes):
+    names = {
+        route.role: tuple(replica_name(model, route.version, slot) for slot in _slots(house, route)) for route in routes
+    }
+    holdback = held_back(routes)
+    if holdback:
         # A new champion is offered its requests as a canary is, so that the one before answers what it fails.
         new = names["champion"]
-        return Split(new, new, new, 1 - held_back(routes))
+        return Split(new, new, new, 1 - holdback)
     share = sum(route.share for route in routes if route.role == "canary")
     aside = tuple(name for role, every in names.items() if role != "champion" for name in every)
     return Split(aside, names.get("standby", ()), names.get("canary", ()), share)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from gyroscope.alerts.watch import Rules
 from gyroscope.assembly.house import House
-from gyroscope.clock import DAY_US, EventTime, machine_now
+from gyroscope.clock import DAY_US, HOUR_US, EventTime, machine_now
 from gyroscope.monitoring.cache import Cache
 from gyroscope.monitoring.judging.completeness import Completeness, moment_of_data
 from gyroscope.monitoring.judging.turns import Turns
 
-LENGTH_US = {"1h": DAY_US // 24, "6h": DAY_US // 4, "1d": DAY_US, "7d": 7 * DAY_US}
+LENGTH_US = {"1h": HOUR_US, "6h": 6 * HOUR_US, "1d": DAY_US, "7d": 7 * DAY_US}
 
 NEVER = EventTime(-(1 << 62))
 
@@ -40,9 +40,21 @@ class CompleteWindows:
         self._completeness = Completeness(self._cache, house.settings.monitoring)
         self._turns = Turns()
         self._seen: dict[str, EventTime] = {}
+        self._asked_at = NEVER
+        self._known: dict[tuple[str, str], EventTime] = {}
 
     def newest(self, model: str, version: str, now: EventTime) -> EventTime:
-        """The start of the newest window of a version that is over and whose rows are measured."""
+        """The start of the newest window of a version that is over and whose rows are measured.
+
+        One look asks for each of its series at the same moment: it is read once for all of them.
+        """
+        if now != self._asked_at:
+            self._asked_at, self._known = now, {}
+        if (model, version) not in self._known:
+            self._known[model, version] = self._read(model, version, now)
+        return self._known[model, version]
+
+    def _read(self, model: str, version: str, now: EventTime) -> EventTime:
         newest = self._cache.newest(model)
         if self._seen.get(model) != newest:
             self._seen[model] = newest

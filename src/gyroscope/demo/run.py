@@ -156,7 +156,7 @@ def _tell_ways(voice: Voice, ways: list[Way], at: EventTime) -> None:
         "Brier score",
         "trainings",
         "whole",
-        *(month_name[month][:3] if month < 12 else "Dec" for month in ways[0].by_month),
+        *(month_name[month][:3] for month in ways[0].by_month),
     )
     rows = [
         (way.name, str(way.trainings), f"{way.brier:.4f}", *(f"{value:.3f}" for value in way.by_month.values()))

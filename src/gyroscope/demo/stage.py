@@ -93,9 +93,9 @@ class Stage:
         for event in self._books.news():
             self._voice.tell(event, self._progress.at)
         champion = self._house.routes.champion(MODEL)
-        if not isinstance(champion, NotEnoughData) and champion.version not in [
-            one.version for one in self.champions[-1:]
-        ]:
+        if isinstance(champion, NotEnoughData):
+            return
+        if not self.champions or self.champions[-1].version != champion.version:
             self.champions.append(Champion(champion.version, self._progress.at))
 
     async def _watch(self) -> None:

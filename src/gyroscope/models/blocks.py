@@ -15,10 +15,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from gyroscope.clock import EventTime, event_time_of
+from gyroscope.clock import HOUR_US, EventTime, event_time_of
 from gyroscope.errors import ModelError
-
-HOUR_US = 3_600_000_000
 
 
 class Blocks(msgspec.Struct, frozen=True):

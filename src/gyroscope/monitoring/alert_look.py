@@ -95,9 +95,10 @@ def unlogged(pulses: Path) -> dict[str, int]:
 
 def as_signals(look: Look, before: Set[tuple[str, str]], wall: EventTime) -> list[Signal]:
     """The alerts that came or went since those of `before` (name, model) stood, as points of the series `alert`."""
+    stands = look.keys
     return [
-        Signal("alert", wall, float(key in look.keys), (("model", key[1]), ("name", key[0])))
-        for key in sorted(before ^ look.keys)
+        Signal("alert", wall, float(key in stands), (("model", key[1]), ("name", key[0])))
+        for key in sorted(before ^ stands)
     ]
 
 

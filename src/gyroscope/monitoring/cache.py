@@ -16,9 +16,8 @@ from typing import Any
 
 import msgspec
 
-from gyroscope.clock import EventTime
+from gyroscope.clock import HOUR_US, EventTime
 from gyroscope.database import Database, transaction
-from gyroscope.models.blocks import HOUR_US
 from gyroscope.monitoring.fold import Cell, Fold
 from gyroscope.monitoring.hours import Hours
 from gyroscope.monitoring.tally import Packed
@@ -245,14 +244,13 @@ class Cache:
         )
         return [FeatureLosses.from_bytes(packed) for (packed,) in rows]
 
-    def segments(self, model: str, version: str, window: Window) -> dict[EventTime, SegmentOutcomes]:
-        """The outcomes by segment of the cells of a version in a window, by their start, oldest first."""
+    def segments(self, model: str, version: str, window: Window) -> list[SegmentOutcomes]:
+        """The outcomes by segment of the cells of a version in a window, oldest first."""
         rows = self._rows(
-            "SELECT start, segments FROM tallies "
-            "WHERE model = ? AND version = ? AND start >= ? AND start < ? ORDER BY start",
+            "SELECT segments FROM tallies WHERE model = ? AND version = ? AND start >= ? AND start < ? ORDER BY start",
             *(model, version, window.start, window.end),
         )
-        return {EventTime(start): SegmentOutcomes.from_bytes(packed) for start, packed in rows}
+        return [SegmentOutcomes.from_bytes(packed) for (packed,) in rows]
 
     def arrivals(self, model: str, version: str, window: Window) -> dict[EventTime, tuple[int, Arrivals]]:
         """By start of each cell of a version in a window: its scored rows, and when their labels came."""

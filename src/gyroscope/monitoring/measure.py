@@ -24,12 +24,8 @@ LEAST_ROWS = 30
 
 # How harm shows: a share falls, a loss rises. Errors in the label's unit are judged relative to the reference's.
 # Average precision is in neither: between normal days of 900 rows it moves by more than a plain limit.
-FALLING = {"accuracy", "precision", "recall", "f1", "auc", "precision_macro", "recall_macro", "f1_macro", "r2"} | {
-    "ndcg",
-    "map",
-    "mrr",
-    "hit_rate",
-}
+FALLING = {"accuracy", "precision", "recall", "f1", "auc", "precision_macro", "recall_macro", "f1_macro", "r2"}
+FALLING |= {*METRICS["ranking"]}
 RISING = {"brier", "log_loss", "false_positive_rate"}
 RISING_RELATIVE = {"mae", "rmse"}
 

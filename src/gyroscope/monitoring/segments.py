@@ -36,7 +36,7 @@ def segments_of(cache: Cache, model: str, version: str, columns: tuple[str, ...]
     """Every segment of some columns, those of a column next to each other, the largest first."""
     if not columns:
         return ()
-    windows = [one for one in cache.segments(model, version, EVER).values() if one.parts]
+    windows = [one for one in cache.segments(model, version, EVER) if one.parts]
     groups = _grouped(windows)
     whole = reduce(SegmentOutcomes.merge, groups, SegmentOutcomes())
     names = [name for name, part in whole.parts.items() if part.n and name.partition("=")[0] in columns]
@@ -46,8 +46,7 @@ def segments_of(cache: Cache, model: str, version: str, columns: tuple[str, ...]
 
 def segments_in(cache: Cache, model: str, version: str, window: Window) -> dict[str, Outcomes]:
     """The outcomes of one window by segment."""
-    found = cache.segments(model, version, window).values()
-    return reduce(SegmentOutcomes.merge, found, SegmentOutcomes()).parts
+    return reduce(SegmentOutcomes.merge, cache.segments(model, version, window), SegmentOutcomes()).parts
 
 
 def _segment(name: str, whole: Outcomes, groups: list[SegmentOutcomes]) -> Segment:

@@ -11,8 +11,8 @@ from typing import Literal
 
 import numpy as np
 
-from gyroscope.clock import DAY_US, SECOND_US, EventTime
-from gyroscope.models.blocks import HOUR_US, Blocks, block_starts
+from gyroscope.clock import DAY_US, HOUR_US, SECOND_US, EventTime
+from gyroscope.models.blocks import Blocks, block_starts
 from gyroscope.records import Window
 
 Length = Literal["1h", "6h", "1d", "7d"]

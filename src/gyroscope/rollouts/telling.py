@@ -56,7 +56,7 @@ class Telling:
         count = 0
         # First what is not so any more: an alias of nobody is true for a moment longer than one of the wrong version.
         for old in told:
-            if old.is_alias and all((old.of.name, old.key) != (one.of.name, one.key) for one in wanted if one.is_alias):
+            if old.is_alias and not any(_replaces(new, old) for new in wanted):
                 self._registry.drop_alias(old.of.name, old.key)
                 told = self._confirmed(model, tuple(one for one in told if one != old))
                 count += 1

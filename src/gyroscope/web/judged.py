@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import plotly.graph_objects as go
 
 from gyroscope.alerts import Incident
-from gyroscope.clock import DAY_US, EventTime
+from gyroscope.clock import DAY_US, HOUR_US, EventTime
 from gyroscope.records import NotEnoughData, Signal
 from gyroscope.reports.figures.calibration import calibration_curve
 from gyroscope.reports.figures.drift import drift_heat_map
@@ -25,7 +25,7 @@ from gyroscope.stats.performance import calibration
 from gyroscope.web.parts import Parts
 from gyroscope.web.series import EVENT_SPAN_US, event_signals, newest_window, zone_of
 
-CALIBRATION_US, HOUR_US = 30 * DAY_US, DAY_US // 24
+CALIBRATION_US = 30 * DAY_US
 
 
 def incidents(parts: Parts, model: str, _: Mapping[str, str]) -> go.Figure:

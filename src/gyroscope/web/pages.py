@@ -43,11 +43,12 @@ def model(request: Request) -> Response:
     parts: Parts = request.app.state.parts
     name = check_model(parts, request.path_params["model"])
     known = metrics_of(parts, name)
-    by_segment = shown_metrics(shown_version(parts, name).signature.task)
+    version = shown_version(parts, name)
+    by_segment = shown_metrics(version.signature.task)
     return page(
         "model.html",
         model=name,
-        version=shown_version(parts, name),
+        version=version,
         zone=parts.settings.monitoring.timezone,
         metrics=known,
         facts=_facts(parts, name),

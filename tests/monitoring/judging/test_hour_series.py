@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import poisson
 
-from gyroscope.clock import DAY_US, EventTime
-from gyroscope.models.blocks import HOUR_US
+from gyroscope.clock import DAY_US, HOUR_US, EventTime
 from gyroscope.monitoring.judging.hour_days import Day, extended
 from gyroscope.monitoring.judging.hour_series import ERRORS, REQUESTS, Key, followed, series_of
 from gyroscope.monitoring.judging.tracks import SHARE

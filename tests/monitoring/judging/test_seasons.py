@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from tests.monitoring.conftest import ZONE, Rows
 
-from gyroscope.clock import DAY_US, EventTime, MachineTime, iso, machine_now, parse_event_time
+from gyroscope.clock import DAY_US, HOUR_US, EventTime, MachineTime, iso, machine_now, parse_event_time
 from gyroscope.errors import StoreError
-from gyroscope.models.blocks import HOUR_US
 from gyroscope.monitoring.judging.followed_hours import WORDS
 from gyroscope.monitoring.judging.hour_days import KEPT_US, Day, HourDays
 from gyroscope.monitoring.judging.odd_hours import odd_hours

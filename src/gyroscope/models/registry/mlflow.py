@@ -10,6 +10,7 @@ import base64
 import re
 import urllib.error
 import urllib.request
+from functools import cached_property
 from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn
@@ -42,7 +43,11 @@ class Mlflow:
     def __init__(self, uri: str, credentials: str = "") -> None:
         self._uri = uri.rstrip("/")
         self._headers = _authorization(credentials)
-        self._opener = urllib.request.build_opener(_NoRedirect)
+
+    @cached_property
+    def _opener(self) -> urllib.request.OpenerDirector:
+        """Made with the first call: whoever has nothing to tell asks nobody."""
+        return urllib.request.build_opener(_NoRedirect)
 
     def find(self, source: str) -> Registered:
         """The version behind `models:/name@alias` or `models:/name/3`. Raises `ModelError` for any other words."""

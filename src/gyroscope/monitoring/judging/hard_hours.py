@@ -12,8 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from gyroscope.clock import DAY_US, EventTime
-from gyroscope.models.blocks import HOUR_US
+from gyroscope.clock import DAY_US, HOUR_US, EventTime
 from gyroscope.monitoring.judging.hour_days import Day, Odd
 from gyroscope.monitoring.judging.hour_series import REQUESTS
 from gyroscope.stats.quality import Finding, future_time, refused_column, stale

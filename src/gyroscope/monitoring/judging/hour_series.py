@@ -21,6 +21,9 @@ MOST_CLASSES = 8
 
 REQUESTS, ERRORS, LATENCY = "requests", "error share", "latency"
 OF_CLASS = "share of "
+MEAN_OUTPUT, POSITIVE_SHARE = "mean output", "positive share"
+OF_VERSION = (MEAN_OUTPUT, POSITIVE_SHARE, OF_CLASS)
+"""How the names of series of a version begin; the others are of the model."""
 WORSE_UPWARDS = (ERRORS, LATENCY)
 """Fewer errors than usual, and faster answers, are no cause."""
 
@@ -84,8 +87,8 @@ def _said(table: Floats, signature: Signature, slots: NDArray[np.int64]) -> dict
     support = table[:, 6] / np.maximum(table[:, 7], 1e-300)
     output = _mean(table, (6, len(ALWAYS) + 1, len(ALWAYS) + 2), support, slots)
     if signature.task == "regression":
-        return {"mean output": output}
-    return {"mean output": output, "positive share": shares(*_effective(table, len(ALWAYS), 6, 7), slots)}
+        return {MEAN_OUTPUT: output}
+    return {MEAN_OUTPUT: output, POSITIVE_SHARE: shares(*_effective(table, len(ALWAYS), 6, 7), slots)}
 
 
 def _stacked(days: Sequence[Day], version: str, width: int) -> Floats:

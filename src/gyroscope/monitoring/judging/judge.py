@@ -12,8 +12,7 @@ from functools import reduce
 
 import msgspec
 
-from gyroscope.clock import EventTime
-from gyroscope.models.blocks import HOUR_US
+from gyroscope.clock import HOUR_US, EventTime
 from gyroscope.monitoring.cache import Cache
 from gyroscope.monitoring.cache import Entry as Line
 from gyroscope.monitoring.fold import Fold
@@ -29,6 +28,7 @@ from gyroscope.monitoring.judging.seasons import Seasons
 from gyroscope.monitoring.judging.verdicts import OF_LABELS, OF_ROWS, Case, Verdicts
 from gyroscope.monitoring.judging.watched import Watched, watched
 from gyroscope.monitoring.references import Standard
+from gyroscope.monitoring.segments import segments_in
 from gyroscope.records import Cause, CauseKind, Judged, NotEnoughData, Signal, Window
 from gyroscope.settings import Monitoring, per_30_days
 from gyroscope.settings_models import ModelMonitor
@@ -242,8 +242,8 @@ class Judge:
     def _labelled(self, about: About, window: Window, scored: int) -> Iterator[Labelled]:
         found = self._outcomes(about, window)
         if found is not None:
-            segments = self._cache.segments(about.model, about.version, window).values()
-            yield Labelled(window, scored, found, reduce(SegmentOutcomes.merge, segments, SegmentOutcomes()))
+            segments = SegmentOutcomes(segments_in(self._cache, about.model, about.version, window))
+            yield Labelled(window, scored, found, segments)
 
     def _losses(self, about: About, window: Window) -> FeatureLosses | None:
         found = self._cache.losses(about.model, about.version, window)

@@ -13,10 +13,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from gyroscope.clock import EventTime
-from gyroscope.models.blocks import HOUR_US
+from gyroscope.clock import HOUR_US, EventTime
 from gyroscope.monitoring.judging.hour_days import Day, Odd
-from gyroscope.monitoring.judging.hour_series import ERRORS, LATENCY, REQUESTS, WORSE_UPWARDS, Key
+from gyroscope.monitoring.judging.hour_series import ERRORS, LATENCY, OF_VERSION, REQUESTS, WORSE_UPWARDS, Key
 from gyroscope.records import Cause, NotEnoughData, Signal
 from gyroscope.stats.quality import no_rows
 from gyroscope.stats.seasonal import Ahead, Series
@@ -29,7 +28,6 @@ APART_US = 24 * HOUR_US
 """What is back within a day is no new cause: at most one page a day and series, as its budget was meant."""
 
 HOURS_A_DAY = 24
-OF_VERSION = ("mean output", "positive share", "share of ")
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

@@ -14,8 +14,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from gyroscope.clock import EventTime, moment_of
-from gyroscope.models.blocks import HOUR_US, Blocks, block_starts
+from gyroscope.clock import HOUR_US, EventTime, moment_of
+from gyroscope.models.blocks import Blocks, block_starts
 from gyroscope.monitoring.cache import Cache
 from gyroscope.monitoring.hours import Hours, hour_starts
 from gyroscope.monitoring.judging.completeness import LIVE_US, Moment
@@ -88,15 +88,15 @@ class Seasons:
         """Labels were joined since the last hour was entered."""
         self._labelled.add(model)
 
-    def enter(self, model: str, signatures: Signatures, false_alarms: float, moment: Moment) -> bool:
-        """Enter the hours that have become complete, and judge those that ended just now; whether any was."""
+    def enter(self, model: str, signatures: Signatures, false_alarms: float, moment: Moment) -> None:
+        """Enter the hours that have become complete, and judge those that ended just now."""
         try:
-            return self._enter(model, signatures, false_alarms, moment)
+            self._enter(model, signatures, false_alarms, moment)
         except Exception:
             self._known.pop(model, None)  # the disk may not have taken it: what is known is what the disk knows
             raise
 
-    def _enter(self, model: str, signatures: Signatures, false_alarms: float, moment: Moment) -> bool:
+    def _enter(self, model: str, signatures: Signatures, false_alarms: float, moment: Moment) -> None:
         known = self._of(model)
         if known.upto is not None and known.upto > moment.now:
             # A clock had leapt ahead: the hours of today are entered again as they are, those after it in their time.
@@ -105,15 +105,16 @@ class Seasons:
             known = self._of(model)
         starts = self._complete(model, known, moment)
         if not starts:
-            return False
+            return
         hours = self._cache.hours(model, Window(starts[0], EventTime(starts[-1] + 1)))
+        future = self._cache.future(model)
         days: list[Day] = []
         midnights = block_starts(np.array(starts, np.int64), Blocks(self._zone, "1d")).tolist()
         for at, some in groupby(zip(midnights, starts, strict=True), lambda pair: pair[0]):
             later = self._day(EventTime(at), [start for _, start in some], hours, moment.now)
             is_last = later.starts[-1] == starts[-1]
             labels = (*later.labels[:-1], is_last and model in self._labelled)
-            later = msgspec.structs.replace(later, future=self._cache.future(model), labels=labels)
+            later = msgspec.structs.replace(later, future=future, labels=labels)
             known.moments |= _moments([later])
             rows_before = known.last.future if known.last is not None else later.future
             known.busiest = later.busiest or known.busiest
@@ -129,7 +130,6 @@ class Seasons:
             days.append(known.last)
         self._days.put(model, days)
         self._labelled.discard(model)
-        return True
 
     def causes(self, model: str) -> list[Cause]:
         """What was unusual, one cause for what goes on, over all hours that are kept."""

@@ -8,10 +8,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gyroscope.clock import EventTime, day_of
+from gyroscope.clock import HOUR_US, EventTime, day_of
 from gyroscope.predictions.ids.entries import day_number, day_text
 
-HOUR_US = 3_600 * 1_000_000
 REMEMBERED = 100_000
 SPLIT = -(2**31)
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from gyroscope.errors import StoreError
 from gyroscope.records import Task
+from gyroscope.stats.arrays import Floats
 from gyroscope.stats.performance.outcomes import Outcomes
 from gyroscope.stats.performance.scales import SCALES
 from gyroscope.stats.performance.streams import PerformanceStream, Series
@@ -202,20 +203,16 @@ def _largest(normal: Sequence[Mapping[str, Point]]) -> list[str]:
     return sorted(sorted(rows, key=lambda name: (-rows[name], name))[:MOST_SEGMENTS])
 
 
-def _table(
-    names: Sequence[str], windows: Sequence[Mapping[str, Point]]
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def _table(names: Sequence[str], windows: Sequence[Mapping[str, Point]]) -> Floats:
     """Of each name and window y, s2 and rows, shape (S, T, 3); NaN where absent."""
     absent = (math.nan, math.nan, math.nan)
     found = np.array([[window.get(name, absent) for window in windows] for name in names], np.float64)
     return found.reshape(len(names), len(windows), 3)
 
 
-def _pooled(
-    normal: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def _pooled(normal: Floats) -> Floats:
     """Variance of one row's part over all normal windows; each lost one degree of freedom to its own mean."""
     s2, rows = np.nan_to_num(normal[..., 1]), np.nan_to_num(normal[..., 2])
     freedom = np.maximum((rows - (rows > 0)).sum(axis=1), 1.0)
-    pooled: np.ndarray[tuple[int, ...], np.dtype[np.float64]] = (rows * s2).sum(axis=1) / freedom
+    pooled: Floats = (rows * s2).sum(axis=1) / freedom
     return pooled
