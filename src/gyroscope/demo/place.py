@@ -41,9 +41,9 @@ models:
                folds: 2}}
   # The same model for those who plan: whole tables at once, and nobody tells how it ended.
   plans:
-    replicas: {{min: 1, max: 3}}
+    replicas: {{min: 1, max: 2}}
     shrink_after_s: 5
-    slo: {{p99_ms: 100}}
+    slo: {{p99_ms: 20}}
     keep_one_in: 100
     monitor: {{enabled: false}}
 """

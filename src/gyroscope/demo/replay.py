@@ -23,8 +23,9 @@ from gyroscope.demo.world import Stretch
 
 LABEL_BATCH = 1_000
 PER_S, CONNECTIONS = 3_000.0, 16
-CROWD, CROWD_ROWS = 12, 300
-"""So many at once, each with a table of so many flights: some milliseconds of a core."""
+CROWD, CROWD_ROWS = 16, 500
+"""So many at once, each with a table of so many flights: some milliseconds of a core, more than one replica may wait
+for by what `plans` promises, however fast the machine is."""
 
 SLACK_S = 0.05
 """A pace is kept on average of so long: sleeps are a millisecond too long."""
