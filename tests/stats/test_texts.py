@@ -36,6 +36,15 @@ def test_counting_bytes_is_counting_texts(values: list[str | None], names: list[
     assert count_strings(Texts.of(values), bins) == count_strings(np.array([*values, None], dtype=object)[:-1], bins)
 
 
+@settings(deadline=None)
+@given(st.integers(0, 20).flatmap(lambda size: st.lists(st.text("ab\0", min_size=size, max_size=size), max_size=20)))
+def test_texts_of_one_size_have_the_words_that_they_have_beside_others(values: list[str]) -> None:
+    column = Texts.of(values)
+    alone, beside = column.words(3), Texts.of([*values, "one of another size"]).words(3)
+    assert alone.tolist() == beside[:, :-1].tolist()
+    assert column[::-1].words(3).tolist() == alone[:, ::-1].tolist()
+
+
 def test_long_texts_are_counted_one_by_one():
     bins, long = CategoryBins(("x" * (LONGEST + 1), "y")), "x" * (LONGEST + 1)
     assert count_texts(Texts.of(["y"]), bins) is None

@@ -17,7 +17,8 @@ from gyroscope.stats.sparse import SparseCounts
 RELATIVE_ERROR = 1 / 129
 """Half a bucket over its middle, (1/64) / (2 + 1/64): 0.78 %, for values beyond 2.3e-308 in size."""
 
-_DROPPED_BITS = 46
+DROPPED_BITS = 46
+"""Of a float, below those that are its key."""
 _SIZE = (1 << 63) - 1
 
 
@@ -45,7 +46,7 @@ def bucket_keys(values: Floats) -> Ints:
     """
     bits = values.view(np.int64)
     keys, sign = bits & _SIZE, bits >> 63  # -1 below zero
-    keys >>= _DROPPED_BITS
+    keys >>= DROPPED_BITS
     keys ^= sign
     keys -= sign
     return keys
@@ -89,7 +90,7 @@ def bucket_middles(keys: Ints) -> Floats:
     [-1.0078, 0.0, 1.0078]
     """
     size = np.abs(keys)
-    low, high = (size << _DROPPED_BITS).view(np.float64), ((size + 1) << _DROPPED_BITS).view(np.float64)
+    low, high = (size << DROPPED_BITS).view(np.float64), ((size + 1) << DROPPED_BITS).view(np.float64)
     # The last bucket ends at 2**1024, which is no float; its harmonic mean is this.
     is_last = np.isinf(high)
     high = np.where(is_last, low, high)

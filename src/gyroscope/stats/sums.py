@@ -16,9 +16,8 @@ UNIT_BITS = 1074
 """A sum of S stands for S * 2**-1074: the least positive float64."""
 
 _CHUNK = 1 << 14  # 128 KiB per temporary array: three of them fit into a core's own cache
-_PART_BITS = 8
-_PARTS = np.arange(0, _CHUNK, 1 << _PART_BITS)
-_MOST_BITS = 1023 - _PART_BITS  # beyond it the number that cuts would be no float
+_SPARE_BITS = 3
+_MOST_BITS = 1022 - _SPARE_BITS  # beyond it the number that cuts would be no float
 _LEAST_EXPONENT = -1022
 _FEW = 32  # fewer rests are summed faster one by one
 _LOW_BITS = 27
@@ -61,7 +60,11 @@ def exact_sum(values: Floats) -> int:
     0.75
     """
     flat = np.ascontiguousarray(values)
-    return sum(_sum_chunk(flat[start : start + _CHUNK]) for start in range(0, flat.size, _CHUNK))
+    if not flat.size:
+        return 0
+    low, high = float(flat.min()), float(flat.max())
+    greatest, least = max(high, -low), low if low > 0 else float(np.abs(flat).min())
+    return sum(_sum_chunk(flat[start : start + _CHUNK], greatest, least) for start in range(0, flat.size, _CHUNK))
 
 
 def as_float(total: int, count: int = 1) -> float:
@@ -118,26 +121,33 @@ def variance_of(total: int, squares: int, n: int) -> float:
         return float("inf")
 
 
-def _sum_chunk(values: Floats) -> int:
-    greatest = max(float(values.max()), -float(values.min()))
-    bits = math.frexp(greatest)[1]
-    if not greatest or bits > _MOST_BITS:
-        return _sum_rest(values) if greatest else 0
+def _sum_chunk(values: Floats, greatest: float, least: float) -> int:
+    """The sum of values whose sizes are between these."""
+    bits, last = math.frexp(greatest)[1], max(math.frexp(least)[1] - 53, -UNIT_BITS)
+    if bits > _MOST_BITS:
+        return _sum_rest(values)
     total, rest = 0, values
     cut, left = np.empty_like(values), np.empty_like(values)
     for _ in range(2):
-        # Parts of 2**8 values below 2**bits sum to less than 2**53 units of the place where they are cut.
-        top = max(bits + _PART_BITS - 1, _LEAST_EXPONENT)
+        top = max(bits + _SPARE_BITS + 1, _LEAST_EXPONENT)
         place, sigma = top - 52, 1.5 * 2.0**top
         np.add(rest, sigma, out=cut)
-        cut -= sigma
-        parts = np.add.reduceat(cut, _PARTS[: -(-values.size >> _PART_BITS)])
-        total += int(np.ldexp(parts, -place).astype(np.int64).sum()) << (place + UNIT_BITS)
-        rest = np.subtract(rest, cut, out=left)
-        if not rest.any():
+        total += _steps_beyond(sigma, cut) << (place + UNIT_BITS)
+        if least and place <= last:  # no value has a bit below the place: nothing is left
             return total
+        cut -= sigma
+        rest = np.subtract(rest, cut, out=left)
         bits = place - 1
     return total + _sum_rest(rest[rest != 0])
+
+
+def _steps_beyond(sigma: float, cut: Floats) -> int:
+    """How many steps of a last bit these floats are beyond sigma together: their bits count them, as integers do.
+
+    The sum of the bits runs over, that of the steps does not: 2**14 steps of less than 2**49 fit into 64 bits.
+    """
+    over = int(cut.view(np.int64).sum()) - cut.size * int(np.float64(sigma).view(np.int64))
+    return (over + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
 def _sum_rest(values: Floats) -> int:

@@ -23,7 +23,7 @@ class _Book(NamedTuple):
 
     words: Words
     sizes: Ints
-    cells: npt.NDArray[np.int16]
+    cells: npt.NDArray[np.intp]
     shift: np.uint64
 
 
@@ -60,12 +60,12 @@ def _places(texts: Texts, book: _Book) -> Ints:
     """Which known text each row holds; as many as there are known ones where it is none of them."""
     known = len(book.sizes)
     words = texts.words(len(book.words))
-    place = book.cells[hashes(words, texts.sizes) >> book.shift].astype(np.int64)
+    place = book.cells[hashes(words, texts.sizes) >> book.shift]
     # Cells without a text point to the first one, whose bytes then differ.
     same = book.sizes[place] == texts.sizes if known else np.zeros(texts.shape, bool)
     for mine, theirs in zip(words, book.words, strict=True):
         same &= theirs[place] == mine if known else same
-    return np.where(same, place, known)
+    return place if same.all() else np.where(same, place, known)
 
 
 @lru_cache(maxsize=4096)
@@ -80,8 +80,8 @@ def _book(bins: CategoryBins) -> _Book | None:
     for bits in range(max(len(names), 1).bit_length() + 1, _MOST_BITS + 1):
         shift = np.uint64(64 - bits)
         cell = marks >> shift
-        if np.unique(cell).size == len(names):
-            cells = np.zeros(1 << bits, np.int16)
+        if len(set(cell.tolist())) == len(names):
+            cells = np.zeros(1 << bits, np.intp)
             cells[cell] = np.arange(len(names))
             return _Book(words, column.sizes, cells, shift)
     return None

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from gyroscope.stats.arrays import Floats, Ints
-from gyroscope.stats.buckets import bucket_keys
+from gyroscope.stats.buckets import DROPPED_BITS, bucket_keys
 from gyroscope.stats.profiles.categories import count_texts
 from gyroscope.stats.profiles.column import ColumnCounts, center_of
 from gyroscope.stats.profiles.inputs import Column, as_floats, tally_strings
@@ -22,7 +22,7 @@ from gyroscope.stats.sums import exact_sum
 from gyroscope.stats.texts import Texts
 
 _GREATEST = float(np.finfo(np.float64).max)
-_NO_SIZE = 1 << 18  # greater than that of any float
+_NO_SIZE = 1 << 17  # greater than that of any float
 _MANY = 1 << 12  # fewer values than these are sorted faster
 
 
@@ -110,38 +110,43 @@ def _few(finite: Floats, cuts: Floats) -> tuple[Ints, SparseCounts]:
 def _many(finite: Floats, cuts: Floats) -> tuple[Ints, SparseCounts]:
     """The same without sorting: only values that share a bucket with a cut are compared with it.
 
-    65,536 values take 0.4 ms, their sort 2.4 ms.
+    65,536 values take 0.3 ms, their sort 2.4 ms.
     """
-    keys = bucket_keys(finite)
-    cells, shift = _cells(keys)
-    table = np.bincount(cells)
+    cells, shift = _cells(finite)
+    table = np.bincount(cells, minlength=2)
+    table[0], table[1] = table[0] + table[1], 0  # zero has two signs and one bucket
     buckets = _buckets(table, shift)
     at = bucket_keys(np.clip(cuts, -_GREATEST, _GREATEST))
     place = np.searchsorted(buckets.keys, at)
     below = np.concatenate(([0], np.cumsum(buckets.counts)))[place]
     is_shared = buckets.keys[np.minimum(place, buckets.keys.size - 1)] == at
-    has_cut = np.zeros(table.size + 2, np.bool_)
-    shared = np.maximum(np.abs(at[is_shared]) - shift, 0) * 2
-    has_cut[shared] = has_cut[shared + 1] = True
-    near = np.sort(finite[has_cut[cells]])
+    has_cut = np.zeros(table.size, np.bool_)
+    shared = at[is_shared]
+    has_cut[np.maximum(np.abs(shared) - shift, 0) * 2 + (shared < 0)] = True
+    has_cut[1] = has_cut[0]
+    near = np.sort(finite[has_cut.take(cells)])
     near_keys = bucket_keys(near)
     here = np.flatnonzero(is_shared)
     below[here] += np.searchsorted(near, cuts[here]) - np.searchsorted(near_keys, at[here])
     return below, buckets
 
 
-def _cells(keys: Ints) -> tuple[Ints, int]:
-    """Where to count each key: two cells a size, for plus and minus; the first is zero's, whatever size comes next.
+def _cells(finite: Floats) -> tuple[Ints, int]:
+    """Where to count each value: two cells a bucket's size, for plus and minus; the first two are zero's.
 
-    A table from the least key to the greatest would have a hundred thousand empty cells between -1 and 1.
+    They are taken from the bits of the values as `bucket_keys` does. A table from the least key to the greatest would
+    have a hundred thousand empty cells between -1 and 1.
     """
-    sizes = np.abs(keys)
-    least = int(sizes.min()) or int(sizes.min(initial=_NO_SIZE, where=sizes > 0))
-    shift = least - 1
+    bits = finite.view(np.int64)
+    sizes = bits >> DROPPED_BITS
+    sizes &= _NO_SIZE - 1
+    least = int(sizes.min())
+    shift = (least or int(sizes.min(initial=_NO_SIZE, where=sizes > 0))) - 1
     sizes -= shift
-    np.maximum(sizes, 0, out=sizes)
+    if not least:
+        np.maximum(sizes, 0, out=sizes)
     sizes <<= 1
-    sizes |= keys < 0
+    sizes |= (bits.view(np.uint64) >> 63).view(np.int64)
     return sizes, shift
 
 

@@ -9,12 +9,12 @@ import msgspec
 import numpy as np
 
 from gyroscope.stats.arrays import Floats
+from gyroscope.stats.buckets import DROPPED_BITS
 from gyroscope.stats.drift.distances import total_variation
 from gyroscope.stats.profiles import ColumnCounts
 
 CUTS = 20
 _RIM = 0.02  # beyond the range of the reference by two buckets is elsewhere
-_DROPPED_BITS = 46
 
 
 class Shape(msgspec.Struct, frozen=True, eq=False):
@@ -118,5 +118,5 @@ def _steps(below: Floats) -> Floats:
 
 def _edges(keys: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Floats:
     """Where a bucket of positive values begins."""
-    edges: Floats = (keys << _DROPPED_BITS).view(np.float64)
+    edges: Floats = (keys << DROPPED_BITS).view(np.float64)
     return edges
