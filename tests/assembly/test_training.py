@@ -11,9 +11,11 @@ from gyroscope.assembly import House, training
 from gyroscope.assembly.retraining import HouseSenses
 from gyroscope.clock import DAY_US, EventTime
 from gyroscope.errors import GyroscopeError
+from gyroscope.models.challengers import Challenger
 from gyroscope.models.store import Candidate
 from gyroscope.records import Cause, Feature, Judged, Signature
 from gyroscope.retraining.trainer import RESULT
+from gyroscope.rollouts.decide import Reason
 from gyroscope.settings_models import ModelPolicy, Retrain
 
 TRAIN = """
@@ -152,6 +154,31 @@ def test_an_incident_is_newer_than_no_data_that_is_read_after_it(lived):
     fell = Cause(**made, kind="performance", subjects=("brier",), reason="it fell")
     lived.house.incidents.take("flights", Judged((fell,), {}, 9, EventTime(0)))
     assert senses.seen("flights", [], []).now > seen, "else its training would count as older, and be done again"
+
+
+@pytest.mark.parametrize(
+    ("reasons", "count"),
+    [
+        ((Reason.WORSE, Reason.NOT_BETTER), 2),
+        ((Reason.WORSE, Reason.TOO_LONG, Reason.ERRORS), 2),
+        ((Reason.TOO_LONG, Reason.TOO_LONG), 0),
+    ],
+)
+def test_who_was_taken_back_undecided_speaks_against_nobody(lived, reasons, count):
+    tries = [
+        Challenger(
+            at,
+            "flights",
+            str(at),
+            f"training-{at}",
+            EventTime(0),
+            "rolled_back",
+            f"x-1: roll back, {why}",
+            EventTime(0),
+        )
+        for at, why in enumerate(reasons)
+    ]
+    assert HouseSenses(lived.house).seen("flights", [], tries).taken_back == count
 
 
 def test_what_is_no_model_is_refused_in_words(tmp_path):

@@ -25,6 +25,7 @@ from gyroscope.retraining.decide import Broken, Policy, Seen
 from gyroscope.retraining.loop import Retraining
 from gyroscope.retraining.trainer import Limits, Result
 from gyroscope.retraining.trainings import Training
+from gyroscope.rollouts.decide import Reason
 from gyroscope.settings_models import ModelPolicy
 
 LEAST_NS = 2 * SECOND_NS
@@ -169,8 +170,11 @@ def _got_worse(incident: Incident) -> bool:
 
 
 def _taken_back(tries: Sequence[Challenger]) -> int:
-    """How many trained challengers were taken back, the newest first, until one was not."""
-    closed = [one for one in tries if one.origin.startswith(ORIGIN) and one.state in ("promoted", "rolled_back")]
+    """How many trained challengers were taken back, the newest first, until one was not. One whose time was over was
+    not told from the champion: that speaks neither for the next one nor against it.
+    """
+    trained = [one for one in tries if one.origin.startswith(ORIGIN) and not one.reason.endswith(Reason.TOO_LONG)]
+    closed = [one for one in trained if one.state in ("promoted", "rolled_back")]
     count = 0
     for one in reversed(closed):
         if one.state != "rolled_back":

@@ -37,7 +37,7 @@ models:
   flights:
     # The summer timetable has destinations that winter had not: that is no broken data.
     monitor: {{ignore: [dest]}}
-    retrain: {{train: "train.py:train", least_rows: 10000, every_days: 60, cool_down_hours: 336, timeout_s: 300,
+    retrain: {{train: "train.py:train", least_rows: 10000, every_days: 30, cool_down_hours: 336, timeout_s: 300,
                folds: 2}}
   # The same model for those who plan: whole tables at once, and nobody tells how it ended.
   plans:
