@@ -5,9 +5,8 @@ Profiles count value buckets with it, outcomes count (score bin, label) cells. M
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-import msgspec
 import numpy as np
 
 from gyroscope.stats.arrays import Ints, pack_ints, unpack_ints
@@ -15,7 +14,7 @@ from gyroscope.stats.arrays import Ints, pack_ints, unpack_ints
 _TOGETHER = 64  # parts of some hundred keys: what they are copied to stays in a core's own memory
 
 
-class SparseCounts(msgspec.Struct, frozen=True, eq=False):
+class SparseCounts:
     """Counts of integer keys.
 
     Attributes
@@ -32,8 +31,29 @@ class SparseCounts(msgspec.Struct, frozen=True, eq=False):
     ([3, 7], [2, 2], 4)
     """
 
-    keys: Ints
-    counts: Ints
+    __slots__ = ("_found",)
+
+    def __init__(self, keys: Ints, counts: Ints) -> None:
+        self._found: tuple[Ints, Ints] | Callable[[], tuple[Ints, Ints]] = (keys, counts)
+
+    @staticmethod
+    def later(read: Callable[[], tuple[Ints, Ints]]) -> SparseCounts:
+        """Keys and counts that are read when they are first asked for.
+
+        >>> SparseCounts.later(lambda: (np.array([3, 7]), np.array([2, 2]))).total
+        4
+        """
+        found = SparseCounts.__new__(SparseCounts)
+        found._found = read
+        return found
+
+    @property
+    def keys(self) -> Ints:
+        return self._both()[0]
+
+    @property
+    def counts(self) -> Ints:
+        return self._both()[1]
 
     @staticmethod
     def empty() -> SparseCounts:
@@ -90,6 +110,11 @@ class SparseCounts(msgspec.Struct, frozen=True, eq=False):
     def scaled(self, weight: int) -> SparseCounts:
         """Every key as if it had occurred `weight` times as often; `weight` is at least 1."""
         return SparseCounts(self.keys, self.counts * weight)
+
+    def _both(self) -> tuple[Ints, Ints]:
+        if not isinstance(self._found, tuple):
+            self._found = self._found()
+        return self._found
 
     def to_wire(self) -> tuple[bytes, bytes]:
         """The first key and the steps to the next ones (they are small), and the counts, packed."""

@@ -28,6 +28,15 @@ SECOND = (
 )
 
 
+THIRD = (
+    "97b16779726f73636f70652e70726f66696c650306c451785e9b346961c5c2e2494d4b4a2a0b5297e795e6a61665262f4d4d"
+    "494f2d9e72dafe0303189c7680d04086001aa319ac71457262496a7a7e51e52a282333b578d2c2c485494b8a128b52270000"
+    "3ad02416c443785e9b7e848b9189818181918d9991e90810338008c649a7f73f008a02c1e9fa0f10c6a4d30e0250a1ff30a1"
+    "23cc6d0c52479841b24758da185a819a816c00f2aa1294ce03cb969091c425785e9b7c84999183fd082ff3ff8686867fff18"
+    "18189919188eb03232313030000087ac078a"
+)
+
+
 def example() -> Profile:
     columns = {
         "x": np.array([1.0, 2.0, 4.0, np.nan, np.inf, -0.5]),
@@ -36,7 +45,7 @@ def example() -> Profile:
     return profile(columns, fit_layout({name: values[:4] for name, values in columns.items()}))
 
 
-@pytest.mark.parametrize("frozen", [FIRST, SECOND])
+@pytest.mark.parametrize("frozen", [FIRST, SECOND, THIRD])
 def test_what_was_written_once_is_read_for_ever(frozen: str) -> None:
     assert Profile.from_bytes(bytes.fromhex(frozen)) == example()
 
@@ -47,11 +56,37 @@ def test_a_profile_of_fifty_columns_is_small() -> None:
     assert len(profile(columns, fit_layout(columns)).to_bytes()) < 100_000
 
 
-def test_a_cut_body_is_refused() -> None:
+@pytest.mark.parametrize("frozen", [SECOND, THIRD])
+def test_a_cut_body_is_refused(frozen: str) -> None:
+    head = msgspec.msgpack.decode(bytes.fromhex(frozen))
+    for place in range(3, len(head)):
+        part = head[place][0] if isinstance(head[place], list) else head[place]
+        for end in range(0, len(part) if isinstance(part, bytes) else 0, 7):
+            cut = [part[:end]] if isinstance(head[place], list) else part[:end]
+            with pytest.raises(StoreError):
+                Profile.from_bytes(msgspec.msgpack.encode([*head[:place], cut, *head[place + 1 :]]))
+
+
+def test_buckets_of_a_column_are_those_of_its_place() -> None:
+    rng = np.random.default_rng(0)
+    columns = {f"x{place}": rng.normal(place, 1, 50) for place in range(20)}
+    counted = profile(columns, fit_layout(columns))
+    read = Profile.from_bytes(counted.to_bytes())
+    assert [read.columns[name].buckets for name in ("x19", "x0", "x8")] == [
+        counted.columns[name].buckets for name in ("x19", "x0", "x8")
+    ]
+    assert read.columns["x1"].bins is Profile.from_bytes(counted.to_bytes()).columns["x1"].bins
+
+
+def test_buckets_that_nobody_wrote_are_refused_when_they_are_read() -> None:
     head = msgspec.msgpack.decode(example().to_bytes())
-    for end in range(0, len(head[3]), 7):
-        with pytest.raises(StoreError):
-            Profile.from_bytes(msgspec.msgpack.encode([*head[:3], head[3][:end]]))
+    for keys, counts in ((b"\x01\x02\x02", b"\x01\x01\x00"), (b"\x01\x02", b"\x01\x02\x00")):
+        forged = zlib.compress(msgspec.msgpack.encode([b"\x01\x04\x03", keys, counts]))
+        read = Profile.from_bytes(msgspec.msgpack.encode([*head[:5], zlib.crc32(forged), [forged]]))
+        with pytest.raises(StoreError, match="no profile of form 3"):
+            _ = read.columns["x"].buckets.keys
+    with pytest.raises(StoreError, match="0 pieces of buckets"):
+        Profile.from_bytes(msgspec.msgpack.encode([*head[:5], 0, []]))
 
 
 @pytest.mark.parametrize("read", [Profile.from_bytes, Outcomes.from_bytes])
@@ -71,8 +106,8 @@ def test_other_bytes_are_refused_with_a_way_out(read: object) -> None:
 
 def test_a_later_version_is_named() -> None:
     wire = msgspec.msgpack.decode(example().to_bytes())
-    wire[1] = 3
-    with pytest.raises(StoreError, match="number 3"):
+    wire[1] = 4
+    with pytest.raises(StoreError, match="number 4"):
         Profile.from_bytes(msgspec.msgpack.encode(wire))
 
 

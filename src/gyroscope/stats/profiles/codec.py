@@ -1,45 +1,61 @@
-"""The frozen bytes of a profile: msgpack, compressed; integers as steps between neighbours.
+"""The frozen bytes of a profile: msgpack, compressed in three parts; integers as steps between neighbours.
 
-`Profile.to_bytes` and `from_bytes` call this. A change of form gets a new number; old numbers stay readable
-(`first_form.py` reads number 1).
+`Profile.to_bytes` and `from_bytes` call this. Equal layouts have equal bytes and are read once; buckets, the most of
+it, are unpacked when somebody asks for them. A change of form gets a new number; old numbers stay readable.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache, partial, reduce
+from itertools import pairwise
 
 import msgspec
 import numpy as np
 
 from gyroscope.errors import StoreError
 from gyroscope.stats.arrays import Ints, pack_int, pack_steps, unpack_int, unpack_steps
-from gyroscope.stats.profiles import first_form
+from gyroscope.stats.profiles import first_form, second_form
 from gyroscope.stats.profiles.column import ColumnCounts
 from gyroscope.stats.profiles.layout import Bins
 from gyroscope.stats.sparse import SparseCounts
 
 _FORM = "gyroscope.profile"
-_NUMBER = 2
+_NUMBER = 3
+_EARLIER = {1: first_form.columns_of, 2: second_form.columns_of}
 _LEVEL = 3
 """Of zlib: the highest makes them 3 % smaller and takes ten times as long."""
+_TOGETHER = 8
+"""So many columns have their buckets in one piece: who asks for one column reads no others, or few."""
+_LAYOUTS = 256
+"""So many layouts are kept: as many versions are measured without reading one twice."""
 
 
-class _Body(msgspec.Struct, array_like=True):
-    """All columns, entry by entry, so that ten thousand profiles are read in seconds."""
+class _Layout(msgspec.Struct, array_like=True, frozen=True):
+    names: tuple[str, ...]
+    bins: tuple[Bins, ...]
 
-    names: list[str]
-    bins: list[Bins]
+
+class _Counts(msgspec.Struct, array_like=True):
+    """All columns, entry by entry."""
+
     counts: bytes
     missing: bytes
     nan_or_inf: bytes
-    bucket_sizes: bytes
-    bucket_keys: bytes
-    bucket_counts: bytes
     least: list[float]
     greatest: list[float]
     totals: list[bytes]
     squares: list[bytes]
+
+
+class _Buckets(msgspec.Struct, array_like=True):
+    """Some columns, one after the other."""
+
+    sizes: bytes
+    keys: bytes
+    counts: bytes
 
 
 class _Head(msgspec.Struct, array_like=True):
@@ -49,8 +65,23 @@ class _Head(msgspec.Struct, array_like=True):
     rest: msgspec.Raw
 
 
+class _Whole(msgspec.Struct, array_like=True):
+    """`check` is the CRC-32 of the buckets, which are read later."""
+
+    form: str
+    number: int
+    n: int
+    layout: bytes
+    counts: bytes
+    check: int
+    buckets: list[bytes]
+
+
 _head_decoder = msgspec.msgpack.Decoder(_Head)
-_body_decoder = msgspec.msgpack.Decoder(_Body)
+_whole_decoder = msgspec.msgpack.Decoder(_Whole)
+_layout_decoder = msgspec.msgpack.Decoder(_Layout)
+_counts_decoder = msgspec.msgpack.Decoder(_Counts)
+_buckets_decoder = msgspec.msgpack.Decoder(_Buckets)
 
 
 def encode(n: int, columns: dict[str, ColumnCounts]) -> bytes:
@@ -70,10 +101,14 @@ def encode(n: int, columns: dict[str, ColumnCounts]) -> bytes:
     Examples
     --------
     >>> msgspec.msgpack.decode(encode(3, {}))[:3]
-    ['gyroscope.profile', 2, 3]
+    ['gyroscope.profile', 3, 3]
     """
-    body = zlib.compress(msgspec.msgpack.encode(_body_of(columns)), _LEVEL)
-    return msgspec.msgpack.encode((_FORM, _NUMBER, n, body))
+    kept = list(columns.values())
+    layout = _compressed(_Layout(tuple(columns), tuple(column.bins for column in kept)))
+    parts = (kept[first : first + _TOGETHER] for first in range(0, len(kept), _TOGETHER))
+    buckets = [_compressed(_buckets_of([column.buckets for column in part])) for part in parts]
+    whole = _Whole(_FORM, _NUMBER, n, layout, _compressed(_counts_of(kept)), _check_of(buckets), buckets)
+    return msgspec.msgpack.encode(whole)
 
 
 def decode(packed: bytes) -> tuple[int, dict[str, ColumnCounts]]:
@@ -97,14 +132,23 @@ def decode(packed: bytes) -> tuple[int, dict[str, ColumnCounts]]:
     >>> decode(encode(3, {}))
     (3, {})
     """
-    try:
+    with _damage_named(packed):
         head = _head_decoder.decode(packed)
-        if head.form != _FORM or head.number not in (1, _NUMBER):
+        if head.form != _FORM or head.number not in (*_EARLIER, _NUMBER):
             raise ValueError(f"it says {head.form!r} number {head.number}")
-        if head.number == 1:
-            return head.n, first_form.columns_of(head.rest)
-        body = _body_decoder.decode(zlib.decompress(msgspec.msgpack.decode(head.rest, type=bytes)))
-        return head.n, dict(_columns_of(body))
+        if head.number != _NUMBER:
+            return head.n, _EARLIER[head.number](head.rest)
+        whole = _whole_decoder.decode(packed)
+        _check(_check_of(whole.buckets) == whole.check, "buckets that are not those that were written")
+        layout, ends = _layout_of(whole.layout)
+        _check(len(whole.buckets) == -(-len(layout.names) // _TOGETHER), f"{len(whole.buckets)} pieces of buckets")
+        return head.n, dict(_columns_of(layout, ends, _counts_decoder.decode(zlib.decompress(whole.counts)), whole))
+
+
+@contextmanager
+def _damage_named(packed: bytes) -> Iterator[None]:
+    try:
+        yield
     except (msgspec.DecodeError, zlib.error, ValueError, IndexError) as damage:
         raise StoreError(
             f"this is no profile of form {_NUMBER} or older: {damage}",
@@ -113,18 +157,19 @@ def decode(packed: bytes) -> tuple[int, dict[str, ColumnCounts]]:
         ) from damage
 
 
-def _body_of(columns: dict[str, ColumnCounts]) -> _Body:
-    kept = list(columns.values())
-    buckets = [column.buckets for column in kept]
-    return _Body(
-        names=list(columns),
-        bins=[column.bins for column in kept],
+def _check_of(buckets: list[bytes]) -> int:
+    return reduce(lambda known, part: zlib.crc32(part, known), buckets, 0)
+
+
+def _compressed(part: msgspec.Struct) -> bytes:
+    return zlib.compress(msgspec.msgpack.encode(part), _LEVEL)
+
+
+def _counts_of(kept: list[ColumnCounts]) -> _Counts:
+    return _Counts(
         counts=_packed(column.counts for column in kept),
         missing=pack_steps(np.array([column.missing for column in kept], np.int64)),
         nan_or_inf=pack_steps(np.array([column.nan_or_inf for column in kept], np.int64)),
-        bucket_sizes=pack_steps(np.array([counted.keys.size for counted in buckets], np.int64)),
-        bucket_keys=_packed(counted.keys for counted in buckets),
-        bucket_counts=_packed(counted.counts for counted in buckets),
         least=[column.least for column in kept],
         greatest=[column.greatest for column in kept],
         totals=[pack_int(column.total) for column in kept],
@@ -132,35 +177,71 @@ def _body_of(columns: dict[str, ColumnCounts]) -> _Body:
     )
 
 
+def _buckets_of(kept: list[SparseCounts]) -> _Buckets:
+    return _Buckets(
+        sizes=pack_steps(np.array([counted.keys.size for counted in kept], np.int64)),
+        keys=_packed(counted.keys for counted in kept),
+        counts=_packed(counted.counts for counted in kept),
+    )
+
+
 def _packed(arrays: Iterable[Ints]) -> bytes:
     return pack_steps(np.concatenate([np.empty(0, np.int64), *arrays]))
 
 
-def _columns_of(body: _Body) -> Iterable[tuple[str, ColumnCounts]]:
-    sizes = unpack_steps(body.bucket_sizes)
-    counts, keys, weights = (unpack_steps(part) for part in (body.counts, body.bucket_keys, body.bucket_counts))
+@lru_cache(maxsize=_LAYOUTS)
+def _layout_of(packed: bytes) -> tuple[_Layout, list[int]]:
+    """The layout, and where the counts of each column end: profiles of one layout share their bins."""
+    layout = _layout_decoder.decode(zlib.decompress(packed))
+    return layout, np.cumsum([0, *(bins.size for bins in layout.bins)]).tolist()
+
+
+def _columns_of(layout: _Layout, ends: list[int], body: _Counts, whole: _Whole) -> Iterator[tuple[str, ColumnCounts]]:
+    counts = unpack_steps(body.counts)
     missing, odd = unpack_steps(body.missing).tolist(), unpack_steps(body.nan_or_inf).tolist()
-    ends, bounds = np.cumsum([0, *(bins.size for bins in body.bins)]), np.cumsum([0, *sizes])
     _check(counts.size == ends[-1], f"{counts.size} counts for {ends[-1]} bins")
-    _check(keys.size == weights.size == bounds[-1], "buckets that are not those of its columns")
-    _check(not np.any(counts < 0) and not np.any(weights < 1) and not np.any(sizes < 0), "counts below zero")
-    cells, places = ends.tolist(), bounds.tolist()
-    for at, name in enumerate(body.names):
-        some = slice(places[at], places[at + 1])
+    _check(not np.any(counts < 0), "counts below zero")
+    buckets = _Later(whole.buckets)
+    for at, name in enumerate(layout.names):
         yield (
             name,
             ColumnCounts(
-                bins=body.bins[at],
-                counts=counts[cells[at] : cells[at + 1]],
-                missing=missing[at],
-                nan_or_inf=odd[at],
-                buckets=SparseCounts(keys[some], weights[some]),
-                least=body.least[at],
-                greatest=body.greatest[at],
-                total=unpack_int(body.totals[at]),
-                squares=unpack_int(body.squares[at]),
+                layout.bins[at],
+                counts[ends[at] : ends[at + 1]],
+                missing[at],
+                odd[at],
+                SparseCounts.later(partial(buckets.of, at)),
+                body.least[at],
+                body.greatest[at],
+                unpack_int(body.totals[at]),
+                unpack_int(body.squares[at]),
             ),
         )
+
+
+class _Later:
+    """The buckets of all columns; those that lie together are unpacked when one of them is asked for."""
+
+    def __init__(self, packed: list[bytes]) -> None:
+        self._packed = packed
+        self._found: dict[int, list[tuple[Ints, Ints]]] = {}
+
+    def of(self, at: int) -> tuple[Ints, Ints]:
+        """Keys and counts of a column by its place; raises `StoreError`."""
+        part, place = divmod(at, _TOGETHER)
+        if part not in self._found:
+            packed = self._packed[part]
+            with _damage_named(packed):
+                self._found[part] = _unpacked_buckets(_buckets_decoder.decode(zlib.decompress(packed)))
+        return self._found[part][place]
+
+
+def _unpacked_buckets(body: _Buckets) -> list[tuple[Ints, Ints]]:
+    sizes, keys, counts = (unpack_steps(part) for part in (body.sizes, body.keys, body.counts))
+    _check(not np.any(sizes < 0) and not np.any(counts < 1), "counts below zero")
+    ends = np.cumsum([0, *sizes]).tolist()
+    _check(keys.size == counts.size == ends[-1], "buckets that are not those of its columns")
+    return [(keys[start:end], counts[start:end]) for start, end in pairwise(ends)]
 
 
 def _check(holds: bool | np.bool_, otherwise: str) -> None:

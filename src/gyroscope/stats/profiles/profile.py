@@ -103,7 +103,7 @@ class Profile(msgspec.Struct, frozen=True):
         return Profile(self.n * weight, columns)
 
     def to_bytes(self) -> bytes:
-        """The frozen form, number 2: equal profiles have equal bytes."""
+        """The frozen form, number 3: equal profiles have equal bytes."""
         return codec.encode(self.n, self.columns)
 
     @staticmethod
