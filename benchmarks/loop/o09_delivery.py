@@ -2,7 +2,9 @@
 
 A real house with seven notifiers. Five receivers draw what becomes of each request: 5xx, a hang, a reset, 429 with
 Retry-After, a slow answer, or a good one; one is always good; one never answers. Incidents open and are over, by the
-store that monitors use. Delivered is what was answered with 2xx; its key tells a duplicate.
+store that monitors use. Delivered is what was answered with 2xx; its key tells a duplicate. Where control dies between
+the receiver's taking of a letter and the note of it, or the answer comes after the time-out, nobody can know that it
+was taken: that costs one duplicate each time, and nothing else may.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import random
 import tempfile
 import threading
 import time
+from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -30,7 +33,12 @@ from gyroscope.records import Cause, Judged
 from gyroscope.signals.store import Signals
 
 FAULTS = ("500", "503", "hang", "reset", "429 after 1", "slow 0.2")
-FAULTY, TIMEOUT_S, PATIENCE_S = 0.4, 1.0, 900.0
+FAULTY, PATIENCE_S = 0.4, 900.0
+TIMEOUT_S, DEAD_TIMEOUT_S = 3.0, 0.5
+"""An answer that comes after the time-out was given and is not heard, so the letter comes again: on a busy machine a
+second would measure that. The dead receiver never answers, and each of its letters costs the whole time-out."""
+NOTED_S = 0.25
+"""An answer is heard and noted within a millisecond; on a machine that is all busy, within this."""
 TRIES = (20, 100)
 """Control is killed in the middle of its work: after so many tries since it was started."""
 
@@ -53,7 +61,7 @@ def measure(options: Options) -> list[Row]:
 def _measured(receivers: dict[str, Receiver], incidents: int, options: Options) -> list[Row]:
     (options.folder / "secret").write_text(SECRET, encoding="utf-8")
     notifiers = {name: _webhook(one.url, options.folder) for name, one in receivers.items()}
-    notifiers["dead"]["give_up_hours"] = 0.01
+    notifiers["dead"] |= {"give_up_hours": 0.01, "timeout_s": DEAD_TIMEOUT_S}
     with running(options.folder / "house", replicas=1, notifiers=notifiers) as house:
         kills = _told(house, incidents, list(receivers.values()), options)
         keys = {letter.notice.key for letter in _letters(house, "good")}
@@ -62,24 +70,26 @@ def _measured(receivers: dict[str, Receiver], incidents: int, options: Options) 
     faulty = [receivers[name] for name in RECEIVERS]
     missed = sum(len(keys - set(one.taken())) for one in faulty)
     extra = [count - 1 for one in (*faulty, receivers["good"]) for count in one.taken().values()]
+    beyond = [each for one in (*faulty, receivers["good"]) for each in unexplained(one, kills)]
     asked = sum(len(one.requests) for one in faulty)
     wanted = len(keys) * len(faulty)
-    said = f"{wanted:,} notifications to faulty receivers, {asked:,} tries, control killed {kills} times"
+    said = f"{wanted:,} notifications to faulty receivers, {asked:,} tries, control killed {len(kills)} times"
+    again = f"{sum(extra)} duplicates, {max(extra)} at most of one; of one, beyond the answers that were lost to a kill"
     bodies = {(one.headers["webhook-id"], one.body) for each in (*faulty, receivers["good"]) for one in each.requests}
     return [
         at_most("O9", f"missed of {said}", missed, 0, "notifications", wanted),
-        at_most("O9", "most duplicates of one", max(extra), 1, "duplicates", wanted),
-        at_most("O9", f"keys with two bodies ({sum(extra)} duplicates)", len(bodies) - len(keys), 0, "keys", wanted),
+        at_most("O9", again, max(beyond), 0, "duplicates", wanted),
+        at_most("O9", "keys with two bodies", len(bodies) - len(keys), 0, "keys", wanted),
         at_least("O9", "notifications decided", len(keys), 2 * incidents, "keys", incidents),
         at_most("O9", "of a dead receiver, not given up", dead.count("waiting"), 0, "letters", len(dead)),
         at_least("O9", "given up, as the signal says", getattr(gave_up, "value", 0.0), len(dead), "letters", len(dead)),
-        at_least("O9", "kills of control", kills, incidents / 5, "kills", kills),
+        at_least("O9", "kills of control", len(kills), incidents / 5, "kills", len(kills)),
     ]  # fmt: skip
 
 
-def _told(house: Running, incidents: int, receivers: list[Receiver], options: Options) -> int:
-    """Open each incident and let it end, kill control meanwhile; how often, until every letter has found its end."""
-    done, kills = threading.Event(), [0]
+def _told(house: Running, incidents: int, receivers: list[Receiver], options: Options) -> list[float]:
+    """Open each incident and let it end, kill control meanwhile, until every letter has found its end; when it was."""
+    done, kills = threading.Event(), list[float]()
     rng = random.Random(options.seed)
 
     def strike() -> None:
@@ -90,7 +100,7 @@ def _told(house: Running, incidents: int, receivers: list[Receiver], options: Op
                 done.wait(rng.uniform(0, 0.3))
                 for pid in house.pids("control"):
                     kill(pid)
-                    kills[0] += 1
+                    kills.append(time.monotonic())
                 tries, last = rng.randint(*TRIES), asked
 
     striking = threading.Thread(target=strike)
@@ -106,7 +116,17 @@ def _told(house: Running, incidents: int, receivers: list[Receiver], options: Op
     finally:
         done.set()
         striking.join()
-    return kills[0]
+    return kills
+
+
+def unexplained(receiver: Receiver, kills: list[float]) -> list[int]:
+    """Of each letter that was taken, how often it came again although its answer was heard, as far as anybody knows."""
+    lost: Counter[str] = Counter()
+    for one in receiver.requests:
+        is_struck = any(one.came_s <= at <= one.ended_s + NOTED_S for at in kills)
+        is_lost = is_struck or one.ended_s - one.came_s > TIMEOUT_S
+        lost[one.headers["webhook-id"]] += one.became.startswith("2") and is_lost
+    return [count - 1 - lost[key] for key, count in receiver.taken().items()]
 
 
 def _waiting(house: Running) -> list[int]:

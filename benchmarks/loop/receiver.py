@@ -9,6 +9,7 @@ import contextlib
 import socket
 import struct
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,12 +24,14 @@ A status, with `after SECONDS` behind it a Retry-After; or `hang`, `reset`, `slo
 
 
 class Request(NamedTuple):
-    """One request as it came, and what became of it."""
+    """One request as it came, and what became of it; when it had come and was answered, in seconds of `monotonic`."""
 
     path: str
     headers: dict[str, str]
     body: bytes
     became: str
+    came_s: float
+    ended_s: float
 
 
 class Receiver:
@@ -63,9 +66,9 @@ class Receiver:
             self._seen[key] += 1
         return became
 
-    def note(self, request: Request) -> None:
+    def note(self, request: Request, became: str) -> None:
         with self._lock:
-            self.requests.append(request)
+            self.requests.append(request._replace(became=became, ended_s=time.monotonic()))
 
     def close(self) -> None:
         self.ended.set()
@@ -92,7 +95,7 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
             if len(body) < length:
                 return  # who sent it has died
             headers = {name.lower(): value for name, value in self.headers.items()}
-            request = Request(self.path, headers, body, "")
+            request = Request(self.path, headers, body, "", time.monotonic(), 0.0)
             became = receiver.meet(request)
             # What is never answered is noted first, what is answered once the answer is on its way.
             word, _, more = became.partition(" ")
@@ -100,12 +103,12 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
                 receiver.ended.wait(float(more))
                 word = "204"
             if word in ("hang", "reset", "trickle"):
-                receiver.note(request._replace(became=word))
+                receiver.note(request, word)
                 getattr(self, f"_{word}")()
                 return
             with contextlib.suppress(OSError):
                 self._answer(word, more)
-                receiver.note(request._replace(became=word))
+                receiver.note(request, word)
 
         def _answer(self, word: str, more: str) -> None:
             self.send_response(302 if word == "redirect" else int(word))

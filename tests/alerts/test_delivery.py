@@ -17,16 +17,18 @@ import pytest
 from benchmarks.loop.receiver import receiving
 from tests.alerts.told import FAR, notice
 
+from gyroscope.alerts import Incidents
 from gyroscope.alerts.delivery import Delivery
 from gyroscope.alerts.notices import Notice
 from gyroscope.alerts.notifiers import Outcome
+from gyroscope.alerts.notifiers.alertmanager import AlertmanagerNotifier
 from gyroscope.alerts.notifiers.log import LogNotifier
 from gyroscope.alerts.notifiers.posting import Posted, post
 from gyroscope.alerts.notifiers.webhook import WebhookNotifier
 from gyroscope.alerts.outbox import LONGEST_WAIT_US, Letter, Outbox
 from gyroscope.alerts.outbox import post as put_in
 from gyroscope.alerts.patience import after
-from gyroscope.clock import SECOND_NS, SECOND_US, EventTime, machine_now, wall_now
+from gyroscope.clock import SECOND_NS, SECOND_US, EventTime, MachineTime, machine_now, wall_now
 from gyroscope.errors import SettingsError, StoreError
 from gyroscope.signals.store import Signals
 
@@ -153,9 +155,67 @@ def test_a_try_that_cannot_be_written_down_is_not_repeated_before_its_time(desk,
                 mine.delivery.run_once()
             assert len(asked) == tries
         mine.free()
-        assert [mine.delivery.run_once(), mine.delivery.run_once()] == [1, 0]
+        mine.delivery.run_once()
     assert len(asked) == tries
     assert (mine.letters()[0].progress, mine.letters()[0].tries) == ("delivered", tries)
+
+
+def test_a_full_disk_holds_up_no_other_letter_of_the_notifier(desk, monkeypatch):
+    asked = []
+    monkeypatch.setattr("gyroscope.alerts.delivery.AT_ONCE", 1)
+    with receiving(lambda key, seen: asked.append(key) or "202") as receiver:
+        mine = desk(receiver.url)
+        mine.write(notice(at=wall_now()), other(wall_now()))
+        mine.fill()
+        for _ in range(3):
+            with pytest.raises(StoreError, match="disk is full"):
+                mine.delivery.run_once()
+        mine.free()
+        mine.delivery.run_once()
+    assert asked == ["m-1-1", "m-2-1"]
+    assert mine.outbox.count("team", "delivered") == 2
+
+
+def test_what_became_of_a_letter_waits_for_no_disk_and_what_is_to_be_told_does(desk):
+    mine = desk("http://127.0.0.1:9/")
+    with mine.outbox.desk("team") as at:
+        assert at._connection.execute("PRAGMA synchronous").fetchone() == (1,)  # NORMAL
+    with Incidents(mine.path)._database.opened() as connection:
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+
+
+def test_what_stands_is_told_again_every_minute_to_a_receiver_that_forgets(desk, monkeypatch):
+    """Until one is not taken, and nothing of an incident that is over."""
+    asked, minutes, answers = [], [0], ["202"]
+    monkeypatch.setattr("gyroscope.alerts.delivery.machine_now", lambda: MachineTime(minutes[0] * 60 * SECOND_NS))
+    with receiving(lambda key, seen: answers[0]) as receiver:
+        mine = desk(receiver.url)
+        delivery = Delivery("team", Forgetful(receiver.url, asked), mine.outbox, mine.signals, HOUR_US)
+        mine.write(notice(at=wall_now()), other(wall_now()))
+        assert [delivery.run_once(), delivery.run_once()] == [2, 0]
+        minutes[0] += 1
+        mine.write(msgspec.structs.replace(notice("m-1-2", at=wall_now()), happened="resolved"))
+        assert [delivery.run_once(), delivery.run_once()] == [1, 0]
+        minutes[0] += 1
+        mine.write(notice("m-1-3", at=wall_now()))
+        assert delivery.run_once() == 1
+        minutes[0], answers[0] = minutes[0] + 1, "503"
+        assert [delivery.run_once(), delivery.run_once()] == [0, 0]
+    assert asked == ["m-1-1", "m-2-1", "m-2-1", "m-1-2", "m-2-1", "m-1-3", "m-2-1"]
+    assert mine.outbox.count("team", "delivered") == 4, "a repetition changes no letter"
+
+
+class Forgetful:
+    """A receiver that has to be told again."""
+
+    repeat_s = 60.0
+
+    def __init__(self, url: str, asked: list[str]):
+        self._notifier, self._asked = AlertmanagerNotifier(url, 5.0), asked
+
+    def send(self, notice: Notice, now: EventTime) -> Outcome:
+        self._asked.append(notice.key)
+        return self._notifier.send(notice, now)
 
 
 def test_a_letter_that_no_notifier_can_write_holds_up_no_other(desk):
@@ -316,7 +376,7 @@ def test_a_clock_that_was_set_back_delays_nothing_for_long(desk):
     mine = desk("http://127.0.0.1:9/")
     mine.write(notice(at=FAR))
     with mine.outbox.desk("team") as at:
-        assert len(at.due(wall_now())) == 1
+        assert len(at.due(wall_now(), 100)) == 1
 
 
 def test_a_slow_receiver_delays_no_other(tmp_path, desk):

@@ -34,7 +34,7 @@ def test_each_notifier_is_told_once_that_it_opened(incidents, outbox):
         incidents.take("m", judged(broken()))
     assert sent(outbox, "team") == sent(outbox, "boss") == ["opened"]
     with outbox.desk("team") as desk:
-        (letter,) = desk.due(WALL)
+        (letter,) = desk.due(WALL, 100)
     assert (letter.notice.incident, letter.notice.why) == (incidents.all()[0].id, "quality since day 10")
 
 

@@ -10,13 +10,16 @@ import logging
 import random
 
 from gyroscope.alerts.notifiers import Notifier, Outcome
-from gyroscope.alerts.outbox import Letter, Outbox
+from gyroscope.alerts.outbox import Desk, Letter, Outbox
 from gyroscope.alerts.patience import after
-from gyroscope.clock import EventTime, wall_now
+from gyroscope.clock import SECOND_NS, EventTime, machine_now, wall_now
+from gyroscope.errors import StoreError
 from gyroscope.records import Signal
 from gyroscope.signals.store import Signals
 
 LOG = logging.getLogger(__name__)
+AT_ONCE = 100
+"""Letters of one turn; those that wait to be written down come on top, so that they keep no place of another."""
 
 
 class Delivery:
@@ -29,32 +32,58 @@ class Delivery:
         self._signals = signals
         self._give_up_us = give_up_us
         self._unkept: dict[int, Letter] = {}
+        self._repeat_ns = 0
         self._spread = random.Random()  # noqa: S311  # spreads tries; nothing is secret about it
 
     def run_once(self) -> int:
-        """Try every letter that is due, oldest first; how many were delivered."""
+        """Repeat what stands where it is time, and try every letter that is due; how many were delivered.
+
+        Raises `StoreError`, once all were tried, when what became of one could not be written down.
+        """
         delivered = 0
+        full: StoreError | None = None
         with self._outbox.desk(self._name) as desk:
-            for letter in desk.due(wall_now()):
+            if self._notifier.repeat_s and machine_now() >= self._repeat_ns:
+                self._repeat(desk.standing())
+            for letter in desk.due(wall_now(), AT_ONCE + len(self._unkept)):
                 done = self._unkept.get(letter.number)
                 if done is None or (done.progress == "waiting" and done.next_at <= wall_now()):
-                    done = self._try(done or letter)
-                self._unkept[letter.number] = done  # on a full disk nobody is told the same five times a second
-                desk.keep(done)
-                del self._unkept[letter.number]
-                delivered += done.progress == "delivered"
-                if done.progress == "given up":
-                    self._say(done)
+                    done = self._unkept[letter.number] = self._try(done or letter)
+                    delivered += done.progress == "delivered"
+                full = full or self._keep(desk, done)  # another try would wait as long for the same lock
+        if full is not None:
+            raise full
         return delivered
 
+    def _keep(self, desk: Desk, done: Letter) -> StoreError | None:
+        """Write down how a letter stands, or why not; until then it is known here: nobody is told it twice a second."""
+        try:
+            desk.keep(done)
+            del self._unkept[done.number]
+            if done.progress == "given up":
+                self._say(done)
+        except StoreError as error:
+            return error
+        return None
+
     def _try(self, letter: Letter) -> Letter:
+        return after(letter, self._send(letter), wall_now(), self._give_up_us, self._spread.random())
+
+    def _send(self, letter: Letter) -> Outcome:
         try:
             outcome = self._notifier.send(letter.notice, wall_now())
         except Exception as error:  # noqa: BLE001  what one letter or receiver does to a notifier holds up no other letter
             outcome = Outcome(False, f"the notifier failed: {type(error).__name__}")
         if not outcome.is_delivered:
             LOG.info("notifier %s: %s not delivered: %s", self._name, letter.notice.key, outcome.said)
-        return after(letter, outcome, wall_now(), self._give_up_us, self._spread.random())
+        return outcome
+
+    def _repeat(self, standing: list[Letter]) -> None:
+        """Tell it again to a receiver that may have forgotten, until one is not taken: the next turn is soon enough."""
+        for letter in standing:
+            if not self._send(letter).is_delivered:
+                break
+        self._repeat_ns = machine_now() + round(self._notifier.repeat_s * SECOND_NS)
 
     def _say(self, letter: Letter) -> None:
         """In the log, and as a signal that rules and scrapes can watch."""

@@ -55,14 +55,17 @@ class Outbox:
             "the outbox cannot be read or written",
             "check free space and permissions, and that no other program keeps the file locked",
             SCHEMA,
-            synchronous="FULL",
         )
 
     @contextmanager
     def desk(self, notifier: str) -> Iterator[Desk]:
-        """The letters of one notifier, over one connection: between an answer and its note lies a commit, no more."""
+        """The letters of one notifier, over one connection: between an answer and its note lies a commit, no more.
+
+        That one waits for no disk: a killed process loses no note, and a power cut costs at worst that a letter comes
+        again. Who writes letters (`store.py`) does wait for it.
+        """
         with self._database.opened() as connection:
-            yield Desk(connection, notifier)
+            yield Desk(self._database, connection, notifier)
 
     def of(self, incident: str) -> list[Letter]:
         """Everything that was to be told of an incident, oldest first."""
@@ -79,11 +82,12 @@ class Outbox:
 class Desk:
     """What waits for one notifier. For one thread."""
 
-    def __init__(self, connection: sqlite3.Connection, notifier: str) -> None:
+    def __init__(self, database: Database, connection: sqlite3.Connection, notifier: str) -> None:
+        self._database = database
         self._connection = connection
         self._notifier = notifier
 
-    def due(self, now: EventTime, most: int = 100) -> list[Letter]:
+    def due(self, now: EventTime, most: int) -> list[Letter]:
         """The letters whose time has come, in the order they were written; of an incident only the oldest that waits.
 
         One that overtook another would tell a receiver that an incident is over, and then that it opened.
@@ -97,12 +101,23 @@ class Desk:
             (self._notifier, now, now + LONGEST_WAIT_US, most),
         )
 
-    def keep(self, letter: Letter) -> None:
-        """Write down how its delivery stands now."""
-        self._connection.execute(
-            "UPDATE outbox SET progress = ?, tries = ?, next_at = ?, said = ? WHERE number = ?",
-            (letter.progress, letter.tries, letter.next_at, letter.said, letter.number),
+    def standing(self) -> list[Letter]:
+        """What the notifier was told that stands: of each incident the newest letter, if it is a delivered opening."""
+        return _letters(
+            self._connection,
+            "WHERE notifier = ? AND progress = 'delivered' AND notice ->> '$.happened' = 'opened'"
+            " AND NOT EXISTS (SELECT 1 FROM outbox AS newer WHERE newer.incident = outbox.incident"
+            " AND newer.notifier = outbox.notifier AND newer.number > outbox.number) ORDER BY number",
+            (self._notifier,),
         )
+
+    def keep(self, letter: Letter) -> None:
+        """Write down how its delivery stands now. Raises `StoreError`, on a full disk."""
+        with self._database.errors_named():
+            self._connection.execute(
+                "UPDATE outbox SET progress = ?, tries = ?, next_at = ?, said = ? WHERE number = ?",
+                (letter.progress, letter.tries, letter.next_at, letter.said, letter.number),
+            )
 
 
 def post(connection: sqlite3.Connection, notices: Iterable[Notice], notifiers: Iterable[str]) -> None:

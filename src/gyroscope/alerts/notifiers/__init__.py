@@ -29,7 +29,9 @@ DELIVERED = Outcome(True)
 
 
 class Notifier(Protocol):
-    """One receiver."""
+    """One receiver. What stands is told to it again every `repeat_s` seconds, for one that forgets; 0: it keeps it."""
+
+    repeat_s: float
 
     def send(self, notice: Notice, now: EventTime) -> Outcome:
         """Try once, within the notifier's time-out; `now` is wall time. The same notice may be sent again. Never raises

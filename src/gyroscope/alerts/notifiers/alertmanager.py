@@ -1,7 +1,7 @@
 """Prometheus Alertmanager, API v2: an incident is an alert there, which it groups, routes and silences as it is told.
 
-An alert that nobody repeats is over for it after five minutes; so the end is set a year ahead, and to now when the
-incident is over.
+It keeps alerts in memory, so what stands is told again every minute, as Prometheus does it. An alert whose end has come
+is over for it: the end is set a day ahead, which control may be down for, and to now when the incident is over.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from gyroscope.alerts.notifiers.posting import Posted, post
 from gyroscope.clock import DAY_US, EventTime, iso
 
 PATH = "/api/v2/alerts"
-YEAR_US, TEST_US = 365 * DAY_US, DAY_US // 288
+TEST_US = DAY_US // 288
 """A test is over after five minutes."""
 
 
 class AlertmanagerNotifier:
     """Posts to the Alertmanager at `url`, with or without a path in front."""
+
+    repeat_s = 60.0
 
     def __init__(self, url: str, timeout_s: float) -> None:
         self._url = url.rstrip("/") + PATH
@@ -52,5 +54,5 @@ def alert_of(notice: Notice, now: EventTime) -> dict[str, object]:
             "since": iso(notice.since),
         },
         "startsAt": iso(notice.at if not is_over else EventTime(min(notice.at, now) - 1)),
-        "endsAt": iso(now if is_over else EventTime(now + (TEST_US if notice.happened == "test" else YEAR_US))),
+        "endsAt": iso(now if is_over else EventTime(now + (TEST_US if notice.happened == "test" else DAY_US))),
     }
