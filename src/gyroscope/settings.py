@@ -295,6 +295,12 @@ def _check_values(settings: Settings, place: Place) -> None:
                 where=str(place.child("models").child(name).child("replicas")),
                 fix="make max at least min",
             )
+        if policy.source and not settings.mlflow.tracking_uri:
+            raise SettingsError(
+                f"{name} comes from an MLflow server that is not named",
+                where=str(_below(place, f"models.{name}.source")),
+                fix="mlflow: {tracking_uri: http://...}",
+            )
     for name, source in settings.label_sources.items():
         if not source.model or bool(source.path) == bool(source.url) or bool(source.url) != bool(source.query):
             raise SettingsError(

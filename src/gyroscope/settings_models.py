@@ -115,6 +115,13 @@ class ModelPolicy(Section, frozen=True):
     ] = 0.0
     monitor: ModelMonitor = ModelMonitor()
     retrain: Retrain = Retrain()
+    source: Annotated[
+        str,
+        Meta(
+            pattern="^(models:/[^/@]+@[^/@]+)?$",
+            description="alias in MLflow, as models:/churn@next; what it newly names becomes a challenger; empty: none",
+        ),
+    ] = ""
 
     @property
     def bounds(self) -> Replicas:

@@ -22,9 +22,10 @@ from tests.peers.conftest import answers
 
 import peers
 from gyroscope.assembly import House
-from gyroscope.assembly.registry import RegistryTurns
+from gyroscope.assembly.registry import RegistryTurns, server_of
 from gyroscope.assembly.rolling import move
 from gyroscope.clock import wall_now
+from gyroscope.models.registry.mlflow import Registered
 from gyroscope.records import Version
 from gyroscope.rollouts.moves import back, to_canary, to_champion
 
@@ -35,7 +36,7 @@ SIGNATURE = "task: binary\noutput: p\nclasses: ['0', '1']\nfeatures: [{name: Col
 @contextmanager
 def tracking(python: Path, folder: Path, port: int) -> Iterator[str]:
     """A tracking server over one folder; killed at the end, whatever it does."""
-    argv = [str(python.with_name("mlflow")), "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    argv = [str(python), "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     argv += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder / "files")]
     environment = {**os.environ, "PATH": f"{python.parent}:{os.environ['PATH']}"}
     started = subprocess.Popen(
@@ -78,7 +79,7 @@ def boosters(folder: Path) -> list[Path]:
     drawn = np.random.default_rng(0)
     matrix = drawn.random((300, 2))
     paths = []
-    for rounds in (2, 4):
+    for rounds in (2, 4, 6):
         rows = lightgbm.Dataset(matrix, (matrix[:, 0] > 0.5).astype(int))
         trained = lightgbm.train({"objective": "binary", "verbose": -1, "num_threads": 1}, rows, rounds)
         paths.append(folder / f"{rounds}.txt")
@@ -92,11 +93,12 @@ def test_a_registry_is_a_source_and_follows_what_becomes_of_it(
     python, port = peer_python("mlflow"), free_port()
     (tmp_path / "signature.yaml").write_text(SIGNATURE)
     settings = {"home": "home", "runtime_dir": "run", "mlflow": {"tracking_uri": f"http://127.0.0.1:{port}"}}
+    settings["models"] = {"churn": {"source": "models:/churn@next"}}
     (tmp_path / "gyroscope.yaml").write_text(yaml.safe_dump(settings))
     house = House(tmp_path / "gyroscope.yaml")
     files = boosters(tmp_path)
     with tracking(python, tmp_path, port) as uri:
-        words = [f"{alias}={path}" for alias, path in zip(("champion", "challenger"), files, strict=True)]
+        words = [f"{alias}={path}" for alias, path in zip(("champion", "challenger", "later"), files, strict=True)]
         script = str(peers.HERE / "mlflow" / "register.py")
         subprocess.run([str(python), "-W", "ignore", script, uri, "churn", *words], check=True, capture_output=True)
         first = add(house, "models:/churn@champion", "--signature", str(tmp_path / "signature.yaml"))
@@ -130,3 +132,12 @@ def test_a_registry_is_a_source_and_follows_what_becomes_of_it(
         assert seen(uri, "1")[0] == {"champion"}
         assert seen(uri, "2")[0] == set()
         assert seen(uri, "2")[1]["gyroscope.verdict"] == "rolled_back"
+
+        server_of(house).set_alias(Registered("churn", "3"), "next")
+        for _ in range(2):
+            told(house)
+        _, third = house.challengers.every("churn")
+        assert (third.origin, third.state) == ("models:/churn@next", "waiting")
+        assert house.models.artifact(house.models.get("churn", third.version)).content == files[2].read_bytes()
+        assert seen(uri, "3")[0] == {"challenger", "next", "later"}
+        assert seen(uri, "3")[1]["gyroscope.verdict"] == "waiting"

@@ -24,6 +24,9 @@ class Registry:
         self.tags: dict[tuple[str, str], str] = {}
         self.words, self.fail_at = 0, 0
 
+    def named(self, name, alias):
+        return Registered(name, self.aliases[alias]) if alias in self.aliases else None
+
     def set_alias(self, version, alias):
         self._say(self.aliases.__setitem__, alias, version.number)
 
@@ -105,3 +108,19 @@ def test_a_model_that_came_from_elsewhere_is_nobodys_business(home):
     database = home / "state.db"
     assert Telling(Routes(database), Challengers(database), Known(database), registry).run_once("m") == 0
     assert not registry.words
+
+
+def test_an_alias_that_somebody_moved_on_meanwhile_is_theirs(home):
+    database, registry = home / "state.db", Registry()
+    new = ModelStore(home).versions("m")[1].version
+    routes, challengers, known = Routes(database), Challengers(database), Known(database)
+    known.put("m", new, Registered("churn", "2"))
+    challenger = challengers.propose("m", new, "the test", EventTime(2))
+    telling = Telling(routes, challengers, known, registry)
+    telling.run_once("m")
+    assert registry.aliases == {"challenger": "2"}
+    registry.aliases["challenger"] = "3"
+    challengers.turn(challenger, "rolled_back", "more errors", EventTime(4))
+    telling.run_once("m")
+    assert registry.aliases == {"challenger": "3"}
+    assert telling.run_once("m") == 0

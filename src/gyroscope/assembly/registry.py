@@ -1,4 +1,4 @@
-"""The MLflow server of a house: what models are fetched from it, and the thread that tells it of rollouts.
+"""The MLflow server of a house: what models are fetched from it, and the thread that follows it and tells it.
 
 `gyro models add` and control come by here. It waits for nobody else: whoever rolls out never waits for a registry.
 """
@@ -11,15 +11,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from gyroscope.assembly.following import follow
 from gyroscope.assembly.house import House
 from gyroscope.clock import SECOND_NS, MachineTime, machine_now
 from gyroscope.errors import ModelError, StoreError
 from gyroscope.models.registry.mlflow import Mlflow, Registered
 from gyroscope.rollouts.telling import Telling
+from gyroscope.settings_models import ModelPolicy
 
 LOG = logging.getLogger(__name__)
 FIRST_S, LAST_S = 1.0, 60.0
 """After the first failure it is asked again a second later, then each time twice as long after."""
+
+FOLLOW_S = 30.0
+"""How often it is asked what an alias names."""
 
 PREFIX = "models:/"
 
@@ -50,28 +55,38 @@ def server_of(house: House) -> Mlflow:
 
 
 class RegistryTurns:
-    """Tells of every model of a house that came from the server, as control's thread calls it."""
+    """Follows the server and tells it, for every model of a house that comes from it, as control's thread calls it."""
 
     def __init__(self, house: House) -> None:
         self._house = house
         self._waits: dict[str, tuple[float, MachineTime]] = {}
+        self._follow_at: dict[str, MachineTime] = {}
 
     def run_once(self) -> None:
-        """Tell what is new; while the server does not take it, less and less often."""
+        """Take and tell what is new; while the server does not answer, less and less often."""
         house = self._house
         if not house.settings.mlflow.tracking_uri:
             return
-        for model in house.models.models():
+        followed = {name for name, policy in house.settings.models.items() if policy.source}
+        for model in sorted(followed | set(house.models.models())):
             wait_s, next_at = self._waits.get(model, (FIRST_S, machine_now()))
             if machine_now() < next_at:
                 continue
             try:
-                Telling(house.routes, house.challengers, house.registered, server_of(house)).run_once(model)
+                server = server_of(house)
+                self._follow(model, server)
+                Telling(house.routes, house.challengers, house.registered, server).run_once(model)
                 self._waits.pop(model, None)
             except StoreError as error:
-                LOG.warning("the registry is told of %s again in %.0f s: %s", model, wait_s, error)
+                LOG.warning("the registry is asked about %s again in %.0f s: %s", model, wait_s, error)
                 next_at = MachineTime(machine_now() + round(wait_s * SECOND_NS))
                 self._waits[model] = min(2 * wait_s, LAST_S), next_at
+
+    def _follow(self, model: str, server: Mlflow) -> None:
+        source = self._house.settings.models.get(model, ModelPolicy()).source
+        if source and machine_now() >= self._follow_at.get(model, 0):
+            follow(self._house, model, source, server)
+            self._follow_at[model] = MachineTime(machine_now() + round(FOLLOW_S * SECOND_NS))
 
 
 @contextmanager

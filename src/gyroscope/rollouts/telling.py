@@ -24,6 +24,10 @@ MOST_CHARACTERS = 500
 class Registry(Protocol):
     """Where the models came from. Each call may take seconds and raises `StoreError` when it was not carried out."""
 
+    def named(self, name: str, alias: str) -> Registered | None:
+        """The version that an alias names now; None when it names none."""
+        ...
+
     def set_alias(self, version: Registered, alias: str) -> None:
         """Have an alias name this version, and no other. Idempotent."""
         ...
@@ -57,7 +61,8 @@ class Telling:
         # First what is not so any more: an alias of nobody is true for a moment longer than one of the wrong version.
         for old in told:
             if old.is_alias and not any(_replaces(new, old) for new in wanted):
-                self._registry.drop_alias(old.of.name, old.key)
+                if self._registry.named(old.of.name, old.key) == old.of:  # else somebody has moved it on
+                    self._registry.drop_alias(old.of.name, old.key)
                 told = self._confirmed(model, tuple(one for one in told if one != old))
                 count += 1
         for new in wanted:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from tests.models.registry.answering import Server, answering
 
 from gyroscope.errors import ModelError, StoreError
 from gyroscope.models.registry import mlflow
@@ -20,48 +19,10 @@ PLACE = {"artifact_uri": "mlflow-artifacts:/0/models/m-1/artifacts"}
 MLMODEL = b"flavors: {lightgbm: {data: model.lgb}, python_function: {data: model.lgb}}"
 
 
-class Server:
-    """Answers what it was given by path, and keeps what it was asked."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, tuple[int, bytes, dict[str, str]]] = {}
-        self.asked: list[tuple[str, str, bytes, str]] = []
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def answer(self) -> None:
-                path = self.path.partition("?")[0]
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                outer.asked.append((self.command, self.path, body, self.headers.get("Authorization", "")))
-                status, content, headers = outer.answers.get(path, (404, b'{"error_code": "NOT_THERE"}', {}))
-                self.send_response(status)
-                for name, value in {"Content-Length": str(len(content)), **headers}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(content)
-
-            do_GET = do_POST = do_DELETE = answer  # noqa: N815  # what the library calls
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.uri = f"http://127.0.0.1:{self.http.server_port}"
-
-    def says(self, path: str, content: object, status: int = 200, **headers: str) -> None:
-        told = content if isinstance(content, bytes) else json.dumps(content).encode()
-        self.answers[path] = (status, told, headers)
-
-
 @pytest.fixture
 def server() -> Iterator[Server]:
-    server = Server()
-    thread = threading.Thread(target=server.http.serve_forever)
-    thread.start()
-    yield server
-    server.http.shutdown()
-    server.http.server_close()
-    thread.join()
+    with answering() as server:
+        yield server
 
 
 def test_a_version_is_found_by_alias_and_by_number_and_its_file_is_fetched(server, tmp_path):
@@ -99,6 +60,19 @@ def test_aliases_and_tags_are_set_and_an_alias_that_is_gone_may_go_again(server)
 def test_other_words_are_no_source(source):
     with pytest.raises(ModelError, match="no version of a registered model"):
         Mlflow("http://127.0.0.1:9").find(source)
+
+
+def test_an_alias_names_a_version_or_none(server):
+    aliases = [{"alias": "champion", "version": "1"}, {"alias": "next", "version": 4}]
+    server.says(f"{API}/registered-models/get", {"registered_model": {"name": "churn", "aliases": aliases}})
+    asking = Mlflow(server.uri)
+    assert asking.named("churn", "next") == Registered("churn", "4")
+    assert asking.named("churn", "challenger") is None
+    server.says(f"{API}/registered-models/get", {"registered_model": {"name": "churn"}})
+    assert asking.named("churn", "next") is None
+    server.answers.clear()
+    with pytest.raises(StoreError, match="404"):
+        asking.named("churn", "next")
 
 
 def test_whoever_does_not_answer_as_mlflow_is_said_so(server, monkeypatch):

@@ -1,7 +1,7 @@
-"""Which versions came from a registry, and what it was told of them last; in `state.db`.
+"""Which versions came from a registry, what it was told of them last, and what it named last; in `state.db`.
 
-`gyro models add` puts versions in, control's thread reads, and writes down what the registry has confirmed. Nothing
-here talks to a registry.
+`gyro models add` puts versions in, control's thread does too, reads, and writes down what the registry has confirmed.
+Nothing here talks to a registry.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ CREATE TABLE IF NOT EXISTS registered (
     model TEXT NOT NULL, version TEXT NOT NULL, name TEXT NOT NULL, number TEXT NOT NULL, PRIMARY KEY (model, version)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS registry_told (model TEXT PRIMARY KEY, told TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS registry_followed (
+    model TEXT PRIMARY KEY, name TEXT NOT NULL, number TEXT NOT NULL
+) WITHOUT ROWID;
 """
 
 
@@ -72,4 +75,18 @@ class Known:
             database.execute(
                 "INSERT OR REPLACE INTO registry_told (model, told) VALUES (?, ?)",
                 (model, msgspec.json.encode(told).decode()),
+            )
+
+    def followed(self, model: str) -> Registered | None:
+        """What the alias that a model comes from named when it was last followed; None when it never was."""
+        with self._database.opened() as database:
+            row = database.execute("SELECT name, number FROM registry_followed WHERE model = ?", (model,)).fetchone()
+        return Registered(*row) if row else None
+
+    def set_followed(self, model: str, registered: Registered) -> None:
+        """Write down that what it names was dealt with."""
+        with self._database.opened() as database:
+            database.execute(
+                "INSERT OR REPLACE INTO registry_followed (model, name, number) VALUES (?, ?, ?)",
+                (model, registered.name, registered.number),
             )

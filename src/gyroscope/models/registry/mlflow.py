@@ -65,6 +65,12 @@ class Mlflow:
             answer = self._call("GET", "model-versions/get", {"name": name, "version": number})
         return Registered(name, str(answer["model_version"]["version"]))
 
+    def named(self, name: str, alias: str) -> Registered | None:
+        """The version that an alias names now; None when it names none. Raises `StoreError` without such a model."""
+        found = self._call("GET", "registered-models/get", {"name": name})["registered_model"].get("aliases", ())
+        numbers = [str(one["version"]) for one in found if one["alias"] == alias]
+        return Registered(name, numbers[0]) if numbers else None
+
     def fetch(self, version: Registered, folder: Path) -> Path:
         """Its one model file, written into a folder. Raises `ModelError` where it has none that could be served."""
         asked = {"name": version.name, "version": version.number}
