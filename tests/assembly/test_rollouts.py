@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import msgspec
 import pytest
 
 from gyroscope.assembly import House
@@ -11,10 +12,12 @@ from gyroscope.assembly import rollouts as rollouts_module
 from gyroscope.assembly.rollouts import HouseSenses
 from gyroscope.clock import EventTime
 from gyroscope.errors import StoreError
+from gyroscope.records import Cause, Judged, Label
 from gyroscope.rollouts.decide import Windows
 from gyroscope.rollouts.loop import Step
 from gyroscope.rollouts.losses import Compared
 
+MARCH_1_US = 1362114000000000
 STEP = Step("canary", "0" * 12, "f" * 12, 0.1, EventTime(0))
 
 
@@ -40,3 +43,27 @@ def test_labels_that_could_not_be_read_once_are_read_again(tmp_path, monkeypatch
             break
         time.sleep(0.01)
     assert (found[-1], failed) == (good, 1)
+
+
+def test_days_on_which_data_was_broken_say_nothing_of_a_challenger(lived):
+    live, hour = lived.log(), 3_600_000_000
+    lived.predict(live, *range(120))
+    lived.predict(live, *range(120), variant="shadow")
+    live.close()
+    lived.record()
+    lived.house.labels.add("flights", [Label(f"r-{at:06d}", 1.0) for at in range(120)], EventTime(10**15))
+    version = lived.version.version
+    senses, step = HouseSenses(lived.house), Step("shadow", version, version, 0.0, EventTime(0))
+
+    def rows() -> tuple[int, ...]:
+        return senses._read_losses(step, "flights").whole.rows
+
+    assert rows() == (24,) * 4, "the newest day may still grow"
+    start = EventTime(MARCH_1_US + 24 * hour)
+    made = {"model": "flights", "version": version, "kind": "quality", "reason": "", "subjects": ("distance",)}
+    lasts = Cause(**made, since=start, seen=start)
+    lived.house.incidents.take("flights", Judged((lasts,), {}, hour, EventTime(0)))
+    assert rows() == (), "the day before it is the newest"
+    over = msgspec.structs.replace(lasts, ended=EventTime(start + 24 * hour))
+    lived.house.incidents.take("flights", Judged((over,), {}, hour, EventTime(0)))
+    assert rows() == (24,) * 3

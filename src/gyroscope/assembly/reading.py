@@ -35,6 +35,18 @@ def _selection(house: House, model: str, stretch: Stretch, *, labels: bool) -> S
     return Selection(house.table(model), stretch, labels_of(house, model) if labels else None)
 
 
+def without_broken(house: House, model: str, *, also_now: bool = False) -> str:
+    """The end of a WHERE that leaves out the stretches in which incidents say that data was broken, unless people said
+    that it was noise; `also_now`: and those that last.
+    """
+    left_out = ""
+    for one in house.incidents.all(model):
+        if one.kind == "quality" and one.state != "noise" and (also_now or one.ended is not None):
+            until = "" if one.ended is None else f" AND event_time < make_timestamptz({one.ended})"
+            left_out += f" AND NOT (event_time >= make_timestamptz({one.since}){until})"
+    return left_out
+
+
 def labels_of(house: House, model: str) -> LabelsOf:
     """The labels of days as a table: a number, or for a multiclass model the name of the class."""
     classes = house.signature_of(model).classes if house.signature_of(model).task == "multiclass" else ()

@@ -14,7 +14,7 @@ import msgspec
 
 from gyroscope.assembly.house import House
 from gyroscope.assembly.plan import SHADOW, replica_name
-from gyroscope.assembly.reading import labels_of
+from gyroscope.assembly.reading import labels_of, without_broken
 from gyroscope.assembly.rolling import move, policy_of
 from gyroscope.assembly.turns import each
 from gyroscope.clock import SECOND_NS, EventTime, MachineTime, machine_now, wall_now
@@ -108,7 +108,10 @@ class HouseSenses:
 
         def select(start: EventTime) -> Selection:
             stretch = between(start, LAST_TIME, house.zone_of(model))
-            return Selection(house.table(model), stretch, labels_of(house, model))
+            # Who is luckier with what was broken is the better model for nothing.
+            where = f"({stretch.where}){without_broken(house, model, also_now=True)}"
+            sound = msgspec.structs.replace(stretch, where=where)
+            return Selection(house.table(model), sound, labels_of(house, model))
 
         signature = house.models.get(model, step.champion).signature
         losses = Losses(select, signature, Blocks(monitoring.timezone, monitoring.window))

@@ -17,7 +17,7 @@ import msgspec
 
 from gyroscope.assembly.held_out import reference_of
 from gyroscope.assembly.house import House
-from gyroscope.assembly.reading import selection
+from gyroscope.assembly.reading import selection, without_broken
 from gyroscope.clock import DAY_US, EventTime, wall_now
 from gyroscope.errors import ModelError, StoreError
 from gyroscope.models import Blocks, Candidate
@@ -111,16 +111,13 @@ def candidate_of(house: House, model: str, folder: Path, artifact: str, runner: 
 
 
 def _labelled(house: House, model: str, newest: int) -> str:
-    """The labelled rows of the span, without stretches in which data was broken: a model learns those by heart."""
+    """The labelled rows of the span, without stretches in which data was broken: a model learns those by heart.
+
+    While it is broken the veto keeps anything from being trained.
+    """
     span = house.settings.models.get(model, ModelPolicy()).retrain.span_days
-    broken = [one for one in house.incidents.all(model) if one.kind == "quality" and one.state != "noise"]
-    left_out = (
-        f" AND NOT (event_time >= make_timestamptz({one.since}) AND event_time < make_timestamptz({one.ended}))"
-        for one in broken
-        if one.ended is not None
-    )
     after = newest - round(span * DAY_US) if span else -62_135_596_800_000_000
-    return LABELLED.format(after=after, left_out="".join(left_out))
+    return LABELLED.format(after=after, left_out=without_broken(house, model))
 
 
 def _columns(signature: Signature) -> list[tuple[str, str]]:

@@ -176,11 +176,12 @@ def _judged(seen: Seen) -> Decision:
         return quality
     if seen.stage == "holdback" and seen.step_s >= max(seen.policy.warm_s, seen.policy.holdback_s):
         return Decision("keep", Reason.WARM_ENOUGH, {**harm.evidence, "seconds": seen.step_s})
+    on = _on(seen, harm, quality)
     # By the calendar or by the days that its labels are of: those of a replayed history are over sooner.
     days = max(seen.age_days, seen.windows.days)
-    if seen.stage != "holdback" and days > seen.policy.most_days:
+    if on.action == "keep waiting" and seen.stage != "holdback" and days > seen.policy.most_days:
         return Decision("roll back", Reason.TOO_LONG, {**quality.evidence, "days": days})
-    return _on(seen, harm, quality)
+    return on
 
 
 def _standing(seen: Seen) -> Decision:

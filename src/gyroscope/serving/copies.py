@@ -1,7 +1,9 @@
 """Copies of answered requests: how a replica sends them to a shadow, and how the shadow takes them.
 
-`Http` hands over what it has answered, after the answer has left; one datagram each, which is dropped where it would
+`Http` hands over what it has answered, after the answer has left; one message each, which is dropped where it would
 have to wait. So a shadow that is slow, stopped or gone costs the champion a failed system call. It answers nobody.
+
+The sockets are connected: of datagrams sent to an address the kernel lets ten wait, whatever room they have.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,7 +25,8 @@ from gyroscope.serving.plane import Call, Reply
 from gyroscope.supervisor.pulse import Pulse
 
 NOT_COPIED = frozenset((b"authorization", b"x-canary", b"x-request-timeout-ms", b"x-door-time"))
-_ROOM_BYTES = 4 * 1024 * 1024  # asked for; the kernel gives what its limit allows, some 200 KiB
+_ROOM_BYTES = 4 * 1024 * 1024  # asked for; the kernel gives what its limit allows (net.core.wmem_max)
+_BACKLOG = 64  # replicas of one champion that connect at once
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -57,7 +61,7 @@ class Mirror:
     @property
     def is_on(self) -> bool:
         """Whether anybody wants copies."""
-        return self._link is not None
+        return bool(self._address)
 
     def look(self) -> None:
         """See whether somebody else, or nobody, wants copies now."""
@@ -65,6 +69,8 @@ class Mirror:
             told = self._file.stat()
             stamp = (told.st_ino, told.st_mtime_ns)
             if stamp == self._stamp:
+                if self._link is None:
+                    self._connect()
                 return
             target = msgspec.json.decode(self._file.read_bytes(), type=Target)
         except (OSError, msgspec.MsgspecError):
@@ -72,27 +78,44 @@ class Mirror:
             return
         self.close()
         self._stamp, self._share, self._address = stamp, target.share, target.socket
-        self._link = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._link.setblocking(False)
-        self._link.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _ROOM_BYTES)
+        self._connect()
 
     def send(self, copy: Copy) -> None:
         """Send one, or drop it; never waits."""
         self._due += self._share
-        if self._due < 1 or self._link is None:
+        if self._due < 1 or not self._address:
             return
         self._due -= 1
         try:
-            self._link.sendto(self._encode(copy), self._address)
+            if self._link is None:
+                raise ConnectionError
+            self._link.send(self._encode(copy))
             self._pulse.add("copied")
-        except OSError:  # full, gone, or larger than a datagram
+        except OSError as error:  # full, gone, or larger than the room
             self._pulse.add("copies_lost")
+            if isinstance(error, ConnectionError):
+                self._disconnect()
+
+    def _connect(self) -> None:
+        link = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        link.setblocking(False)
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _ROOM_BYTES)
+        try:
+            link.connect(self._address)
+        except OSError:  # it starts, or is gone: tried again with the next beat
+            link.close()
+        else:
+            self._link = link
+
+    def _disconnect(self) -> None:
+        if self._link is not None:
+            self._link.close()
+        self._link = None
 
     def close(self) -> None:
         """Send no more."""
-        if self._link is not None:
-            self._link.close()
-        self._link, self._stamp = None, (0, 0)
+        self._disconnect()
+        self._address, self._stamp = "", (0, 0)
 
 
 class Copies:
@@ -103,32 +126,74 @@ class Copies:
         self._line = line
         self._path = path
         path.unlink(missing_ok=True)
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.setblocking(False)
-        self._socket.bind(str(path))
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._listener.setblocking(False)
+        self._listener.bind(str(path))
+        self._listener.listen(_BACKLOG)
+        self._links = deque[socket.socket]()
+        self._room = memoryview(bytearray(_ROOM_BYTES))
+        self._is_busy = False
         self._decode = msgspec.msgpack.Decoder(Copy).decode
 
     def open(self) -> None:
         """Take copies from now on."""
-        asyncio.get_running_loop().add_reader(self._socket, self._take)
+        asyncio.get_running_loop().add_reader(self._listener, self._accept)
 
     def close(self) -> None:
         """Take no more."""
-        asyncio.get_running_loop().remove_reader(self._socket)
-        self._socket.close()
+        self._listen(False)
+        asyncio.get_running_loop().remove_reader(self._listener)
+        for link in (self._listener, *self._links):
+            link.close()
+        self._links.clear()
         self._path.unlink(missing_ok=True)
 
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):  # it has gone again
+            link = self._listener.accept()[0]
+            link.setblocking(False)
+            self._links.append(link)
+            if not self._is_busy:
+                asyncio.get_running_loop().add_reader(link, self._take)
+
+    def _listen(self, is_wanted: bool) -> None:
+        loop = asyncio.get_running_loop()
+        for link in self._links:
+            if is_wanted:
+                loop.add_reader(link, self._take)
+            else:
+                loop.remove_reader(link)
+
     def _take(self) -> None:
-        with contextlib.suppress(BlockingIOError, msgspec.MsgspecError):
-            copy = self._decode(self._socket.recv(_ROOM_BYTES))
-            call = self._call(copy, machine_now())
-            if call is not None:
-                asyncio.get_running_loop().remove_reader(self._socket)
-                self._line.enter(call, self._done)
+        """Work on one, or wait for more where nobody has any. Who was served stands behind the others."""
+        self._listen(False)
+        self._is_busy = False
+        for _ in range(len(self._links)):
+            link = self._links.popleft()
+            message = self._message(link)
+            if message is None:
+                link.close()
+                continue
+            self._links.append(link)
+            with contextlib.suppress(msgspec.MsgspecError):
+                call = self._call(self._decode(message), machine_now()) if message else None
+                if call is not None:
+                    self._is_busy = True
+                    self._line.enter(call, self._done)
+                    return
+        self._listen(True)
+
+    def _message(self, link: socket.socket) -> memoryview | None:
+        """The next one; empty when there is none, None when the sender has gone."""
+        try:
+            return self._room[: link.recv_into(self._room)] or None
+        except BlockingIOError:
+            return self._room[:0]
+        except OSError:
+            return None
 
     def _done(self, _: Reply) -> None:
-        if self._socket.fileno() >= 0:
-            self.open()
+        asyncio.get_running_loop().call_soon(self._take)
 
     def _call(self, copy: Copy, now: MachineTime) -> Call | None:
         service = self._services.get(copy.path)
