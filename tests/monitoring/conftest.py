@@ -134,15 +134,20 @@ class House:
         variant: Literal["live", "canary", "shadow"] = "live",
         error: str = "",
         ahead_us: int = 0,
+        latency_s: NDArray[np.float64] | None = None,
     ) -> None:
-        """Log rows as a replica would, stamped `ahead_us` later than they came, and record all that was logged."""
+        """Log rows as a replica would, stamped `ahead_us` later than they came, and record all that was logged.
+
+        Each was made in its `latency_s`, else in 1 ms.
+        """
         version = version or self.version
         self._calls += 1
         log = PredictionLog(segment_folder(self.runtime, "flights"), f"flights-{version.version}-0", version)
         for k in places if places is not None else range(len(rows)):
             at = int(rows.times[k])
             # A repeated request arrives later than the first: the same record twice would be one.
-            entry = LogEntry(rows.ids[k], at + ahead_us, at + self._calls, 1_000_000, status)
+            latency_ns = 1_000_000 if latency_s is None else int(1e9 * latency_s[k])
+            entry = LogEntry(rows.ids[k], at + ahead_us, at + self._calls, latency_ns, status)
             entry.weight, entry.variant, entry.error = weight, variant, error
             if status == 200:
                 entry.matrix, entry.outputs = rows.matrix[k : k + 1], np.atleast_2d(rows.outputs[k])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import sqlite3
 
 import msgspec
@@ -95,6 +96,35 @@ def test_traffic_that_stops_is_broken_data_while_it_lasts_and_over_when_it_is_ba
     live.measure(at(first + 48))
     (back,) = [one for one in live.incidents.all("flights") if one.kind == "quality"]
     assert (back.state, back.ended) == ("closed", at(first + 24))
+
+
+def slow_by(rows, factor=1.0, hours=()):
+    """Seconds of each answer, about 20 ms, `factor` times as many in some hours."""
+    spread = np.random.default_rng(len(rows)).lognormal(np.log(0.02), 0.02, len(rows))
+    return np.where(np.isin((rows.times - MONDAY) // HOUR_US, list(hours)), factor, 1.0) * spread
+
+
+@pytest.mark.parametrize(("factor", "pages"), [(1.6, True), (1.15, False), (0.5, False)])
+def test_answers_that_take_longer_page_and_those_hardly_longer_or_faster_do_not(house, factor, pages):
+    first = 24 * (HISTORY_DAYS + 2)
+    slow = range(first + 9, first + 12)
+    days = [range(HISTORY_DAYS), [HISTORY_DAYS], [HISTORY_DAYS + 1], [HISTORY_DAYS + 2]]
+    for days_of_it in days:
+        rows = rows_of(days_of_it, seed=days_of_it[0])
+        house.predict(rows, latency_s=slow_by(rows, factor, slow))
+        house.measure(at(24 * (days_of_it[-1] + 1)))
+    shown = {one.name: one for one in house.monitor.hours("flights")}["latency"]
+    beyond = {point.at for point in shown.points if point.high is not None and point.value > point.high}
+    # Even a seventh is beyond all chance here; it is shown, and wakes nobody.
+    assert ({at(hour) for hour in slow} <= beyond) == (factor > 1)
+    if not pages:
+        assert found(house) == []
+        return
+    (incident,) = house.incidents.all("flights")
+    assert (incident.kind, incident.subjects, incident.pages) == ("seasonal", ("latency",), True)
+    assert incident.since == at(first + 9)
+    assert re.match(r"latency of a request 0\.03\d+ s where 0\.0[12]\d* s is usual at this hour", incident.why)
+    assert incident.ended == at(first + 12)
 
 
 def test_an_hour_that_is_not_over_alarms_nobody(live):

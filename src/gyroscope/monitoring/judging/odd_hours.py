@@ -24,6 +24,9 @@ from gyroscope.stats.seasonal.thresholds import SPANS
 CALM_HOURS = 3
 """After so many usual hours it is over."""
 
+LEAST_SLOWER = 1.25
+"""Answers have to be slower by a quarter: of thousands of requests an hour a percent is no chance, and no harm."""
+
 APART_US = 24 * HOUR_US
 """What is back within a day is no new cause: at most one page a day and series, as its budget was meant."""
 
@@ -99,14 +102,17 @@ def _odd(day: Day, one: _Held, places: Sequence[int], busiest: str) -> Iterator[
         span = int(np.abs(beyond[:, hour]).argmax())
         if abs(beyond[span, hour]) <= 1 or (beyond[span, hour] < 0 and key.name in WORSE_UPWARDS):
             continue
+        seen, expected = key.natural(float(y[hour])), key.natural(float(ahead.expected[hour]))
+        if key.name == LATENCY and seen < LEAST_SLOWER * expected:
+            continue
         found = Hour(
             key=key,
             at=day.starts[place],
             version=key.version or busiest,
             span=SPANS[span],
             score=float(held.scans[span, hour]),
-            seen=key.natural(float(y[hour])),
-            expected=key.natural(float(ahead.expected[hour])),
+            seen=seen,
+            expected=expected,
             rows=float(1 / within[hour]) if series.kind == "share" else 0.0,
             due=_due(y, ahead, int(hour)),
         )
