@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 from tests.monitoring.parts import keep_segments
 
+from gyroscope.assembly import House
 from gyroscope.cli.monitor.show import _tell
 from gyroscope.clock import EventTime
 from gyroscope.monitoring.judging.watched import Watched
+from gyroscope.reports.figures.segments import segment_differences
+from gyroscope.reports.html import figure_json
 
 CODE = """\
 class Churn:
@@ -50,6 +53,29 @@ def test_segments_are_shown_with_their_difference_to_the_rest(gyro, shop):
     keep_segments(database, "churn", version, ("age=1", "plan=old"), EventTime(0), days=3)
     told = gyro("monitor", "show", "churn").out
     assert any("age=1" in line and "of both segments are needed" in line for line in told.splitlines())
+
+
+def test_the_report_of_segments_has_the_figure_of_the_page(gyro, shop):
+    (shop / "gyroscope.yaml").write_text("models:\n  churn:\n    monitor:\n      segments: [plan]\n")
+    out = shop / "segments.html"
+    assert gyro("monitor", "show", "churn", "-o", str(out)).code == 0
+    assert "No column is named" in out.read_text()
+    (database,) = shop.rglob("monitoring.db")
+    version = gyro("models", "show", "churn", "--json").json["version"]["version"]
+    keep_segments(database, "churn", version, ("plan=<b>", "plan=old"), EventTime(0))
+    assert gyro("monitor", "show", "churn", "-o", str(out)).code == 0
+    text = out.read_text()
+    assert "plan=&lt;b&gt;" in text
+    assert "plan=<b>" not in text
+    assert text.count("data-figure=") == 3
+    house = House(shop / "gyroscope.yaml")
+    found = house.monitor.segments("churn", version)
+    for metric in ("brier", "recall", "false_positive_rate"):
+        drawn = segment_differences(metric, [(one.name, one.differences[metric]) for one in found])
+        assert figure_json(drawn) in text
+        low, high = found[0].differences[metric].low, found[0].differences[metric].high
+        assert f"{low:+.3f} to {high:+.3f}" in text
+    assert gyro("monitor", "show", "churn", "-o", str(shop / "none" / "x.html")).code == 2
 
 
 def test_what_was_called_noise_is_named_with_what_is_left_of_its_budget(capsys):

@@ -11,13 +11,14 @@ from starlette.responses import Response
 
 from gyroscope.clock import EventTime, day_of, iso, wall_now
 from gyroscope.records import NotEnoughData, Signal
+from gyroscope.reports.segments import shown_metrics
 from gyroscope.settings_models import ModelPolicy
 from gyroscope.web.early import early_labels_text
 from gyroscope.web.incidents import lines
 from gyroscope.web.overview import Event, last_events, overview
 from gyroscope.web.parts import Parts, check_model, shown_version
 from gyroscope.web.render import page
-from gyroscope.web.segments import rows_of, shown_metrics
+from gyroscope.web.segments import rows_of
 from gyroscope.web.series import EVENT_SPAN_US, event_signals, metrics_of, newest_window
 
 MOST_READINGS = 12

@@ -5,12 +5,14 @@ Reads what was measured; nothing needs to run.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from gyroscope.cli.options import JsonOption, ModelArgument, SettingsOption, settings_path
 from gyroscope.cli.output import print_json, print_table, say
 from gyroscope.clock import wall_now
-from gyroscope.records import NotEnoughData
 
 if TYPE_CHECKING:
     from gyroscope.assembly import House
@@ -20,12 +22,21 @@ if TYPE_CHECKING:
     from gyroscope.records import Version
 
 
-def show(model: ModelArgument, settings: SettingsOption = None, as_json: JsonOption = False) -> None:
+def show(
+    model: ModelArgument,
+    settings: SettingsOption = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="write performance by segment as self-contained HTML")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
     """Show the monitors of a model: budget, noise, dependence of its rows, and the least change each would find."""
     from gyroscope.assembly import House
 
     house = House(settings_path(settings))
     house.signature_of(model)
+    if output is not None:
+        _write(output, house, model)
     found = house.monitor.watched(model, wall_now())
     if as_json:
         print_json(found)
@@ -39,6 +50,14 @@ def show(model: ModelArgument, settings: SettingsOption = None, as_json: JsonOpt
         reason = getattr(house.monitor.basis(model, version.version, wall_now()), "reason", "")
         if reason:
             say(f"{version.version}: not judged yet: {reason}")
+
+
+def _write(output: Path, house: House, model: str) -> None:
+    from gyroscope.reports.html import write_html
+    from gyroscope.reports.segments_page import segments_html
+
+    versions = house.models.versions(model)
+    write_html(output, segments_html(model, [(one, house.monitor.segments(model, one.version)) for one in versions]))
 
 
 def _tell_budget(house: House, model: str) -> None:
@@ -59,22 +78,14 @@ def _tell_hours(found: list[HourlySeries]) -> None:
 
 def _tell_segments(version: Version, segments: tuple[Segment, ...]) -> None:
     """The metric that pages in each segment, and its difference to the rest of the column, valid at every look."""
+    from gyroscope.reports.segments import HEADER, row_of
     from gyroscope.stats.performance import PRIMARY
 
     metric = PRIMARY[version.signature.task]
     if segments:
         say("")
         say(f"{metric} of {version.version} by segment")
-        header = ("segment", "labelled rows", metric, "less the rest", "95 % at every look")
-        print_table(header, [_segment_row(one, metric) for one in segments])
-
-
-def _segment_row(one: Segment, metric: str) -> tuple[str, ...]:
-    value, gap = one.metrics[metric], one.differences[metric]
-    said = "-" if isinstance(value, NotEnoughData) else f"{value.value:.3f}"
-    if isinstance(gap, NotEnoughData):
-        return (one.name, f"{one.rows:,}", said, "-", gap.reason)
-    return (one.name, f"{one.rows:,}", said, f"{gap.value:+.3f}", f"{gap.low:+.3f} to {gap.high:+.3f}")
+        print_table(HEADER, [row_of(one, metric) for one in segments])
 
 
 def _tell(one: Watched) -> None:

@@ -52,7 +52,7 @@ def segment_differences(metric: str, found: Sequence[tuple[str, Estimate | NotEn
         FRAME_PX + ROW_PX * len(known),
         hovermode="closest",
         xaxis={
-            "title": {"text": f"{safe(metric.replace('_', ' '))}, segment less the rest"},
+            "title": {"text": f"{safe(metric.replace('_', ' '))}, less the rest"},
             "zeroline": True,
             "zerolinecolor": FAINT,
         },
