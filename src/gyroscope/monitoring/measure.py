@@ -56,6 +56,7 @@ def measure_rows(facts: Facts, standard: Standard, limits: Thresholds) -> list[S
     if standard.version.signature.task == "binary":
         positives = share_estimate(fold.positives, fold.scored, support=fold.support)
         write("positive_share", _supported(positives, rows))
+    write("duplicate_share", _again(fold))
     moved = _moved(write, facts, standard)
     for name in fold.profile.columns:
         _measure_column(write, name, moved[name], facts, standard, limits)
@@ -85,7 +86,7 @@ class _Writer:
     def __init__(self, facts: Facts, standard: Standard) -> None:
         self._facts = facts
         self._labels = (("model", standard.version.model), ("version", standard.version.version))
-        self.is_reference = standard.windows.get(facts.window.start) == facts.fold.profile
+        self.is_reference = _is_of(facts, standard)
         self.signals: list[Signal] = []
 
     def __call__(self, name: str, found: Found, **labels: str) -> None:
@@ -95,6 +96,12 @@ class _Writer:
             self.signals.append(Signal(name, at, found, every))
         else:
             self.signals.append(Signal(name, at, found.value, every, found.low, found.high, found.n))
+
+
+def _is_of(facts: Facts, standard: Standard) -> bool:
+    """Whether a window is one of the reference's; an older release may have counted its columns alone."""
+    before = standard.windows.get(facts.window.start)
+    return before is not None and before.columns == facts.fold.profile.columns
 
 
 @lru_cache(maxsize=16_384)
@@ -118,6 +125,13 @@ def _measure_column(
     write("missing_share", missing, column=name)
     if isinstance(missing, Estimate) and missing.value - standard.missing.get(name, 0.0) > limits.missing_share:
         write("reading", missing, kind="missing", column=name)
+
+
+def _again(fold: Fold) -> Found:
+    equal = fold.profile.equal_rows
+    if isinstance(equal, NotEnoughData):
+        return equal
+    return _supported(share_estimate(equal.again, equal.rows), equal.rows)
 
 
 def _moved(write: _Writer, facts: Facts, standard: Standard) -> dict[str, Found]:

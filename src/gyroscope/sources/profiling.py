@@ -114,5 +114,5 @@ def _counted(blocks: Iterator[Block], layout: Layout) -> Profiled:
 def _count(blocks: _Blocks, layout: Layout) -> Profile:
     found = Profile.empty(layout)
     for block in blocks:
-        found = found.merge(profile(block.columns, layout, block.rows))
+        found = profile(block.columns, layout, block.rows, after=found)
     return found

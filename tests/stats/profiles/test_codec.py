@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from gyroscope.errors import StoreError
+from gyroscope.stats.arrays import pack_steps
 from gyroscope.stats.performance import Outcomes, tally
 from gyroscope.stats.profiles import Profile, fit_layout, profile
+from gyroscope.stats.profiles.profile import NOT_COUNTED
 
 FIRST = (
     "94b16779726f73636f70652e70726f66696c650106929ba17882a474797065a76e756d65726963a5656467657394cb3ff000"
@@ -37,6 +39,16 @@ THIRD = (
 )
 
 
+FOURTH = (
+    "98b16779726f73636f70652e70726f66696c650406c451785e9b346961c5c2e2494d4b4a2a0b5297e795e6a61665262f4d4d"
+    "494f2d9e72dafe0303189c7680d04086001aa319ac71457262496a7a7e51e52a282333b578d2c2c485494b8a128b52270000"
+    "3ad02416c443785e9b7e848b9189818181918d9991e90810338008c649a7f73f008a02c1e9fa0f10c6a4d30e0250a1ff30a1"
+    "23cc6d0c52479841b24758da185a819a816c00f2aa1294ce4803948491c425785e9b7c84999183fd082ff3ff8686867fff18"
+    "18189919188eb03232313030000087ac078ac43a785e9b74c49023ec8dc5bf4515862b8a78bc0e9944153e38f3edbdb3c621"
+    "fdb92aab1a1813cf208bb070313032f21c61676462000100759f17fd"
+)
+
+
 def example() -> Profile:
     columns = {
         "x": np.array([1.0, 2.0, 4.0, np.nan, np.inf, -0.5]),
@@ -47,7 +59,11 @@ def example() -> Profile:
 
 @pytest.mark.parametrize("frozen", [FIRST, SECOND, THIRD])
 def test_what_was_written_once_is_read_for_ever(frozen: str) -> None:
-    assert Profile.from_bytes(bytes.fromhex(frozen)) == example()
+    read = Profile.from_bytes(bytes.fromhex(frozen))
+    assert (read.n, read.columns) == (example().n, example().columns)
+    assert read.equal_rows == NOT_COUNTED == read.merge(example()).equal_rows == example().merge(read).equal_rows
+    assert Profile.from_bytes(read.to_bytes()) == read
+    assert Profile.from_bytes(bytes.fromhex(FOURTH)) == example()
 
 
 def test_a_profile_of_fifty_columns_is_small() -> None:
@@ -56,7 +72,7 @@ def test_a_profile_of_fifty_columns_is_small() -> None:
     assert len(profile(columns, fit_layout(columns)).to_bytes()) < 100_000
 
 
-@pytest.mark.parametrize("frozen", [SECOND, THIRD])
+@pytest.mark.parametrize("frozen", [SECOND, THIRD, FOURTH])
 def test_a_cut_body_is_refused(frozen: str) -> None:
     head = msgspec.msgpack.decode(bytes.fromhex(frozen))
     for place in range(3, len(head)):
@@ -83,7 +99,7 @@ def test_buckets_that_nobody_wrote_are_refused_when_they_are_read() -> None:
     for keys, counts in ((b"\x01\x02\x02", b"\x01\x01\x00"), (b"\x01\x02", b"\x01\x02\x00")):
         forged = zlib.compress(msgspec.msgpack.encode([b"\x01\x04\x03", keys, counts]))
         read = Profile.from_bytes(msgspec.msgpack.encode([*head[:5], zlib.crc32(forged), [forged]]))
-        with pytest.raises(StoreError, match="no profile of form 3"):
+        with pytest.raises(StoreError, match="no profile of form 4"):
             _ = read.columns["x"].buckets.keys
     with pytest.raises(StoreError, match="0 pieces of buckets"):
         Profile.from_bytes(msgspec.msgpack.encode([*head[:5], 0, []]))
@@ -106,8 +122,8 @@ def test_other_bytes_are_refused_with_a_way_out(read: object) -> None:
 
 def test_a_later_version_is_named() -> None:
     wire = msgspec.msgpack.decode(example().to_bytes())
-    wire[1] = 4
-    with pytest.raises(StoreError, match="number 4"):
+    wire[1] = 5
+    with pytest.raises(StoreError, match="number 5"):
         Profile.from_bytes(msgspec.msgpack.encode(wire))
 
 
@@ -121,3 +137,14 @@ def test_counts_that_do_not_fit_the_bins_are_refused() -> None:
     body[2] = b"\x01\x05"
     with pytest.raises(StoreError, match="1 counts for 9 bins"):
         Profile.from_bytes(msgspec.msgpack.encode([*head[:3], zlib.compress(msgspec.msgpack.encode(body))]))
+
+
+@pytest.mark.parametrize("keys", [[3, 3], [3, 2], [3]])
+def test_marks_that_nobody_wrote_are_refused_when_they_are_read(keys: list[int]) -> None:
+    head = msgspec.msgpack.decode(example().to_bytes())
+    forged = zlib.compress(msgspec.msgpack.encode([pack_steps(np.array(keys)), pack_steps(np.array([1, 1]))]))
+    check = zlib.crc32(forged, zlib.crc32(head[6][0]))
+    read = Profile.from_bytes(msgspec.msgpack.encode([*head[:5], check, head[6], forged]))
+    assert read.columns == example().columns
+    with pytest.raises(StoreError, match=r"equal rows|ascend"):
+        _ = read.equal_rows.share

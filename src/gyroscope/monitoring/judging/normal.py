@@ -28,7 +28,7 @@ from gyroscope.stats.performance import (
     segment_points,
 )
 from gyroscope.stats.profiles import Profile
-from gyroscope.stats.quality import ColumnLimits, Lineage, learn_limits, soft_baselines
+from gyroscope.stats.quality import ColumnLimits, Lineage, duplicate_stream, learn_limits, soft_baselines
 from gyroscope.stats.streams import ColumnScale, fit_columns
 
 FAR = 4.0
@@ -60,7 +60,10 @@ class Drift(msgspec.Struct, frozen=True, eq=False):
 
 
 class Normal(msgspec.Struct, frozen=True, eq=False):
-    """`profiles` and `outcomes` are those of the normal windows, `total` is the profile of all of them."""
+    """`profiles` and `outcomes` are those of the normal windows, `total` is the profile of all of them.
+
+    A normal window has `rows`, in the middle.
+    """
 
     basis: Basis
     signature: Signature
@@ -68,6 +71,7 @@ class Normal(msgspec.Struct, frozen=True, eq=False):
     profiles: tuple[Profile, ...]
     outcomes: tuple[Outcomes, ...]
     total: Profile
+    rows: float
     limits: dict[str, ColumnLimits]
     drift: dict[CauseKind, Drift]
     quality: Baselines
@@ -81,7 +85,7 @@ class Normal(msgspec.Struct, frozen=True, eq=False):
             return []
         profiles = [one.profile for one in windows]
         later = {kind: part.scale.streams(profiles) for kind, part in self.drift.items()}
-        tables = [_by_window(streams) for streams in later.values()]
+        tables = [_by_window(streams) for streams in (*later.values(), duplicate_stream(profiles, self.rows))]
         elsewhere = self._elsewhere(later)
         guessed = (
             [({}, {})] * len(windows) if isinstance(self.estimates, NotEnoughData) else self.estimates.of(profiles)
@@ -156,6 +160,8 @@ def learn(
     drift = _drift(profiles, inputs)
     # Values below or above the reference's range creep with the season: they stay with drift, which informs.
     shares = tuple(name for name in drift.scale.reference.names if name.endswith((":missing", ":new")))
+    watched_shares, rows = drift.scale.reference.select(shares), float(np.median([part.n for part in profiles]))
+    alike = float(watched_shares.weights.mean()) if shares else 1.0
     return Normal(
         basis=basis,
         signature=signature,
@@ -163,9 +169,10 @@ def learn(
         profiles=profiles,
         outcomes=known,
         total=total,
+        rows=rows,
         limits=learn_limits(profiles),
         drift={"output": _drift(profiles, outputs), "input": drift},
-        quality=soft_baselines(drift.scale.reference.select(shares)),
+        quality=soft_baselines(watched_shares.join(duplicate_stream(profiles, rows, alike))),
         estimates=estimates_of(signature, known),
         icc=basis.icc,
         lineage=lineage_of(policy.made_from, drift.scale.reference, outputs),

@@ -19,11 +19,13 @@ from gyroscope.errors import StoreError
 from gyroscope.stats.arrays import Ints, pack_int, pack_steps, unpack_int, unpack_steps
 from gyroscope.stats.profiles import first_form, second_form
 from gyroscope.stats.profiles.column import ColumnCounts
+from gyroscope.stats.profiles.equal_rows import EqualRows
 from gyroscope.stats.profiles.layout import Bins
 from gyroscope.stats.sparse import SparseCounts
 
 _FORM = "gyroscope.profile"
-_NUMBER = 3
+_NUMBER = 4
+_WITHOUT_MARKS = 3
 _EARLIER = {1: first_form.columns_of, 2: second_form.columns_of}
 _LEVEL = 3
 """Of zlib: the highest makes them 3 % smaller and takes ten times as long."""
@@ -66,7 +68,7 @@ class _Head(msgspec.Struct, array_like=True):
 
 
 class _Whole(msgspec.Struct, array_like=True):
-    """`check` is the CRC-32 of the buckets, which are read later."""
+    """`check` is the CRC-32 of buckets and marks, which are read later; no marks: equal rows were not counted."""
 
     form: str
     number: int
@@ -75,6 +77,14 @@ class _Whole(msgspec.Struct, array_like=True):
     counts: bytes
     check: int
     buckets: list[bytes]
+    marks: bytes = b""
+
+
+class _Marks(msgspec.Struct, array_like=True):
+    """Those of equal rows."""
+
+    keys: bytes
+    counts: bytes
 
 
 _head_decoder = msgspec.msgpack.Decoder(_Head)
@@ -82,9 +92,10 @@ _whole_decoder = msgspec.msgpack.Decoder(_Whole)
 _layout_decoder = msgspec.msgpack.Decoder(_Layout)
 _counts_decoder = msgspec.msgpack.Decoder(_Counts)
 _buckets_decoder = msgspec.msgpack.Decoder(_Buckets)
+_marks_decoder = msgspec.msgpack.Decoder(_Marks)
 
 
-def encode(n: int, columns: dict[str, ColumnCounts]) -> bytes:
+def encode(n: int, columns: dict[str, ColumnCounts], equal_rows: EqualRows | None) -> bytes:
     """The bytes of a profile.
 
     Parameters
@@ -93,6 +104,8 @@ def encode(n: int, columns: dict[str, ColumnCounts]) -> bytes:
         Rows.
     columns : dict of str to ColumnCounts
         In the order of the layout; equal columns in equal order give equal bytes (with one release of zlib).
+    equal_rows : EqualRows or None
+        None where they were not counted.
 
     Returns
     -------
@@ -100,19 +113,21 @@ def encode(n: int, columns: dict[str, ColumnCounts]) -> bytes:
 
     Examples
     --------
-    >>> msgspec.msgpack.decode(encode(3, {}))[:3]
-    ['gyroscope.profile', 3, 3]
+    >>> msgspec.msgpack.decode(encode(3, {}, None))[:3]
+    ['gyroscope.profile', 4, 3]
     """
     kept = list(columns.values())
     layout = _compressed(_Layout(tuple(columns), tuple(column.bins for column in kept)))
     parts = (kept[first : first + _TOGETHER] for first in range(0, len(kept), _TOGETHER))
     buckets = [_compressed(_buckets_of([column.buckets for column in part])) for part in parts]
-    whole = _Whole(_FORM, _NUMBER, n, layout, _compressed(_counts_of(kept)), _check_of(buckets), buckets)
+    marks = b"" if equal_rows is None else _compressed(_marks_of(equal_rows.marks))
+    check = _check_of([*buckets, marks])
+    whole = _Whole(_FORM, _NUMBER, n, layout, _compressed(_counts_of(kept)), check, buckets, marks)
     return msgspec.msgpack.encode(whole)
 
 
-def decode(packed: bytes) -> tuple[int, dict[str, ColumnCounts]]:
-    """The rows and columns that `encode` wrote.
+def decode(packed: bytes) -> tuple[int, dict[str, ColumnCounts], EqualRows | None]:
+    """The rows, columns and equal rows that `encode` wrote.
 
     Parameters
     ----------
@@ -120,7 +135,7 @@ def decode(packed: bytes) -> tuple[int, dict[str, ColumnCounts]]:
 
     Returns
     -------
-    (n, columns) : int, dict of str to ColumnCounts
+    (n, columns, equal_rows) : int, dict of str to ColumnCounts, EqualRows or None
 
     Raises
     ------
@@ -129,20 +144,22 @@ def decode(packed: bytes) -> tuple[int, dict[str, ColumnCounts]]:
 
     Examples
     --------
-    >>> decode(encode(3, {}))
-    (3, {})
+    >>> decode(encode(3, {}, None))
+    (3, {}, None)
     """
     with _damage_named(packed):
         head = _head_decoder.decode(packed)
-        if head.form != _FORM or head.number not in (*_EARLIER, _NUMBER):
+        if head.form != _FORM or head.number not in (*_EARLIER, _WITHOUT_MARKS, _NUMBER):
             raise ValueError(f"it says {head.form!r} number {head.number}")
-        if head.number != _NUMBER:
-            return head.n, _EARLIER[head.number](head.rest)
+        if head.number in _EARLIER:
+            return head.n, _EARLIER[head.number](head.rest), None
         whole = _whole_decoder.decode(packed)
-        _check(_check_of(whole.buckets) == whole.check, "buckets that are not those that were written")
+        _check(_check_of([*whole.buckets, whole.marks]) == whole.check, "buckets or marks that were not written so")
         layout, ends = _layout_of(whole.layout)
         _check(len(whole.buckets) == -(-len(layout.names) // _TOGETHER), f"{len(whole.buckets)} pieces of buckets")
-        return head.n, dict(_columns_of(layout, ends, _counts_decoder.decode(zlib.decompress(whole.counts)), whole))
+        columns = _columns_of(layout, ends, _counts_decoder.decode(zlib.decompress(whole.counts)), whole)
+        marks = EqualRows(SparseCounts.later(partial(_unpacked_marks, whole.marks))) if whole.marks else None
+        return head.n, dict(columns), marks
 
 
 @contextmanager
@@ -183,6 +200,10 @@ def _buckets_of(kept: list[SparseCounts]) -> _Buckets:
         keys=_packed(counted.keys for counted in kept),
         counts=_packed(counted.counts for counted in kept),
     )
+
+
+def _marks_of(marks: SparseCounts) -> _Marks:
+    return _Marks(pack_steps(marks.keys), pack_steps(marks.counts))
 
 
 def _packed(arrays: Iterable[Ints]) -> bytes:
@@ -242,6 +263,15 @@ def _unpacked_buckets(body: _Buckets) -> list[tuple[Ints, Ints]]:
     ends = np.cumsum([0, *sizes]).tolist()
     _check(keys.size == counts.size == ends[-1], "buckets that are not those of its columns")
     return [(keys[start:end], counts[start:end]) for start, end in pairwise(ends)]
+
+
+def _unpacked_marks(packed: bytes) -> tuple[Ints, Ints]:
+    with _damage_named(packed):
+        body = _marks_decoder.decode(zlib.decompress(packed))
+        keys, counts = unpack_steps(body.keys), unpack_steps(body.counts)
+        _check(keys.size == counts.size and not np.any(counts < 1), "equal rows without counts")
+        _check(not np.any(keys[1:] <= keys[:-1]), "marks that do not ascend")
+        return keys, counts
 
 
 def _check(holds: bool | np.bool_, otherwise: str) -> None:

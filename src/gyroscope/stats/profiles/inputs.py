@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gyroscope.errors import GyroscopeError
-from gyroscope.stats.arrays import Floats
+from gyroscope.stats.arrays import Floats, Ints
 from gyroscope.stats.texts import Texts
 
 Column = npt.NDArray[Any] | Texts
@@ -82,6 +82,31 @@ def as_floats(values: Column) -> Floats:
         return values.astype(np.float64)
     except (TypeError, ValueError):
         return np.array([_number(value) for value in values.tolist()], np.float64)
+
+
+def as_texts(values: Column) -> Texts:
+    """A column as texts, shape (n,): anything that is not a string is its `str()`.
+
+    Examples
+    --------
+    >>> as_texts(np.array(["a", None, float("nan"), 3], dtype=object)).tolist()
+    ['a', None, None, '3']
+    """
+    if isinstance(values, Texts):
+        return values
+    listed: list[object] = values.tolist()
+    return Texts.of([None if value is None or value != value else str(value) for value in listed])
+
+
+def taken(values: Column, rows: Ints) -> Column:
+    """Some rows of a column, with their own bytes and no others.
+
+    Examples
+    --------
+    >>> taken(Texts.of(["JFK", "LGA"]), np.array([1])).data.tobytes()
+    b'LGA'
+    """
+    return values[rows].compact() if isinstance(values, Texts) else values[rows]
 
 
 def tally_strings(values: Column) -> tuple[dict[str, int], int]:

@@ -6,7 +6,7 @@ Readers of files call this where a reference is too long to be held. It keeps ro
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
 import numpy as np
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from gyroscope.stats.arrays import Floats, Ints
 from gyroscope.stats.profiles.fitting import fit_layout
-from gyroscope.stats.profiles.inputs import Column, as_floats, is_numeric, row_count
+from gyroscope.stats.profiles.inputs import Column, as_floats, as_texts, is_numeric, row_count, taken
 from gyroscope.stats.profiles.layout import Layout, NumericBins
 from gyroscope.stats.texts import Texts, joined
 
@@ -83,8 +83,8 @@ class RowSample:
     def _picked(self, rows: Ints, columns: dict[str, Column]) -> tuple[Ints, dict[str, Column]]:
         if self._limit == _EVERY:
             return rows, columns
-        kept = np.flatnonzero(_lots(rows) < np.uint64(self._limit))
-        return rows[kept], {name: _taken(values, kept) for name, values in columns.items()}
+        kept = np.flatnonzero(lots(rows) < np.uint64(self._limit))
+        return rows[kept], {name: taken(values, kept) for name, values in columns.items()}
 
     def _widen(self, name: str, values: Column) -> None:
         low, high = self._ends.get(name, (math.inf, -math.inf))
@@ -95,11 +95,15 @@ class RowSample:
         parts = [(rows.size, columns.get(name)) for rows, columns in self._blocks]
         if is_number:
             return np.concatenate([np.full(n, np.nan) if part is None else as_floats(part) for n, part in parts])
-        return joined([_as_texts(n, part) for n, part in parts])
+        return joined([Texts.of([None] * n) if part is None else as_texts(part) for n, part in parts])
 
 
-def _lots(rows: Ints) -> npt.NDArray[np.uint64]:
-    """A number per row that looks drawn by lot: the mixing of SplitMix64 (Steele, Lea & Flood 2014)."""
+def lots(rows: Ints) -> npt.NDArray[np.uint64]:
+    """A number per row that looks drawn by lot: the mixing of SplitMix64 (Steele, Lea & Flood 2014).
+
+    >>> lots(np.array([0])).tolist()
+    [16294208416658607535]
+    """
     mixed = (rows.astype(np.uint64) + np.uint64(1)) * _STEP
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
@@ -113,19 +117,6 @@ def _ends(numbers: Floats) -> tuple[float, float]:
     if least != -math.inf and greatest != math.inf:
         return least, greatest
     return _ends(numbers[np.isfinite(numbers)])
-
-
-def _taken(values: Column, rows: Ints) -> Column:
-    return values[rows].compact() if isinstance(values, Texts) else values[rows]
-
-
-def _as_texts(n: int, values: Column | None) -> Texts:
-    if isinstance(values, Texts):
-        return values
-    if values is None:
-        return Texts.of([None] * n)
-    listed: Sequence[object] = values.tolist()
-    return Texts.of([None if value is None or value != value else str(value) for value in listed])
 
 
 def _widened(bins: NumericBins, ends: tuple[float, float]) -> NumericBins:

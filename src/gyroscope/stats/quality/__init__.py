@@ -4,6 +4,7 @@
 about harm to a model, and it never needs a label.
 """
 
+from gyroscope.stats.quality.duplicates import DUPLICATES, duplicate_stream
 from gyroscope.stats.quality.finding import Finding, FindingKind
 from gyroscope.stats.quality.inhibition import (
     Lineage,
@@ -27,6 +28,7 @@ from gyroscope.stats.quality.swaps import swaps
 from gyroscope.stats.quality.units import unit_change
 
 __all__ = [
+    "DUPLICATES",
     "FUTURE_US",
     "STALE_INTERVALS",
     "ColumnLimits",
@@ -35,6 +37,7 @@ __all__ = [
     "Lineage",
     "causes_only",
     "derived_from",
+    "duplicate_stream",
     "followers",
     "future_time",
     "hard_rules",
