@@ -17,6 +17,7 @@ FOREIGN_CODE = {
     "predictions/recording/recorder.py": "the outermost line of a loop: the other models go on, this one is read back",
     "predictions/segments/full.py": "the outermost line of a thread: this group is told no, the next is written",
     "models/runners/__init__.py": "the one border to a user's model, at load and at predict",
+    "serving/http.py": "the outermost line of a loop: ordinary requests that met a fault of ours go on to the line",
     "serving/line.py": "the outermost line of a loop: this call is told of a fault of ours, the next ones are answered",
     "sources/files.py": "arrow-rs panics where a file is damaged, which is no Exception; it is named and raised",
     "supervisor/loop.py": "the outermost line of a loop: a supervisor with a fault must go on watching",

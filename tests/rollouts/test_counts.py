@@ -43,8 +43,8 @@ def test_what_a_model_works_is_told_without_what_waits(tmp_path, pulses):
     assert beside.look(["old"], ["new"], {}, MachineTime(0))[2] is None, "nobody has worked yet"
     for turn in range(2 * NEWEST):
         longer = 1 if turn < NEWEST else 3
-        pulses["old"].served_plain("logged", 1_000, 0, 1_000)
-        pulses["new"].served_plain("logged", longer * 1_000, 50_000, 51_000)
+        pulses["old"].served_turn([0], 0, 1_000)
+        pulses["new"].served_turn([0], 50_000, 50_000 + longer * 1_000)
         work = beside.look(["old"], ["new"], {}, MachineTime((turn + 1) * SECOND_NS))[2]
         if turn == NEWEST - 1:
             assert work == pytest.approx(1.0), "it waits fifty times as long, and works no longer"

@@ -53,26 +53,30 @@ def test_time_in_the_model_and_calls_of_it_are_counted(tmp_path: Path) -> None:
     pulse.close()
 
 
-def test_a_plain_request_is_shown_and_counted_as_any_other(tmp_path: Path) -> None:
+def test_a_turn_of_plain_calls_is_shown_and_counted_as_any_others(tmp_path: Path) -> None:
     plain, other = Pulse.create(tmp_path / "a.pulse"), Pulse.create(tmp_path / "b.pulse")
     plain.begin(1, 2, (7, 8))
     plain.end(3)
-    plain.begin_plain(100, 900, 5)
-    assert (plain.beat_ns, plain.started_ns, plain.deadline_ns, plain.inputs) == (100, 100, 900, [5])
+    plain.begin_turn(1_000, 9_000)
+    assert (plain.beat_ns, plain.started_ns, plain.deadline_ns, plain.inputs) == (1_000, 1_000, 9_000, [])
+    for input_hash in (5, 6):
+        plain.hold(input_hash)
+        assert (plain.inputs, plain.in_hand) == ([input_hash], 1), "its neighbours are not to blame"
     assert plain.counters()["model_requests"] == 2
-    plain.end_plain(350)
-    assert (plain.beat_ns, plain.started_ns, plain.deadline_ns, plain.in_hand) == (350, 0, 0, 0)
-    plain.served_plain("logged", busy_ns=250, queue_ns=40, ns=3_000_000)
-    plain.served_plain("", busy_ns=10, queue_ns=0, ns=1)
+    ended, arrived = 3_000_350, (600, 990, 2_000_350)
+    plain.end_turn(ended)
+    assert (plain.beat_ns, plain.started_ns, plain.deadline_ns, plain.in_hand) == (ended, 0, 0, 0)
+    plain.served_turn(arrived, 2_000_400, ended)
     other.begin(1, 2, (7, 8))
     other.end(3)
-    for entry, began, ended, queued, latency in (("logged", 100, 350, 40, 3_000_000), ("", 400, 410, 0, 1)):
-        other.begin(began, 900, (5,), queued)
-        other.end(ended)
-        other.served(1, entry, latency)
+    for at, began, until in zip(arrived, (2_000_400, 2_001_000, 2_600_000), (2_001_000, 2_600_000, ended), strict=True):
+        other.begin(began, 9_000_000, (5,), 2_000_400 - at)
+        other.end(until)
+        other.served(1, "", ended - at)
     assert plain.counters() == other.counters()
-    assert plain.batch_buckets() == other.batch_buckets() == [2, 1, 0, 0, 0, 0, 0]
+    assert plain.batch_buckets() == other.batch_buckets() == [3, 1, 0, 0, 0, 0, 0]
     assert (plain.latency_buckets(), plain.latency_sum_ns) == (other.latency_buckets(), other.latency_sum_ns)
+    assert len([calls for calls in plain.latency_buckets() if calls]) == 2
     plain.close()
     other.close()
 

@@ -1,77 +1,125 @@
-"""The ordinary request in one function: a body of one row of numbers, answered by one number, its log kept whole.
+"""The ordinary request: a body of one row of numbers, answered by one number, its log kept whole.
 
-`Http` tries it first where nobody waits and the model is fast. What it returns and writes is, to the byte, what the
-plane would; whatever is out of the ordinary, faults included, it leaves to the plane untouched. It refuses nothing.
+`Http` brings those that came in one turn of the loop where nobody waits and the model is fast: they share clocks, pulse
+and learning, and the model is asked about one after the other. What is returned and written of each is, to the byte,
+what the plane would; whatever is out of the ordinary, faults included, is left to the plane untouched.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import xxhash
 
-from gyroscope.clock import MachineTime, machine_now, wall_now
+from gyroscope.clock import EventTime, MachineTime, machine_now, wall_now
 from gyroscope.ids import new_id
 from gyroscope.models.runners import Checked, Runner
-from gyroscope.predictions.segments.log import PredictionLog
+from gyroscope.predictions.segments.log import Logged, PredictionLog
 from gyroscope.serving.dialects import OneRow
 from gyroscope.serving.line import Line
 from gyroscope.serving.plane import COUNTED_AS, Reply
 from gyroscope.supervisor.pulse import Pulse
 
+if TYPE_CHECKING:
+    from gyroscope.serving.connection import Connection
+    from gyroscope.serving.http import Route
+
+TOGETHER = 16
+"""Requests of a turn at most: a quick model then has the thread for 3 ms before anybody looks at what it took."""
+
 _hash = xxhash.xxh3_64_intdigest
 _pack_answer = struct.Struct("<d").pack
+
+Asked = tuple[OneRow, bytes, MachineTime, str, "Connection", "Route"]
+"""A request: the language and bytes of its body, its arrival, its id if it has one; whose it is, for `Http` alone."""
 
 
 class Express:
     """For one version; on the thread of the plane. `express` makes it."""
 
-    def __init__(self, dialect: OneRow, runner: Checked, log: PredictionLog, pulse: Pulse, line: Line) -> None:
-        self.dialect = dialect
+    def __init__(
+        self, dialects: Sequence[OneRow], runner: Checked, log: PredictionLog, pulse: Pulse, line: Line
+    ) -> None:
+        self.dialects = dialects
         self._line = line
-        self._read = dialect.one
-        self._answer = dialect.answer_one
         self._one = runner.one
         self._log = log
         self._pulse = pulse
         self._deadline_ns = line.limits.deadline_ns
         self._quarantine = line.limits.quarantine
-        self._pack = struct.Struct(f"<{dialect.width}d").pack
+        self._pack = struct.Struct(f"<{dialects[0].width}d").pack
 
-    def answer(self, body: bytes, arrived: MachineTime, request_id: str) -> Reply | None:
-        """The reply; None when the plane must be asked instead."""
-        values = self._read(body) if self._line.is_free else None
-        if values is None:
+    def answer(self, asked: Sequence[Asked]) -> list[Reply | None]:
+        """A reply to each of at most `TOGETHER`, in the order of their arrival; None where the plane is to be asked."""
+        if not self._line.is_free:
+            return [None] * len(asked)
+        pulse, one, now, arrived_at = self._pulse, self._one, machine_now(), wall_now()
+        rows = [self._read(request, now) for request in asked]
+        outputs: list[float | None] = []
+        began = machine_now()
+        pulse.begin_turn(began, asked[-1][2] + self._deadline_ns)
+        try:
+            for row in rows:
+                if row is not None:
+                    pulse.hold(row[1])
+                outputs.append(None if row is None else one(row[0]))
+        finally:
+            ended = machine_now()
+            pulse.end_turn(ended)
+        return self._write_down(asked, rows, outputs, (arrived_at, began, ended))
+
+    def _read(self, request: Asked, now: MachineTime) -> tuple[bytes, int] | None:
+        """The row as bytes and the hash of its body; None for what is not ordinary."""
+        dialect, body, arrived, _, _, _ = request
+        values = dialect.one(body)
+        if values is None or now - arrived >= self._deadline_ns:  # its body was slow to come
             return None
         try:
             numbers = self._pack(*values)
         except struct.error:  # a null among them
             return None
-        arrived_at, began = wall_now(), machine_now()
-        if began - arrived >= self._deadline_ns:  # its body was slow to come
-            return None
         input_hash = _hash(body) or 1
-        if self._quarantine and self._quarantine.kills(input_hash, began):
+        if self._quarantine and self._quarantine.kills(input_hash, now):
             return None
-        pulse, queued_ns = self._pulse, began - arrived
-        pulse.begin_plain(began, arrived + self._deadline_ns, input_hash)
-        output = self._one(numbers)
-        ended = machine_now()
-        pulse.end_plain(ended)
-        if output is None:
-            return None
-        request_id = request_id or new_id(arrived_at)
-        id_bytes = request_id.encode()
-        busy_ns, latency_ns = ended - began, ended - arrived
-        record = numbers + _pack_answer(output) + id_bytes
-        logged = self._log.append_plain((record, len(id_bytes), arrived_at, latency_ns))
-        pulse.served_plain(COUNTED_AS.get(logged, ""), busy_ns, queued_ns, latency_ns)
-        self._line.passed(busy_ns, ended)
-        return Reply(200, self._answer(output, request_id), request_id, logged)
+        return numbers, input_hash
+
+    def _write_down(
+        self,
+        asked: Sequence[Asked],
+        rows: Sequence[tuple[bytes, int] | None],
+        outputs: Sequence[float | None],
+        times: tuple[EventTime, MachineTime, MachineTime],
+    ) -> list[Reply | None]:
+        """Log, count and reply; `times` say when the turn was looked at, and from when to when the model had it."""
+        replies: list[Reply | None] = []
+        came: list[MachineTime] = []
+        said: list[Logged] = []
+        append, (arrived_at, began, ended) = self._log.append_plain, times
+        for (dialect, _, arrived, request_id, _, _), row, output in zip(asked, rows, outputs, strict=True):
+            if row is None or output is None:
+                replies.append(None)
+                continue
+            request_id = request_id or new_id(arrived_at)
+            id_bytes = request_id.encode()
+            record = row[0] + _pack_answer(output) + id_bytes
+            logged = append((record, len(id_bytes), arrived_at, ended - arrived))
+            replies.append(Reply(200, dialect.answer_one(output, request_id), request_id, logged))
+            came.append(arrived)
+            said.append(logged)
+        if came:
+            self._pulse.served_turn(came, began, ended)
+            for logged in set(said):
+                if logged in COUNTED_AS:
+                    self._pulse.add(COUNTED_AS[logged], said.count(logged))
+            self._line.passed((ended - began) // len(came), ended)
+        return replies
 
 
-def express(dialect: OneRow, runner: Runner, log: PredictionLog, pulse: Pulse, line: Line) -> Express | None:
+def express(dialects: Sequence[OneRow], runner: Runner, log: PredictionLog, pulse: Pulse, line: Line) -> Express | None:
     """None where no request can be ordinary: texts, several outputs, a runner or a log with more to do."""
-    if not isinstance(runner, Checked) or not runner.takes_one:
+    if not isinstance(runner, Checked) or not runner.takes_one or not log.takes_plain_rows:
         return None
-    return Express(dialect, runner, log, pulse, line) if dialect.takes_one and log.takes_plain_rows else None
+    fitting = [dialect for dialect in dialects if dialect.takes_one]
+    return Express(fitting, runner, log, pulse, line) if fitting else None

@@ -7,6 +7,7 @@ look-up. It never parses a body, and waits for nothing: a reply is sent from whe
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from email.utils import formatdate
 from http import HTTPStatus
@@ -19,13 +20,15 @@ from gyroscope.predictions.segments.wal import Variant
 from gyroscope.serving.body import refuse_size
 from gyroscope.serving.connection import Connection
 from gyroscope.serving.copies import Mirror, copy_of
-from gyroscope.serving.dialects import Dialect, Headers, Page, Service
-from gyroscope.serving.express import Express
+from gyroscope.serving.dialects import Dialect, Headers, OneRow, Page, Service
+from gyroscope.serving.express import TOGETHER, Asked, Express
 from gyroscope.serving.head import Head, without_id
 from gyroscope.serving.keys import ApiKeys
 from gyroscope.serving.line import Deliver, Line
 from gyroscope.serving.plane import Call, Plane, Reply
 from gyroscope.serving.wording import one_line
+
+LOG = logging.getLogger(__name__)
 
 _JSON: Headers = ((b"content-type", b"application/json"),)
 _JSON_LINE = b"content-type: application/json\r\n"
@@ -38,7 +41,7 @@ class Route(msgspec.Struct, frozen=True):
     """Where a head leads and what of it a call needs; as good for the next request that has the same head.
 
     `dialect` is there when the model is asked, `page` for other paths; `refusal` says why a body is not wanted.
-    `express` is there when nothing but an id is in the head that an answer would depend on.
+    `express` is the dialect again when nothing but an id is in the head that an answer would depend on.
     """
 
     head: Head
@@ -54,7 +57,7 @@ class Route(msgspec.Struct, frozen=True):
     entity_key: str = ""
     door_time: str = ""
     variant: Variant = "live"
-    express: Express | None = None
+    express: OneRow | None = None
 
 
 class Http:
@@ -66,7 +69,7 @@ class Http:
         services: Sequence[Service],
         keys: ApiKeys,
         line: Line,
-        express: Sequence[Express] = (),
+        express: Express | None = None,
         mirror: Mirror | None = None,
     ) -> None:
         self.cap_bytes = plane.limits.body_bytes
@@ -76,6 +79,7 @@ class Http:
         self._keys = keys
         self._line = line
         self._express = express
+        self._asked: list[Asked] = []
         self._mirror = mirror
         self._asks = {path: service for service in services for path in service.asks}
         self._pages = {path: page for service in services for path, page in service.pages.items()}
@@ -133,8 +137,9 @@ class Http:
                 self.routes.clear()
             around = route.event_time or route.timeout_ms or route.entity_key or route.door_time
             is_plain = not around and route.variant == "live"
-            fitting = [one for one in self._express if is_plain and one.dialect is route.dialect]
-            self.routes[text] = msgspec.structs.replace(route, request_id="", express=next(iter(fitting), None))
+            known = self._express.dialects if self._express is not None and is_plain else ()
+            fitting = next((one for one in known if one is route.dialect), None)
+            self.routes[text] = msgspec.structs.replace(route, request_id="", express=fitting)
         return route
 
     def _find(self, head: Head) -> Route:
@@ -186,13 +191,40 @@ class Http:
         self, connection: Connection, route: Route, body: bytes, arrived: MachineTime, request_id: str = ""
     ) -> None:
         """Have a whole request answered; an id that is given is that of the head that was not read again."""
-        if route.express is not None:
-            reply = route.express.answer(body, arrived, request_id)
-            if reply is not None:
+        if route.express is not None and self._line.is_free:
+            if not self._asked:
+                # Not at once: what came in the same turn of the loop shares what is done once, and so do its replies.
+                asyncio.get_running_loop().call_soon(self._turn)
+            self._asked.append((route.express, body, arrived, request_id, connection, route))
+        else:
+            self._enter(connection, route, body, arrived, request_id)
+
+    def _turn(self) -> None:
+        """Answer the ordinary requests of the turn that is over; then what is not so ordinary goes to the line."""
+        left, self._asked = self._asked, []
+        others: list[Asked] = []
+        while left:
+            asked, left = left[:TOGETHER], left[TOGETHER:]
+            for one, reply in zip(asked, self._answer(asked), strict=True):
+                _, body, _, _, connection, route = one
+                if reply is None:
+                    others.append(one)
+                    continue
                 connection.deliver(reply)
                 if self._mirror is not None and self._mirror.is_on:
                     self._copy(route, reply.request_id, wall_now(), body)
-                return
+        for _, body, arrived, request_id, connection, route in others:
+            self._enter(connection, route, body, arrived, request_id)
+
+    def _answer(self, asked: Sequence[Asked]) -> list[Reply | None]:
+        assert self._express is not None, "routes say so"
+        try:
+            return self._express.answer(asked)
+        except Exception:
+            LOG.exception("ordinary requests met a fault of the replica's own")
+            return [None] * len(asked)  # the line asks about each by itself, and answers a fault to its own alone
+
+    def _enter(self, connection: Connection, route: Route, body: bytes, arrived: MachineTime, request_id: str) -> None:
         if route.dialect is not None:
             call = _call(route, route.dialect, arrived, body, request_id)
             deliver: Deliver = connection.deliver

@@ -100,8 +100,8 @@ def serve_replica(replica: ReplicaPlan) -> None:
     services: list[Service] = [v2, mlflow]
     keys, line = ApiKeys(replica.key_digests, replica.key_file), Line(plane)
     mirror = Mirror(replica.mirror, replica.pulse) if replica.mirror else None
-    short = [express(one, replica.runner, replica.log, replica.pulse, line) for one in (v2, mlflow)]
-    http = Http(plane, services, keys, line, [one for one in short if one], mirror)
+    short = express((v2, mlflow), replica.runner, replica.log, replica.pulse, line)
+    http = Http(plane, services, keys, line, short, mirror)
     copies = Copies(replica.copies, services, line) if replica.copies else None
     rpc = _grpc(plane, line, intake, keys, replica.pulse) if replica.listen.grpc else None
     # The model and the libraries stay: without this every full collection would walk them, some 50 ms in one request.

@@ -139,31 +139,37 @@ class Pulse:
         words[_STARTED] = now_ns
         words[_DEADLINE] = deadline_ns
 
-    def begin_plain(self, now_ns: int, deadline_ns: int, input_hash: int) -> None:
-        """As `begin` of one call, which counts nothing yet."""
+    def begin_turn(self, now_ns: int, deadline_ns: int) -> None:
+        """Say that plain calls were begun, one after the other, and when all must be done. Counts nothing yet."""
         words = self._words
-        words[_INPUTS_AT], words[_INPUTS_AT + 1] = input_hash, 0
+        words[_INPUTS_AT] = words[_INPUTS_AT + 1] = 0
         words[_BEAT] = now_ns
         words[_STARTED] = now_ns
         words[_DEADLINE] = deadline_ns
 
-    def end_plain(self, now_ns: int) -> None:
+    def hold(self, input_hash: int) -> None:
+        """Say which call of the turn is in hand now: it alone is to blame when it is never ended."""
+        self._words[_INPUTS_AT] = input_hash
+
+    def end_turn(self, now_ns: int) -> None:
         """As `end`, which counts nothing yet."""
         words = self._words
         words[_BEAT] = now_ns
         words[_DEADLINE] = 0
         words[_STARTED] = 0
 
-    def served_plain(self, entry: str, busy_ns: int, queue_ns: int, ns: int) -> None:
-        """Count one call of one row that was an item by itself, with all that `begin`, `end` and `served` count."""
-        words = self._words
-        words[_PLAIN] += 1
-        if entry:
-            words[_INDEX[entry]] += 1
-        words[_BUSY] += busy_ns
-        words[_QUEUED] += queue_ns
-        words[_BUCKETS_AT + bisect_left(_BOUNDS_NS, ns)] += 1
-        words[_SUM_AT] += ns
+    def served_turn(self, arrived: Sequence[int], began_ns: int, ended_ns: int) -> None:
+        """Count plain calls, answered from `began_ns` on, that arrived at these times; not their log entries.
+
+        Each with all that `begin`, `end` and `served` count of an item of one call of one row.
+        """
+        words, calls, came = self._words, len(arrived), sum(arrived)
+        words[_PLAIN] += calls
+        words[_BUSY] += ended_ns - began_ns
+        words[_QUEUED] += calls * began_ns - came
+        words[_SUM_AT] += calls * ended_ns - came
+        for at in arrived:
+            words[_BUCKETS_AT + bisect_left(_BOUNDS_NS, ended_ns - at)] += 1
 
     def end(self, now_ns: int) -> None:
         """Say that the item is done. The beat goes first, else a reader in between sees an old beat and no item."""
