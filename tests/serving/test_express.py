@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import socket
 
+import msgspec
 import numpy as np
 import pytest
 import xxhash
@@ -14,6 +16,7 @@ from gyroscope.clock import machine_now
 from gyroscope.models.runners import Checked
 from gyroscope.serving.batching import CHEAP_NS, SLOW_NS, Batcher
 from gyroscope.serving.connection import Connection
+from gyroscope.serving.copies import Copy, Mirror, Target
 from gyroscope.serving.dialects.mlflow import Mlflow
 from gyroscope.serving.express import TOGETHER, Express, express
 from gyroscope.serving.http import Http
@@ -246,6 +249,7 @@ def together(door):
                 meet()(text(content, f"X-Request-Id: {at}\r\n"))
                 assert not said, "nobody is answered before all are read"
             await until(lambda: len(said) == len(asked))
+            await asyncio.sleep(0)  # copies for a shadow leave when the replies have left
 
         asyncio.run(main())
         return {entry.request_id: entry for entry in served.written() if entry.request_id != "known"}
@@ -289,6 +293,24 @@ def test_what_one_of_them_asks_touches_no_other(door, together):
     }
     assert served.quarantine.kills(hashes[6], machine_now()) == 0, "it came back"
     assert served.pulse.started_ns == 0
+
+
+def test_a_shadow_gets_copies_of_all_that_were_answered(door, together, tmp_path):
+    served, _, _, _, meet, _ = door
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as shadow:
+        shadow.bind(str(tmp_path / "shadow"))
+        shadow.listen()
+        (tmp_path / "mirror").write_bytes(msgspec.json.encode(Target(str(tmp_path / "shadow"))))
+        mirror = meet().__self__._http._mirror = Mirror(tmp_path / "mirror", served.pulse)
+        mirror.look()
+        asked = [body(at, 0, 0) for at in (10, 11, 12, 13)]
+        together([*asked, body(1, None, 1)])
+        mirror.close()
+        taker, _ = shadow.accept()
+        with taker:
+            copies = [msgspec.msgpack.decode(sent, type=Copy) for sent in iter(lambda: taker.recv(65_536), b"")]
+    told = {copy.request_id: copy.body for copy in copies if copy.request_id != "known"}
+    assert told == {str(at): content for at, content in enumerate(asked)}
 
 
 def test_those_behind_a_model_that_has_become_slow_go_to_the_line(door, together):
