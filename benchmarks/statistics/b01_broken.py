@@ -14,6 +14,7 @@ import numpy as np
 from scipy.special import expit
 
 from benchmarks.rows import Row
+from benchmarks.statistics import silence
 from benchmarks.statistics.doubt import share_at_least, share_at_most
 from benchmarks.target import Options
 from gyroscope.alerts.grouping import Group, group
@@ -116,6 +117,7 @@ def measure(options: Options) -> list[Row]:
         share_at_least(("B1", claims[0]), one, runs, 0.95, **quick),
         share_at_least(("B1", claims[1]), named, runs, 0.95, **quick),
         share_at_most(("B1", claims[2]), moved, runs, 0.05, **quick),
+        *silence.measure(options),
     ]
 
 

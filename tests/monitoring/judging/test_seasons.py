@@ -165,6 +165,22 @@ def test_days_of_the_calendar_page_nobody(live):
     assert found(live) == []
 
 
+def test_a_planned_stop_on_days_of_the_calendar_is_no_silence(live, monkeypatch):
+    first = 24 * (HISTORY_DAYS + 2)
+    live.monitor.close()
+    live.settings = msgspec.structs.replace(live.settings, calendar={"move": "2013-06-26 to 2013-06-27"})
+    live.monitor = live.new_monitor()
+    live.predict(rows_of([HISTORY_DAYS + 2], seed=60, skip=range(first + 7, first + 24)))
+    live.measure(at(first + 7))
+    minutes_pass(monkeypatch)
+    for hour in range(8, 49, 5):
+        live.measure(at(first + hour + 0.1))
+        assert found(live) == []
+    live.predict(rows_of([HISTORY_DAYS + 4], seed=61))
+    live.measure(at(first + 72))
+    assert found(live) == []
+
+
 def test_errors_and_slow_answers_are_found_and_name_what_rose(live):
     first = 24 * (HISTORY_DAYS + 2)
     day = HISTORY_DAYS + 2
@@ -338,6 +354,29 @@ def test_a_column_that_requests_lack_or_send_in_another_type_is_named(young):
     assert "most refusals say: inputs[0].data[3]: 'hour' must be a whole number" in refused.why
 
 
+def test_one_client_that_sends_nonsense_for_an_hour_breaks_no_column(young):
+    words = "inputs[0].data[3]: 'hour' must be a number"
+    young.predict(rows_of([9], per_hour=0, seed=9, extra={24 * 9 + 5: 60}), status=422, error=words)
+    young.predict(rows_of([9], per_hour=2, seed=90))
+    young.measure(at(24 * 10 + 0.2))
+    assert [one for one in found(young) if one[0] == "quality"] == []
+    young.predict(rows_of([10], per_hour=0, seed=10, extra={24 * 10 + 5: 60, 24 * 10 + 6: 60}), status=422, error=words)
+    young.predict(rows_of([10], per_hour=2, seed=91))
+    young.measure(at(24 * 11 + 0.2))
+    (refused,) = young.incidents.all("flights")
+    assert (refused.subjects, refused.since) == (("hour",), at(24 * 10 + 6))
+
+
+def test_a_column_that_the_first_rows_of_all_lack_is_named(young):
+    """Midnight's rows are held against the last hour with rows of the day before."""
+    words = "inputs[0].data[3]: 'hour' must be a number"
+    young.predict(rows_of([9], per_hour=0, seed=9, extra={24 * 9 + 20: 60}), status=422, error=words)
+    young.predict(rows_of([10], per_hour=0, seed=10, extra={24 * 10: 60}), status=422, error=words)
+    young.measure(at(24 * 11 + 0.2))
+    (refused,) = [one for one in young.incidents.all("flights") if one.subjects == ("hour",)]
+    assert refused.since == at(24 * 10)
+
+
 def test_rows_of_the_future_inform_with_their_number_and_move_no_clock(young):
     young.predict(rows_of([9], per_hour=2, seed=9))
     young.predict(rows_of([9], per_hour=1, seed=99), ahead_us=90 * 24 * HOUR_US)
@@ -357,7 +396,7 @@ def test_what_fails_beside_a_refusal_is_no_columns_fault(young):
 
 
 def test_refusals_that_all_differ_are_counted_each(young):
-    day = rows_of([9], per_hour=0, seed=9, extra={24 * 9 + 5: 240})
+    day = rows_of([9], per_hour=0, seed=9, extra={24 * 9 + 5: 120, 24 * 9 + 9: 120})
     for row in range(len(day)):
         error = f"csv[0].distance: 'n/a {row}' is not float64"
         young.predict(day, places=range(row, row + 1), status=422, error=error, record=False)

@@ -6,6 +6,7 @@ rows of the future.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -26,7 +27,7 @@ LONGER = 1.5
 """Silence is told of when it is half as long again as it ever was."""
 
 LEAST_REFUSED, REFUSED_SHARE = 20, 0.3
-"""As for values out of range: below, a single client may be wrong, and the error share has evidence of its own."""
+"""As for values out of range: fewer may be one client's fault, and the error share has evidence of its own."""
 
 
 def stopped(what: str, active: NDArray[np.int64], at: EventTime, window_us: int, version: str) -> Odd | None:
@@ -50,20 +51,29 @@ def stopped(what: str, active: NDArray[np.int64], at: EventTime, window_us: int,
 
 
 def refused(
-    at: EventTime, answered: float, complaints: Mapping[str, int], columns: Sequence[str], version: str
+    at: EventTime, hours: Sequence[tuple[float, Mapping[str, int]]], columns: Sequence[str], version: str
 ) -> Odd | None:
-    """The column because of which most rows of an hour were refused; None where no complaint names one.
+    """The column because of which most rows of two hours were refused; None where no complaint names one.
 
-    `answered` are all rows of the hour, with an error too; what failed without a complaint is no column's fault.
+    `hours` are the last two with rows: all rows that were answered, with an error too, and the complaints. What failed
+    without a complaint is no column's fault; one client that sends nonsense for an hour breaks no column.
+
+    >>> hours = [(30.0, {"inputs[0]: missing 'age'": 12}), (40.0, {"inputs[0]: missing 'age'": 20})]
+    >>> refused(EventTime(0), hours, ["age"], "v").series
+    'age'
+    >>> refused(EventTime(0), hours[1:], ["age"], "v") is None
+    True
     """
-    told = sum(complaints.values())
-    if told < LEAST_REFUSED or told <= REFUSED_SHARE * answered:
+    told = [sum(complaints.values()) for _, complaints in hours]
+    enough = [one > REFUSED_SHARE * answered for one, (answered, _) in zip(told, hours, strict=True)]
+    if len(hours) < 2 or not all(enough) or sum(told) < LEAST_REFUSED:
         return None
-    found = refused_column(columns, complaints)
+    together: Counter[str] = sum((Counter(complaints) for _, complaints in hours), Counter())
+    found = refused_column(columns, together)
     if found is None:
         return None
-    text = f"{found.column}: {found.reason}; {told:,} of {answered:,.0f} requests of the hour were refused"
-    return _odd(at, found.column, version, text, found, told * 24.0)
+    text = f"{found.column}: {found.reason}; {told[-1]:,} of {hours[-1][0]:,.0f} requests of the hour were refused"
+    return _odd(at, found.column, version, text, found, told[-1] * 24.0)
 
 
 def of_the_future(at: EventTime, rows: int, version: str) -> Odd | None:

@@ -23,7 +23,7 @@ from gyroscope.monitoring.judging.days import excluded
 from gyroscope.monitoring.judging.followed_hours import HourlySeries, hourly_series
 from gyroscope.monitoring.judging.hard_hours import (
     LABELS,
-    LEAST_REFUSED,
+    REFUSED_SHARE,
     ROWS,
     active_hours,
     of_the_future,
@@ -219,13 +219,21 @@ class Seasons:
         return found + self._stopped(model, day, known.busiest, is_counted=Key(REQUESTS) in judged)
 
     def _refused(self, model: str, day: Day, place: int, columns: Sequence[str], busiest: str) -> list[Odd]:
-        answered, errors = (sum(float(day.table(v)[place, at]) for v in day.counts) for at in (0, 1))
-        start = day.starts[place]
-        if errors < LEAST_REFUSED:
+        answered, errors = _traffic(day, place)
+        if errors <= REFUSED_SHARE * answered:
             return []
-        complaints = self._complaints(model, Window(start, EventTime(start + HOUR_US)))
-        found = refused(start, answered, complaints, columns, busiest)
+        hours = [self._hour_before(model, day, place), (day, place)]
+        told = [(_traffic(*hour)[0], self._complaints(model, _hour(*hour))) for hour in hours if hour is not None]
+        found = refused(day.starts[place], told, columns, busiest)
         return [found] if found is not None else []
+
+    def _hour_before(self, model: str, day: Day, place: int) -> tuple[Day, int] | None:
+        """The last hour with rows before one of a day."""
+        busy = np.flatnonzero(day.is_busy[:place])
+        if busy.size:
+            return day, int(busy[-1])
+        last = next((one for one in reversed(self._days.days(model, day.start)) if one.is_busy.any()), None)
+        return None if last is None else (last, int(np.flatnonzero(last.is_busy)[-1]))
 
     def _stopped(self, model: str, day: Day, busiest: str, *, is_counted: bool) -> list[Odd]:
         """Rows or labels that came and come no more; `is_counted`: whether hours without rows are known already."""
@@ -272,6 +280,16 @@ class Seasons:
     def _slot(self, start: EventTime) -> int:
         at = moment_of(start, self._zone)
         return at.weekday() * 24 + at.hour
+
+
+def _traffic(day: Day, place: int) -> tuple[float, float]:
+    """Answered rows of an hour, and those with an error."""
+    tables = [day.table(version)[place] for version in day.counts]
+    return float(sum(row[0] for row in tables)), float(sum(row[1] for row in tables))
+
+
+def _hour(day: Day, place: int) -> Window:
+    return Window(day.starts[place], EventTime(day.starts[place] + HOUR_US))
 
 
 def _table(
