@@ -130,7 +130,7 @@ def normal_of(days: Days) -> Normal:
     times = days.day.astype(np.int64) * DAY_US
     reference = build_reference(SIGNATURE, days.columns, days.outputs, days.labels, times)
     version = Version("m", "v", "external", "", "", SIGNATURE, EventTime(0))
-    return learn(basis_of(standard_of(version, reference), [], []), [], SIGNATURE, POLICY)
+    return learn(basis_of(standard_of(version, reference, "planted"), [], []), [], SIGNATURE, POLICY)
 
 
 def pages_of(normal: Normal, days: Days) -> list[Group]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 
@@ -42,7 +44,7 @@ def test_a_reference_without_windows_assumes_independence():
 
 def test_without_a_reference_columns_have_no_bins_and_the_reason_is_kept():
     version = Version("m", "0" * 12, "python", "code", "0" * 64, SIGNATURE, created_at=0)
-    standard = standard_of(version, NotEnoughData("none yet"))
+    standard = standard_of(version, NotEnoughData("none yet"), "")
     assert standard.reference == NotEnoughData("none yet")
     assert (list(standard.lens.layout.columns), standard.digest) == (["x", "kind", "value"], "")
 
@@ -59,4 +61,5 @@ def test_a_reference_that_was_put_is_met_with_and_without_an_artifact(tmp_path):
         references = References(store)
         assert references.of(version.model)[version.version].digest == ""
         store.put_reference(version, reference(0))
-        assert references.of(version.model)[version.version].digest
+        content = store.reference_path(version).read_bytes()
+        assert references.of(version.model)[version.version].digest == hashlib.sha256(content).hexdigest()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import reduce
+from functools import lru_cache, reduce
 from pathlib import Path
 from typing import Any
 
@@ -224,7 +224,7 @@ class Cache:
 
     def tallies(self, model: str, version: str, window: Window) -> list[Outcomes]:
         """The outcomes of the cells of a version that start inside a window, oldest first."""
-        return [Outcomes.from_bytes(packed) for packed in self.packed_tallies(model, version, window).values()]
+        return [_outcomes(packed) for packed in self.packed_tallies(model, version, window).values()]
 
     def packed_tallies(self, model: str, version: str, window: Window) -> dict[EventTime, bytes]:
         """The same by start of the cell, as they lie in the file."""
@@ -250,7 +250,7 @@ class Cache:
             "SELECT segments FROM tallies WHERE model = ? AND version = ? AND start >= ? AND start < ? ORDER BY start",
             *(model, version, window.start, window.end),
         )
-        return [SegmentOutcomes.from_bytes(packed) for (packed,) in rows]
+        return [_segments(packed) for (packed,) in rows]
 
     def arrivals(self, model: str, version: str, window: Window) -> dict[EventTime, tuple[int, Arrivals]]:
         """By start of each cell of a version in a window: its scored rows, and when their labels came."""
@@ -259,7 +259,7 @@ class Cache:
             "WHERE model = ? AND version = ? AND start >= ? AND start < ?",
             *(model, version, window.start, window.end),
         )
-        return {EventTime(start): (scored, Arrivals.from_bytes(packed)) for start, scored, packed in rows}
+        return {EventTime(start): (scored, _arrivals(packed)) for start, scored, packed in rows}
 
     def mark_dirty(self, model: str, cells: Iterable[Cell], *, has_new_rows: bool) -> None:
         """These cells are to be measured again: everything, or only what labels change."""
@@ -333,6 +333,11 @@ class Cache:
         with self._database.errors_named(), self._lock:
             return self._db.execute(sql, values).fetchall()
 
+
+# Windows without labels, the most where labels are late, all have the same bytes; what is read is never changed.
+_outcomes = lru_cache(maxsize=512)(Outcomes.from_bytes)
+_segments = lru_cache(maxsize=512)(SegmentOutcomes.from_bytes)
+_arrivals = lru_cache(maxsize=4_096)(Arrivals.from_bytes)
 
 _WIDTH = len(_COUNTS) + 2
 _SELECT = f"SELECT {', '.join(_COUNTS)}, hours, profile FROM"  # fixed names

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import reduce
 from pathlib import Path
@@ -38,8 +38,9 @@ from gyroscope.monitoring.measure import Facts, measure_labels, measure_rows
 from gyroscope.monitoring.months import Month, months
 from gyroscope.monitoring.reader import ROWS_A_ROUND, Reader
 from gyroscope.monitoring.references import References, Standard
-from gyroscope.monitoring.rounds import Round
+from gyroscope.monitoring.rounds import Round, undisturbed
 from gyroscope.monitoring.segments import Segment, segments_in, segments_of
+from gyroscope.monitoring.tally import Packed
 from gyroscope.monitoring.windows import cell_length, window_of
 from gyroscope.predictions.labels.labels import Labels
 from gyroscope.predictions.tables.table import Table
@@ -57,6 +58,9 @@ SETTLE_NS = 2 * SECOND_NS
 FILES_A_ROUND = 64
 WINDOWS_A_ROUND = 64
 ALL = 1 << 62
+
+# What a window costs falls with how many are measured together, and their profiles are kept meanwhile.
+WINDOWS_AT_ONCE = 32
 
 LOG = logging.getLogger(__name__)
 
@@ -118,7 +122,7 @@ class Monitor:
         What goes wrong with one model is logged, kept in the round and tried again in the next; the others go on.
         """
         done = Round()
-        with self._running:
+        with self._running, undisturbed():
             known: dict[str, Standards] = {}
             for model in self._models.models():
                 with _named(model, done):
@@ -274,13 +278,13 @@ class Monitor:
         done.windows += len(due)
         if not due:
             return
-        for day in sorted({cell.day for one in due for cell in one.cells}):
-            self._tally(model, day, [cell for one in due for cell in one.cells if cell.day == day], standards)
+        self._tally(model, [cell for one in due for cell in one.cells], standards)
         found: list[Signal] = []
-        outdated: list[Signal] = []
-        for one in due:
-            outdated += self._readings_of(model, one)
-            found += self._measured(model, one, standards[one.version], now)
+        for version, standard in standards.items():
+            mine = [one for one in due if one.version == version]
+            for first in range(0, len(mine), WINDOWS_AT_ONCE):
+                found += self._measured(model, mine[first : first + WINDOWS_AT_ONCE], standard, now)
+        outdated = [signal for one in due for signal in self._readings_of(model, one)]
         self._signals.put(found, instead_of=outdated)
         self._cache.mark_clean(model, [cell for one in due for cell in one.cells])
 
@@ -313,33 +317,43 @@ class Monitor:
             for (version, window), found in cells.items()
         ]
 
-    def _tally(self, model: str, day: str, due: list[Cell], standards: Standards) -> None:
-        if day in self._cache.days_let_go(model):
-            return  # the rows are gone, what was tallied of them stays
+    def _tally(self, model: str, due: list[Cell], standards: Standards) -> None:
+        """Count what became of the labelled rows of some cells, and of all others of their days."""
+        gone = self._cache.days_let_go(model)  # their rows are gone, what was tallied of them stays
         wanted = self._policy(model).segments
         lenses = {version: replace(standard.lens, segments=wanted) for version, standard in standards.items()}
-        cells = [cell for cell in self._cache.cells_of_day(model, day) if cell.version in lenses]
-        tallies = {cell: standards[cell.version].unlabelled for cell in cells}
-        found = self._reader.tallied(model, day, lenses, self._labels.known_on(model, day))
-        tallies |= {cell: known.packed() for cell, known in found.items() if cell in tallies}
+        tallies: dict[Cell, Packed] = {}
+        for day in sorted({cell.day for cell in due} - gone):
+            cells = [cell for cell in self._cache.cells_of_day(model, day) if cell.version in lenses]
+            tallies |= {cell: standards[cell.version].unlabelled for cell in cells}
+            found = self._reader.tallied(model, day, lenses, self._labels.known_on(model, day))
+            tallies |= {cell: known.packed() for cell, known in found.items() if cell in tallies}
         with self._cache.transaction():
-            self._cache.drop_tallies(model, [cell for cell in due if cell not in tallies])
+            self._cache.drop_tallies(model, [cell for cell in due if cell not in tallies and cell.day not in gone])
             self._cache.put_tallies(model, tallies)
 
-    def _measured(self, model: str, due: Due, standard: Standard, now: EventTime) -> list[Signal]:
+    def _measured(self, model: str, due: Sequence[Due], standard: Standard, now: EventTime) -> list[Signal]:
+        """The signals of some windows of one version."""
+        windows = [self._facts(model, one, standard) for one in due]
+        limits = self._settings.thresholds
+        found = measure_rows(
+            [facts for facts, one in zip(windows, due, strict=True) if one.has_new_rows], standard, limits
+        )
+        for facts in windows:
+            coverage = self._coverage(facts, standard, now)
+            found += measure_labels(facts, standard, limits, coverage.labelled)
+            found += measure_coverage(facts.window, facts.outcomes, facts.fold.scored, coverage, standard)
+        return found
+
+    def _facts(self, model: str, due: Due, standard: Standard) -> Facts:
         cells = self._cache.cells(model, due.version, due.window)
         tallies = self._cache.tallies(model, due.version, due.window)
-        facts = Facts(
+        return Facts(
             window=due.window,
             fold=_merged(cells) if cells else Fold(profile=Profile.empty(standard.lens.layout)),
             outcomes=reduce(Outcomes.merge, tallies) if tallies else NotEnoughData("no rows in this window"),
             segments=segments_in(self._cache, model, due.version, due.window),
         )
-        limits = self._settings.thresholds
-        about_rows = measure_rows(facts, standard, limits) if due.has_new_rows else []
-        coverage = self._coverage(facts, standard, now)
-        about_coverage = measure_coverage(due.window, facts.outcomes, facts.fold.scored, coverage, standard)
-        return [*about_rows, *measure_labels(facts, standard, limits, coverage.labelled), *about_coverage]
 
     def _coverage(self, facts: Facts, standard: Standard, now: EventTime) -> Coverage:
         """How far the labels of a window have come, held against those of the 30 days before it."""

@@ -1,12 +1,12 @@
-"""One window of one version to signals: performance, drift, missing values, errors, and what lies above a plain limit.
+"""Windows of one version to signals: performance, drift, missing values, errors, and what lies above a plain limit.
 
-The loop calls this for windows that changed. Pure: a window's facts and its standard in, signals out. A reading here
+The loop calls this for windows that changed. Pure: facts of windows and their standard in, signals out. A reading here
 pages nobody; what is not known is a signal that says why.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 import msgspec
@@ -15,9 +15,10 @@ from gyroscope.monitoring.fold import Fold
 from gyroscope.monitoring.references import Standard
 from gyroscope.records import NotEnoughData, Signal, Window
 from gyroscope.settings import Thresholds
-from gyroscope.stats.drift import Distance, effective_rows, plain_distance
+from gyroscope.stats.drift import Distance, EffectSize, effective_rows, plain_distance
 from gyroscope.stats.performance import METRICS, Estimate, Outcomes, mean_estimate, metrics, share_estimate
 from gyroscope.stats.profiles import ColumnCounts
+from gyroscope.stats.profiles.late import table_of
 
 LEAST_ROWS = 30
 """Below this an interval covers nearly everything and a normal one is not even right."""
@@ -41,8 +42,15 @@ class Facts(msgspec.Struct, frozen=True):
     segments: dict[str, Outcomes] = {}
 
 
-def measure_rows(facts: Facts, standard: Standard, limits: Thresholds) -> list[Signal]:
-    """Everything that follows from the rows alone."""
+def measure_rows(windows: Sequence[Facts], standard: Standard, limits: Thresholds) -> list[Signal]:
+    """Everything that follows from the rows alone of some windows of one version."""
+    signals: list[Signal] = []
+    for facts, moved in zip(windows, _moved(windows, standard), strict=True):
+        signals += _measure_window(facts, moved, standard, limits)
+    return signals
+
+
+def _measure_window(facts: Facts, moved: dict[str, Found], standard: Standard, limits: Thresholds) -> list[Signal]:
     write = _Writer(facts, standard)
     fold = facts.fold
     # What a shadow said was shown to nobody: it is judged like the rest, and is no volume.
@@ -57,9 +65,7 @@ def measure_rows(facts: Facts, standard: Standard, limits: Thresholds) -> list[S
         positives = share_estimate(fold.positives, fold.scored, support=fold.support)
         write("positive_share", _supported(positives, rows))
     write("duplicate_share", _again(fold))
-    moved = _moved(write, facts, standard)
-    for name in fold.profile.columns:
-        _measure_column(write, name, moved[name], facts, standard, limits)
+    _measure_columns(write, moved, facts, standard, limits)
     return write.signals
 
 
@@ -84,45 +90,57 @@ class _Writer:
     """Collects the signals of one window; knows the labels that all of them carry."""
 
     def __init__(self, facts: Facts, standard: Standard) -> None:
-        self._facts = facts
-        self._labels = (("model", standard.version.model), ("version", standard.version.version))
-        self.is_reference = _is_of(facts, standard)
+        self._at = facts.window.start
+        self._about = (standard.version.model, standard.version.version)
         self.signals: list[Signal] = []
 
     def __call__(self, name: str, found: Found, **labels: str) -> None:
-        every = _in_order((*self._labels, *labels.items()))
-        at = self._facts.window.start
+        self.put(name, found, _in_order(*self._about, *labels.items()))
+
+    def put(self, name: str, found: Found, every: tuple[tuple[str, str], ...]) -> None:
+        """A signal whose labels are known already, in order."""
         if isinstance(found, NotEnoughData):
-            self.signals.append(Signal(name, at, found, every))
+            self.signals.append(Signal(name, self._at, found, every))
         else:
-            self.signals.append(Signal(name, at, found.value, every, found.low, found.high, found.n))
-
-
-def _is_of(facts: Facts, standard: Standard) -> bool:
-    """Whether a window is one of the reference's; an older release may have counted its columns alone."""
-    before = standard.windows.get(facts.window.start)
-    return before is not None and before.columns == facts.fold.profile.columns
+            self.signals.append(Signal(name, self._at, found.value, every, found.low, found.high, found.n))
 
 
 @lru_cache(maxsize=16_384)
-def _in_order(labels: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+def _in_order(model: str, version: str, *labels: tuple[str, str]) -> tuple[tuple[str, str], ...]:
     """The same labels are written for every window."""
-    return tuple(sorted(labels))
+    return tuple(sorted((("model", model), ("version", version), *labels)))
 
 
-def _measure_column(
-    write: _Writer, name: str, moved: Found, facts: Facts, standard: Standard, limits: Thresholds
+_share = lru_cache(maxsize=16_384)(share_estimate)
+"""Most columns of most windows miss nothing, of the same number of rows."""
+
+
+def _measure_columns(
+    write: _Writer, moved: Mapping[str, Found], facts: Facts, standard: Standard, limits: Thresholds
 ) -> None:
-    column, rows, support = facts.fold.profile.columns[name], facts.fold.profile.n, facts.fold.support
-    write("drift", moved, column=name)
+    table, rows, support = table_of(facts.fold.profile.columns), facts.fold.profile.n, facts.fold.support
+    about = _about_columns(standard.version.model, standard.version.version, table.names)
+    for name, every, absent in zip(table.names, about, table.missing.tolist(), strict=True):
+        missing = _supported(_share(absent, rows, support=support), rows * support)
+        write.put("drift", moved[name], every)
+        write.put("missing_share", missing, every)
+        _read_column(write, name, (moved[name], missing), standard, limits)
+        for distance, limit in limits.distances.items():
+            found = _distance(distance, name, facts, standard)
+            if isinstance(found, Distance) and found.value > limit:
+                write("reading", _exact(found.value, rows), kind=distance, column=name)
+
+
+@lru_cache(maxsize=256)
+def _about_columns(model: str, version: str, names: tuple[str, ...]) -> list[tuple[tuple[str, str], ...]]:
+    return [_in_order(model, version, ("column", name)) for name in names]
+
+
+def _read_column(write: _Writer, name: str, found: tuple[Found, Found], standard: Standard, limits: Thresholds) -> None:
+    """Readings of a column that has moved, or misses more than it did."""
+    moved, missing = found
     if isinstance(moved, Estimate) and moved.value > limits.drift_effect:
         write("reading", moved, kind="drift", column=name)
-    for distance, limit in limits.distances.items():
-        found = _distance(write, distance, name, facts, standard)
-        if isinstance(found, Distance) and found.value > limit:
-            write("reading", _exact(found.value, rows), kind=distance, column=name)
-    missing = _supported(share_estimate(column.missing, rows, support=support), rows * support)
-    write("missing_share", missing, column=name)
     if isinstance(missing, Estimate) and missing.value - standard.missing.get(name, 0.0) > limits.missing_share:
         write("reading", missing, kind="missing", column=name)
 
@@ -134,25 +152,56 @@ def _again(fold: Fold) -> Found:
     return _supported(share_estimate(equal.again, equal.rows), equal.rows)
 
 
-def _moved(write: _Writer, facts: Facts, standard: Standard) -> dict[str, Found]:
-    """How far each column has moved from the reference."""
-    profile, support = facts.fold.profile, facts.fold.support
+def _moved(windows: Sequence[Facts], standard: Standard) -> list[dict[str, Found]]:
+    """How far each column of each window has moved from the reference."""
+    unknown = [_why_unmeasured(facts, standard) for facts in windows]
+    asked = [facts.fold for facts, reason in zip(windows, unknown, strict=True) if reason is None]
+    found = iter(
+        []
+        if isinstance(standard.effects, NotEnoughData)
+        else standard.effects.of_each(
+            [fold.profile.columns for fold in asked], supports=[fold.support for fold in asked]
+        )
+    )
+    return [
+        _estimates(next(found), facts.fold.profile.n)
+        if reason is None
+        else dict.fromkeys(facts.fold.profile.columns, reason)
+        for facts, reason in zip(windows, unknown, strict=True)
+    ]
+
+
+def _why_unmeasured(facts: Facts, standard: Standard) -> NotEnoughData | None:
+    fold = facts.fold
     if isinstance(standard.effects, NotEnoughData):
-        return dict.fromkeys(profile.columns, standard.effects)
-    if write.is_reference:
-        return dict.fromkeys(profile.columns, NotEnoughData("this window is part of the reference"))
-    if profile.n * support < LEAST_ROWS:
-        return dict.fromkeys(profile.columns, _too_few(profile.n * support))
+        return standard.effects
+    if _is_reference(facts, standard):
+        return NotEnoughData("this window is part of the reference")
+    rows = fold.profile.n * fold.support
+    return _too_few(rows) if rows < LEAST_ROWS else None
+
+
+def _is_reference(facts: Facts, standard: Standard) -> bool:
+    """Whether a window is one of the reference's; an older release may have counted its columns alone."""
+    before = standard.windows.get(facts.window.start)
+    return before is not None and before.columns == facts.fold.profile.columns
+
+
+def _estimates(effects: Mapping[str, EffectSize | NotEnoughData], n: int) -> dict[str, Found]:
     return {
-        name: found if isinstance(found, NotEnoughData) else Estimate(found.effect, found.low, found.high, profile.n)
-        for name, found in standard.effects.of(profile.columns, support=support).items()
+        name: found if isinstance(found, NotEnoughData) else Estimate(found.effect, found.low, found.high, n)
+        for name, found in effects.items()
     }
 
 
-def _distance(write: _Writer, distance: str, name: str, facts: Facts, standard: Standard) -> Distance | NotEnoughData:
+def _distance(distance: str, name: str, facts: Facts, standard: Standard) -> Distance | NotEnoughData:
     """As `_moved`, by a distance that has a name; rows of a window that resemble each other count for what they are."""
     column, support = facts.fold.profile.columns[name], facts.fold.support
-    if isinstance(standard.reference, NotEnoughData) or write.is_reference or column.n * support < LEAST_ROWS:
+    if (
+        isinstance(standard.reference, NotEnoughData)
+        or _is_reference(facts, standard)
+        or column.n * support < LEAST_ROWS
+    ):
         return NotEnoughData("no window of enough rows beside a reference")
     before, icc = standard.reference.total.columns[name], standard.icc.get(name, 0.0)
     windows = max(len(standard.reference.windows), 1)

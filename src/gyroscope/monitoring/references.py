@@ -62,9 +62,16 @@ class References:
         key, stamp = (version.model, version.version), self._stamp(version)
         known = self._known.get(key)
         if known is None or known[0] != stamp:
-            known = (stamp, standard_of(version, self._models.reference(version)))
+            reference = self._models.reference(version)
+            known = (stamp, standard_of(version, reference, self._digest(version, reference)))
             self._known[key] = known
         return known[1]
+
+    def _digest(self, version: Version, reference: ReferenceProfile | NotEnoughData) -> str:
+        """Of the file as it lies there: a release that writes profiles in another form calls it by the same name."""
+        if isinstance(reference, NotEnoughData):
+            return ""
+        return hashlib.sha256(self._models.reference_path(version).read_bytes()).hexdigest()
 
     def _stamp(self, version: Version) -> tuple[int, int]:
         """Changes when the reference does: it is replaced by a rename."""
@@ -75,8 +82,8 @@ class References:
         return (found.st_ino, found.st_mtime_ns)
 
 
-def standard_of(version: Version, reference: ReferenceProfile | NotEnoughData) -> Standard:
-    """Everything about a reference that does not depend on the window held against it."""
+def standard_of(version: Version, reference: ReferenceProfile | NotEnoughData, digest: str) -> Standard:
+    """Everything about a reference that does not depend on the window held against it; `digest` names its content."""
     signature = version.signature.as_logged
     if isinstance(reference, NotEnoughData):
         lens = Lens(signature, bare_layout(signature))
@@ -87,7 +94,7 @@ def standard_of(version: Version, reference: ReferenceProfile | NotEnoughData) -
         version=version,
         lens=lens,
         reference=reference,
-        digest=hashlib.sha256(reference.to_bytes()).hexdigest(),
+        digest=digest,
         icc=icc,
         effects=effects(total.columns, icc, max(len(reference.windows), 1)),
         missing={name: column.missing / total.n for name, column in total.columns.items()} if total.n else {},

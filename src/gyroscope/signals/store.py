@@ -6,10 +6,11 @@ Never reads a clock: the age of machine-time points is counted from the newest p
 
 from __future__ import annotations
 
-import math
+import operator
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import isfinite
 from pathlib import Path
 
 import msgspec
@@ -43,6 +44,8 @@ ON CONFLICT (series, at) DO UPDATE
 SET value = excluded.value, reason = excluded.reason, low = excluded.low, high = excluded.high, n = excluded.n
 """
 
+_PLACE = operator.itemgetter(0, 1)
+
 Labels = tuple[tuple[str, str], ...]
 _Row = tuple[int, int, float | None, str | None, float | None, float | None, int]
 
@@ -70,13 +73,12 @@ class Signals:
         that a restated window no longer has. Raises `StoreError` for a number that is not finite.
         """
         points, outdated = list(signals), list(instead_of)
-        for point in points:
-            _check(point)
+        _check(points)
         with self._transaction():
             gone = [(self._series_id(point.name, point.labels), point.at) for point in outdated]
-            rows = [_row(self._series_id(point.name, point.labels), point) for point in points]
+            rows = [self._row(point) for point in points]
             self._connection.executemany("DELETE FROM signal_points WHERE series = ? AND at = ?", gone)
-            self._connection.executemany(_UPSERT, rows)
+            self._connection.executemany(_UPSERT, sorted(rows, key=_PLACE))  # as they lie in the file
             old = _expired(points, rows)
             self._connection.executemany("DELETE FROM signal_points WHERE series = ? AND at < ?", old)
 
@@ -134,14 +136,30 @@ class Signals:
         with self._looking, self._database.errors_named():
             yield
 
+    def _row(self, signal: Signal) -> _Row:
+        value = signal.value
+        if isinstance(value, NotEnoughData):
+            known, reason = None, value.reason
+        else:
+            known, reason = float(value), None
+        series = self._series_id(signal.name, signal.labels)
+        return (series, signal.at, known, reason, signal.low, signal.high, signal.n)
+
     def _series_id(self, name: str, labels: Labels) -> int:
-        known = self._series.setdefault(name, {})
-        if labels not in known:
-            text = _labels_text(labels)
-            self._connection.execute("INSERT OR IGNORE INTO signal_series (name, labels) VALUES (?, ?)", (name, text))
-            row = self._connection.execute("SELECT id FROM signal_series WHERE name = ? AND labels = ?", (name, text))
-            known[labels] = row.fetchone()[0]
-        return known[labels]
+        try:
+            return self._series[name][labels]
+        except KeyError:
+            return self._series.setdefault(name, {}).setdefault(labels, self._made(name, _labels_text(labels)))
+
+    def _made(self, name: str, labels: str) -> int:
+        """The number of a series in the file, which has it from now on."""
+        made = self._connection.execute(
+            "INSERT OR IGNORE INTO signal_series (name, labels) VALUES (?, ?)", (name, labels)
+        )
+        if made.rowcount == 1 and made.lastrowid is not None:
+            return made.lastrowid
+        found = self._connection.execute("SELECT id FROM signal_series WHERE name = ? AND labels = ?", (name, labels))
+        return int(found.fetchone()[0])
 
     def _matching(self, name: str, labels: Mapping[str, str] | None) -> list[tuple[Labels, int]]:
         wanted = set((labels or {}).items())
@@ -150,21 +168,16 @@ class Signals:
         return [(series_labels, number) for series_labels, number in series if wanted <= set(series_labels)]
 
 
-def _check(signal: Signal) -> None:
-    value, low, high = signal.value, signal.low, signal.high
-    is_known = isinstance(value, NotEnoughData) or math.isfinite(value)
-    if not (is_known and (low is None or math.isfinite(low)) and (high is None or math.isfinite(high))):
+def _check(points: Sequence[Signal]) -> None:
+    for one in points:
+        value = 0.0 if isinstance(one.value, NotEnoughData) else one.value
+        if isfinite(value) and isfinite(one.low or 0.0) and isfinite(one.high or 0.0):
+            continue
         raise StoreError(
             "a signal must be a finite number",
-            where=f"{signal.name}{dict(signal.labels)}: value {signal.value}, low {signal.low}, high {signal.high}",
+            where=f"{one.name}{dict(one.labels)}: value {one.value}, low {one.low}, high {one.high}",
             fix="put NotEnoughData with a reason when the number is not known",
         )
-
-
-def _row(series: int, signal: Signal) -> _Row:
-    if isinstance(signal.value, NotEnoughData):
-        return (series, signal.at, None, signal.value.reason, signal.low, signal.high, signal.n)
-    return (series, signal.at, float(signal.value), None, signal.low, signal.high, signal.n)
 
 
 def _expired(points: Sequence[Signal], rows: Sequence[_Row]) -> list[tuple[int, int]]:

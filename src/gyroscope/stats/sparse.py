@@ -14,6 +14,10 @@ from gyroscope.stats.arrays import Ints, pack_ints, unpack_ints
 _TOGETHER = 64  # parts of some hundred keys: what they are copied to stays in a core's own memory
 
 
+Reader = Callable[[int], tuple[Ints, Ints]]
+"""From a place to keys and counts."""
+
+
 class SparseCounts:
     """Counts of integer keys.
 
@@ -34,17 +38,17 @@ class SparseCounts:
     __slots__ = ("_found",)
 
     def __init__(self, keys: Ints, counts: Ints) -> None:
-        self._found: tuple[Ints, Ints] | Callable[[], tuple[Ints, Ints]] = (keys, counts)
+        self._found: tuple[Ints, Ints] | tuple[Reader, int] = (keys, counts)
 
     @staticmethod
-    def later(read: Callable[[], tuple[Ints, Ints]]) -> SparseCounts:
-        """Keys and counts that are read when they are first asked for.
+    def later(read: Reader, place: int) -> SparseCounts:
+        """Keys and counts at a place, read when they are first asked for.
 
-        >>> SparseCounts.later(lambda: (np.array([3, 7]), np.array([2, 2]))).total
-        4
+        >>> SparseCounts.later(lambda place: (np.array([3, place]), np.array([2, 2])), 7).keys.tolist()
+        [3, 7]
         """
         found = SparseCounts.__new__(SparseCounts)
-        found._found = read
+        found._found = (read, place)
         return found
 
     @property
@@ -94,16 +98,16 @@ class SparseCounts:
     @staticmethod
     def merge_all(parts: Sequence[SparseCounts]) -> SparseCounts:
         """The counts of all, in one pass: keys must lie within some million of each other."""
-        some = [part for part in parts if part.keys.size]
+        some = [(keys, counts) for keys, counts in (part._both() for part in parts) if keys.size]
         if not some:
             return SparseCounts.empty()
-        least = min(int(part.keys[0]) for part in some)
-        table = np.zeros(max(int(part.keys[-1]) for part in some) - least + 1, np.int64)
+        least = min(int(keys[0]) for keys, _ in some)
+        table = np.zeros(max(int(keys[-1]) for keys, _ in some) - least + 1, np.int64)
         for start in range(0, len(some), _TOGETHER):
             group = some[start : start + _TOGETHER]
-            keys = np.concatenate([part.keys for part in group])
-            keys -= least
-            np.add.at(table, keys, np.concatenate([part.counts for part in group]))
+            places = np.concatenate([keys for keys, _ in group])
+            places -= least
+            np.add.at(table, places, np.concatenate([counts for _, counts in group]))
         used = np.flatnonzero(table)
         return SparseCounts(used + least, table[used])
 
@@ -112,8 +116,9 @@ class SparseCounts:
         return SparseCounts(self.keys, self.counts * weight)
 
     def _both(self) -> tuple[Ints, Ints]:
-        if not isinstance(self._found, tuple):
-            self._found = self._found()
+        if isinstance(self._found[1], int):
+            read, place = self._found
+            self._found = read(place)
         return self._found
 
     def to_wire(self) -> tuple[bytes, bytes]:
@@ -129,6 +134,9 @@ class SparseCounts:
         if jumps.size != numbers.size or np.any(numbers < 1) or np.any(jumps[1:] < 1):
             raise ValueError("sparse counts have one positive count per increasing key")
         return SparseCounts(np.cumsum(jumps), numbers)
+
+    def __repr__(self) -> str:
+        return f"SparseCounts(keys={self.keys!r}, counts={self.counts!r})"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SparseCounts):

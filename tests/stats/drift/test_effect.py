@@ -159,3 +159,23 @@ def test_columns_side_by_side_are_what_each_is_alone() -> None:
 
 def test_nothing_has_not_moved() -> None:
     assert effects({}, {}).of({}) == {}
+
+
+def test_windows_together_are_what_each_is_alone() -> None:
+    rng = np.random.default_rng(3)
+    names = np.array(["a", "b", "c", None], dtype=object)
+
+    def window(rows: int, shift: float) -> dict[str, np.ndarray]:
+        x = np.where(rng.random(rows) < 0.1, np.nan, rng.normal(shift, 1, rows))
+        return {"x": x, "kind": names[rng.integers(0, 4, rows)], "gone": np.full(rows, np.nan)}
+
+    layout = fit_layout(window(500, 0.0))
+    against = effects(profile(window(5_000, 0.0), layout).columns, {"x": 0.01}, 20)
+    rows = [1, 2, 30, 400, 1_000]
+    parts = [profile(window(n, 0.2 * place), layout).columns for place, n in enumerate(rows)]
+    supports = [1.0, 1.0, 0.5, 1.0, 0.25]
+    alone = [against.of(part, support=support) for part, support in zip(parts, supports, strict=True)]
+    assert against.of_each(parts, supports=supports) == alone
+    assert isinstance(alone[0]["x"], NotEnoughData)
+    assert alone[4]["x"].effect > alone[2]["kind"].effect
+    assert against.of_each([], supports=[]) == []

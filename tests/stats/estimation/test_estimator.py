@@ -132,6 +132,10 @@ def test_empty_windows_have_no_estimate_and_break_nothing() -> None:
     estimator, reference = fitted(rng, days=20)
     nothing = Scores.of(np.empty(0))
     assert all(isinstance(one, NotEnoughData) for one in estimator.estimate(nothing).values())
+    some = Scores.of(rng.random(200))
+    alone = [estimator.estimate(one, ("auc", "brier")) for one in (nothing, some)]
+    assert estimator.estimates([nothing, some], ("auc", "brier")) == alone
+    assert list(alone[1]) == ["auc", "brier"] and alone[1]["auc"] == estimator.estimate(some)["auc"]
     found = track(estimator, [nothing] * 3, [NotEnoughData("no labels")] * 3)
     assert np.isnan(found.estimate).all() and isinstance(found.coverage, NotEnoughData)
     assert np.isnan(estimate_stream(estimator, reference, [nothing]).current.y).all()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from gyroscope.stats.evidence import Streams, fit_baselines, stream
+from gyroscope.stats.evidence.baselines import ranks
 
 
 def _many(y, within):
@@ -56,3 +57,14 @@ def test_a_stream_without_windows_is_missing_with_the_reason(y):
     normal = fit_baselines(stream("x", y, np.ones(30)).join(stream("y", np.ones(30), np.ones(30))))
     assert normal.names == ("y",)
     assert "reference windows" in normal.missing["x"].reason
+
+
+def test_ranks_are_the_same_however_many_windows_are_asked_for() -> None:
+    rng = np.random.default_rng(0)
+    reference = np.sort(rng.integers(0, 5, (7, 20)).astype(float), axis=1)
+    reference[0, 15:] = np.inf
+    values = rng.integers(-1, 6, (7, 400)).astype(float)
+    values[rng.random(values.shape) < 0.1] = np.nan
+    one_by_one = [ranks(values[:, [window]], reference) for window in range(400)]
+    assert np.array_equal(ranks(values, reference), np.hstack(one_by_one))
+    assert ranks(np.array([[2.0, 9.0]]), np.array([[1.0, 2.0, 2.0, np.inf]])).tolist() == [[2.5, 3.5]]

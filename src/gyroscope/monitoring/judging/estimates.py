@@ -52,11 +52,11 @@ class Estimates(msgspec.Struct, frozen=True, eq=False):
         scores = [self._scores(one) for one in windows]
         current = estimate_stream(self.estimator, [], scores, METRIC).current
         found: list[tuple[Values, Bounds]] = []
-        for some, y, within in zip(scores, current.y.tolist(), current.within.tolist(), strict=True):
+        drawn_of = self.estimator.estimates(scores, DRAWN)
+        for some, values, y, within in zip(scores, drawn_of, current.y.tolist(), current.within.tolist(), strict=True):
             if some.n < LEAST_ROWS or not math.isfinite(y):
                 found.append(({}, {}))
                 continue
-            values = self.estimator.estimate(some, DRAWN)
             drawn = {name: one for name in DRAWN if isinstance(one := values[name], Estimate)}
             bounds = {name: (one.value, one.low, one.high) for name, one in drawn.items()}
             found.append(({f"estimate:{METRIC}": (y, within)}, bounds))

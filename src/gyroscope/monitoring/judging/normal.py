@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from functools import reduce
 
@@ -93,7 +94,7 @@ class Normal(msgspec.Struct, frozen=True, eq=False):
         entries = []
         for place, one in enumerate(windows):
             streams, estimates = guessed[place]
-            here = streams | {name: value for table in tables for name, value in table[place].items()}
+            here = reduce(operator.or_, (table[place] for table in tables), streams)
             broken = inspect(self.limits, self.total, one.profile, elsewhere[place], self.lineage)
             entries.append(Entry(one.window, one.scored, here, broken, estimates=estimates))
         return entries
@@ -196,14 +197,8 @@ def _drift(profiles: Sequence[Profile], columns: Sequence[str]) -> Drift:
 
 def _by_window(streams: Streams) -> list[dict[str, tuple[float, float]]]:
     """The values of each window by name; those that it does not have are left out."""
-    here = streams.present
+    y, within, here = (part.T.tolist() for part in (streams.y, streams.within, streams.present))
     return [
-        {
-            name: (y, within)
-            for name, y, within, known in zip(
-                streams.names, streams.y[:, t].tolist(), streams.within[:, t].tolist(), here[:, t].tolist(), strict=True
-            )
-            if known
-        }
-        for t in range(streams.windows)
+        {name: pair for name, pair, known in zip(streams.names, zip(*pairs, strict=True), there, strict=True) if known}
+        for *pairs, there in zip(y, within, here, strict=True)
     ]

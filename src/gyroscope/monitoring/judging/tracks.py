@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence, Set
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -119,8 +120,9 @@ def streams_of(entries: Sequence[Entry], names: tuple[str, ...], before: Streams
     """
     absent = (np.nan, np.nan)
     later = entries[before.windows :] if before is not None else entries
-    rows = [[entry.streams.get(name, absent) for name in names] for entry in later]
-    values = np.array(rows, np.float64).reshape(len(later), len(names), 2)
+    pairs = (get(name, absent) for get in [entry.streams.get for entry in later] for name in names)
+    values = np.fromiter(chain.from_iterable(pairs), np.float64, 2 * len(later) * len(names))
+    values = values.reshape(len(later), len(names), 2)
     y, within = values[:, :, 0].T, values[:, :, 1].T
     if before is not None:
         y, within = np.hstack([before.y, y]), np.hstack([before.within, within])

@@ -6,7 +6,7 @@ It gives readings with intervals, never an alarm.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -14,10 +14,11 @@ import numpy as np
 
 from gyroscope.errors import GyroscopeError
 from gyroscope.records import NotEnoughData
-from gyroscope.stats.arrays import Floats
+from gyroscope.stats.arrays import Floats, Ints
 from gyroscope.stats.intervals import Z_95
 from gyroscope.stats.profiles.column import ColumnCounts
-from gyroscope.stats.profiles.stacked import Stacked, by_column, stack
+from gyroscope.stats.profiles.late import Table, table_of
+from gyroscope.stats.profiles.stacked import Stacked, by_column, stack, stack_each
 
 LEAST_SHARE = 0.005
 """A cell of less than 0.5 % of the reference weighs as one of 0.5 %: else 1 % of the rows moving into a cell that
@@ -83,23 +84,38 @@ class Effects(msgspec.Struct, frozen=True, eq=False):
         GyroscopeError
             When a column was counted on different bins.
         """
-        here = [current[name] for name in self.columns]
-        for before, now in zip(self.columns.values(), here, strict=True):
-            if before.bins is not now.bins and before.bins != now.bins:
-                raise GyroscopeError(
-                    "these columns were counted on different bins",
-                    where="drift(reference, current)",
-                    fix="profile both with the layout of the reference",
-                )
-        cells = stack(here)
-        rows = effective(cells.n.astype(np.float64) * support, self.icc, windows)
-        found = _measured(self.cells, cells, np.maximum(self.rows, 2), np.maximum(rows, 2))
-        return {
-            name: EffectSize(*numbers) if min(before, now) >= 2 else _too_few(before, now)
-            for name, before, now, numbers in zip(
-                self.columns, self.rows.tolist(), rows.tolist(), found.T.tolist(), strict=True
+        return self.of_each([current], supports=[support], windows=windows)[0]
+
+    def of_each(
+        self, currents: Sequence[Mapping[str, ColumnCounts]], *, supports: Sequence[float], windows: int = 1
+    ) -> list[dict[str, EffectSize | NotEnoughData]]:
+        """As `of`, of several windows at once, each with its own support."""
+        if not currents:
+            return []
+        cells = stack_each([self._on_same_bins(current) for current in currents], self.cells)
+        n = by_column(cells, self.cells.starts)
+        rows = effective(n.astype(np.float64) * np.array(supports)[:, np.newaxis], self.icc, windows)
+        found = _measured(self.cells, (cells, n), np.maximum(self.rows, 2), np.maximum(rows, 2))
+        before = self.rows.tolist()
+        return [
+            {
+                name: EffectSize(*numbers) if min(known, now) >= 2 else _too_few(known, now)
+                for name, known, now, numbers in zip(self.columns, before, here, sizes, strict=True)
+            }
+            for here, sizes in zip(rows.tolist(), found.transpose(1, 2, 0).tolist(), strict=True)
+        ]
+
+    def _on_same_bins(self, current: Mapping[str, ColumnCounts]) -> Table:
+        table, bins = table_of(current), tuple(column.bins for column in self.columns.values())
+        if table.names != tuple(self.columns):
+            table = table_of({name: current[name] for name in self.columns})
+        if table.bins != bins:
+            raise GyroscopeError(
+                "these columns were counted on different bins",
+                where="drift(reference, current)",
+                fix="profile both with the layout of the reference",
             )
-        }
+        return table
 
 
 def effects(reference: Mapping[str, ColumnCounts], icc: Mapping[str, float], windows: int = 1) -> Effects:
@@ -149,19 +165,24 @@ def effective(n: Floats, icc: Floats, windows: int) -> Floats:
     return np.where(n > 0, n / np.where(n > 0, 1 + (each - 1) * icc, 1), 0.0)
 
 
-def _measured(reference: Stacked, current: Stacked, rows_p: Floats, rows_q: Floats) -> Floats:
-    """Effect, low and high of each column, shape (3, C); the formulas are those in the notes of `drift`."""
-    at = reference.column
+def _measured(reference: Stacked, current: tuple[Ints, Ints], rows_p: Floats, rows_q: Floats) -> Floats:
+    """Effect, low and high of each column of each window, shape (3, T, C); formulas as in the notes of `drift`.
+
+    `current` are the cells (T, K) and the rows (T, C) of each window, `rows_q` has shape (T, C).
+    """
+    at, (counts, n) = reference.column, current
     p = reference.counts / np.maximum(reference.n, 1)[at]
-    q = current.counts / np.maximum(current.n, 1)[at]
-    many, few = rows_p[at], rows_q[at]
+    q = counts / np.maximum(n, 1)[:, at]
+    many, few = rows_p[at], rows_q[:, at]
     weight = 1 / np.maximum(p, np.maximum(LEAST_SHARE, LEAST_ROWS / rows_p)[at])
     d, root = p - q, np.sqrt(weight)
     a, b, x = root * p, root * q, root * d
     own = weight * (p / many + q / few)
     noise = weight * (p * (1 - p) / (many - 1) + q * (1 - q) / (few - 1))
     products = [x * x, noise, a * a, a * b, b * b, own * a * a, own * b * b, own * own, own * x * x, x * a, x * b]
-    plain, less, aa, ab, bb, own_a, own_b, own_own, own_x, xa, xb = by_column(np.stack(products), reference.starts)
+    plain, less, aa, ab, bb, own_a, own_b, own_own, own_x, xa, xb = by_column(
+        np.stack(np.broadcast_arrays(*products)), reference.starts
+    )
     # diag(own) - a a' / N - b b' / n is the variance of x; its own products need no matrix.
     aa, bb = aa / rows_p, bb / rows_q
     crossed = own_a / rows_p + own_b / rows_q

@@ -51,16 +51,25 @@ class Estimator(msgspec.Struct, frozen=True, eq=False):
         interval of a normal mean): it knows that days differ, which an interval for single rows does not. The bias is
         mean(u), as far as it is more than chance.
         """
-        found = self.expected(scores, metrics)
-        return {name: self._one(name, value, scores.n) for name, value in found.items()}
+        return self.estimates([scores], metrics)[0]
+
+    def estimates(
+        self, windows: Sequence[Scores], metrics: Sequence[str] = ()
+    ) -> list[dict[str, Estimate | NotEnoughData]]:
+        """As `estimate`, of several windows: what the residuals say is asked once."""
+        known = {name: (self.bias(name), self.spread(name)) for name in metrics or self.residuals}
+        found = []
+        for scores in windows:
+            expected = expected_metrics(scores, self.calibration, tuple(known))
+            found.append({name: _estimate(name, value, scores.n, *known[name]) for name, value in expected.items()})
+        return found
 
     def expected(self, scores: Scores, metrics: Sequence[str] = ()) -> dict[str, float | NotEnoughData]:
         """Some metrics (all by default) to be expected, corrected by the bias of the reference's estimates."""
-        found = expected_metrics(scores, self.calibration)
+        found = expected_metrics(scores, self.calibration, metrics)
         return {
             name: value if isinstance(value, NotEnoughData) else within_range(name, value + self.bias(name))
             for name, value in found.items()
-            if not metrics or name in metrics
         }
 
     def bias(self, metric: str) -> float:
@@ -74,15 +83,6 @@ class Estimator(msgspec.Struct, frozen=True, eq=False):
         if known.size < LEAST_WINDOWS:
             return NotEnoughData(f"{known.size} reference windows with {metric}; {LEAST_WINDOWS} are needed")
         return float(known.std(ddof=1)) * math.sqrt(1 + 1 / known.size), known.size - 1
-
-    def _one(self, metric: str, value: float | NotEnoughData, n: int) -> Estimate | NotEnoughData:
-        spread = self.spread(metric)
-        if isinstance(value, NotEnoughData):
-            return value
-        if isinstance(spread, NotEnoughData):
-            return spread
-        half = spread[0] * t_quantile(0.05, spread[1])
-        return Estimate(value, within_range(metric, value - half), within_range(metric, value + half), n)
 
 
 def fit_estimator(windows: Sequence[Outcomes]) -> Estimator | NotEnoughData:
@@ -128,6 +128,17 @@ def fit_estimator(windows: Sequence[Outcomes]) -> Estimator | NotEnoughData:
         held_out += [others] * len(fold)
     off = [_residuals(window, calibration) for window, calibration in zip(known, held_out, strict=True)]
     return Estimator(whole, held_out, {name: np.array([one[name] for one in off]) for name in METRICS["binary"]})
+
+
+def _estimate(
+    metric: str, value: float | NotEnoughData, n: int, bias: float, spread: tuple[float, int] | NotEnoughData
+) -> Estimate | NotEnoughData:
+    if isinstance(value, NotEnoughData):
+        return value
+    if isinstance(spread, NotEnoughData):
+        return spread
+    value, half = within_range(metric, value + bias), spread[0] * t_quantile(0.05, spread[1])
+    return Estimate(value, within_range(metric, value - half), within_range(metric, value + half), n)
 
 
 def shrunk(mean: float, variance: float) -> float:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -29,13 +31,17 @@ class ExpectedLoss(NamedTuple):
     of_labels: float
 
 
-def expected_metrics(scores: Scores, calibration: Calibration) -> dict[str, float | NotEnoughData]:
+def expected_metrics(
+    scores: Scores, calibration: Calibration, wanted: Sequence[str] = ()
+) -> dict[str, float | NotEnoughData]:
     """Accuracy, precision, recall, false-positive rate, F1, AUC, average precision, Brier score, log loss, positives.
 
     Parameters
     ----------
     scores : Scores
     calibration : Calibration
+    wanted : sequence of str, optional
+        These alone; all of them without.
 
     Returns
     -------
@@ -58,17 +64,18 @@ def expected_metrics(scores: Scores, calibration: Calibration) -> dict[str, floa
     said = scores.is_positive
     tp, fp = float(positive[said].sum()), float(negative[said].sum())
     fn, tn = float(positive[~said].sum()), float(negative[~said].sum())
-    return {
-        "accuracy": _ratio(tp + tn, tp + fp + fn + tn, "no row"),
-        "precision": _ratio(tp, tp + fp, "no row was predicted positive"),
-        "recall": _ratio(tp, tp + fn, "no row is expected to be positive"),
-        "false_positive_rate": _ratio(fp, fp + tn, "no row is expected to be negative"),
-        "f1": _ratio(2 * tp, 2 * tp + fp + fn, "no row is positive, neither expected nor predicted"),
-        "auc": _ratio(*_pairs(positive, negative), "one class alone is expected"),
-        "average_precision": _average_precision(positive, negative),
-        **{name: _value(expected_loss(name, scores, calibration)) for name in LOSSES},
-        "positives": _ratio(tp + fn, tp + fp + fn + tn, "no row"),
+    ways: dict[str, Callable[[], float | NotEnoughData]] = {
+        "accuracy": lambda: _ratio(tp + tn, tp + fp + fn + tn, "no row"),
+        "precision": lambda: _ratio(tp, tp + fp, "no row was predicted positive"),
+        "recall": lambda: _ratio(tp, tp + fn, "no row is expected to be positive"),
+        "false_positive_rate": lambda: _ratio(fp, fp + tn, "no row is expected to be negative"),
+        "f1": lambda: _ratio(2 * tp, 2 * tp + fp + fn, "no row is positive, neither expected nor predicted"),
+        "auc": lambda: _ratio(*_pairs(positive, negative), "one class alone is expected"),
+        "average_precision": lambda: _average_precision(positive, negative),
+        **{name: partial(_mean_loss, name, scores, calibration) for name in LOSSES},
+        "positives": lambda: _ratio(tp + fn, tp + fp + fn + tn, "no row"),
     }
+    return {name: measure() for name, measure in ways.items() if not wanted or name in wanted}
 
 
 def expected_loss(metric: str, scores: Scores, calibration: Calibration) -> ExpectedLoss | NotEnoughData:
@@ -118,5 +125,6 @@ def _average_precision(positive: Floats, negative: Floats) -> float | NotEnoughD
     return average_precision(positive, negative)[0]
 
 
-def _value(found: ExpectedLoss | NotEnoughData) -> float | NotEnoughData:
+def _mean_loss(metric: str, scores: Scores, calibration: Calibration) -> float | NotEnoughData:
+    found = expected_loss(metric, scores, calibration)
     return found if isinstance(found, NotEnoughData) else found.value

@@ -157,7 +157,7 @@ def fit_first_labels(first: Floats, whole: Floats) -> FirstLabels | NotEnoughDat
 
 
 def _plain(estimator: Estimator, scores: Scores, metric: str) -> float:
-    value = estimator.expected(scores)[metric]
+    value = estimator.expected(scores, (metric,))[metric]
     return math.nan if isinstance(value, NotEnoughData) else value
 
 

@@ -25,6 +25,7 @@ LEAST_EVIDENCE = 4.0
 """An e-value below 4 says next to nothing and counts for nothing. Hundreds of streams would else sum up to half of an
 alarm with no evidence in any of them. Counting less than an e-value is always allowed."""
 
+_TOGETHER = 1 << 14  # streams times candidates whose e-values are made at once: a core keeps such arrays near
 _NEVER = np.iinfo(np.int64).max
 
 
@@ -99,17 +100,11 @@ class _Walk:
         self.mass = np.full(current.windows, np.nan)
         self.evidence = np.zeros_like(z)
         self._begin = self._candidates_begin()
+        self._ahead: dict[int, Floats] = {}
 
     def step(self, window: int) -> None:
         """Enter one window."""
-        spent, starts = self._starts(window)
-        e = e_values(
-            self._reference,
-            Sums(*(total[:, window + 1, np.newaxis] - total[:, starts] for total in self._sums)),
-            self._family.baselines.sides,
-            self._family.baselines.tolerances,
-            LEAST_EVIDENCE,
-        )
+        (spent, starts), e = self._starts(window), self._e_values(window)
         parts = spent * np.where(e >= LEAST_EVIDENCE, e, 0.0)
         self.evidence[:, window] = parts.sum(axis=1)
         self.mass[window] = self.evidence[:, window].sum()
@@ -122,9 +117,30 @@ class _Walk:
         if is_changed:
             self._begin = self._candidates_begin()
 
+    def _e_values(self, window: int) -> Floats:
+        """Of each stream and candidate, (S, J). They know of no alarm: those of the next windows are made with them."""
+        if window not in self._ahead:
+            windows, cells = [window], _size(window)
+            while windows[-1] + 1 < self._current.windows and cells * len(self._places) < _TOGETHER:
+                windows.append(windows[-1] + 1)
+                cells += _size(windows[-1])
+            self._ahead = self._made_ahead(windows, cells)
+        return self._ahead[window]
+
+    def _made_ahead(self, windows: Sequence[int], cells: int) -> dict[int, Floats]:
+        ends = np.cumsum([_size(window) for window in windows]).tolist()
+        places = [slice(end - _size(window), end) for window, end in zip(windows, ends, strict=True)]
+        since = [np.empty((len(self._places), cells)) for _ in self._sums]
+        for window, place in zip(windows, places, strict=True):
+            for total, found in zip(self._sums, since, strict=True):
+                np.subtract(total[:, window + 1, np.newaxis], total[:, _candidates(window)], out=found[:, place])
+        baselines = self._family.baselines
+        e = e_values(self._reference, Sums(*since), baselines.sides, baselines.tolerances, LEAST_EVIDENCE)
+        return {window: e[:, place] for window, place in zip(windows, places, strict=True)}
+
     def _starts(self, window: int) -> tuple[Floats, slice]:
         """The mass of each stream's candidates (S, J), 0 where one is not in the race, and which they are."""
-        starts = slice(max(0, window - STARTS + 1), window + 1)
+        starts = _candidates(window)
         is_running = np.arange(starts.start, starts.stop) >= self._begin[:, np.newaxis]
         return np.where(is_running, self._spent[:, starts], 0.0), starts
 
@@ -158,6 +174,15 @@ class _Walk:
         return (
             msgspec.structs.replace(alarm, closed=window) if is_calm(np.where(side == 0, abs(z), side * z)) else alarm
         )
+
+
+def _candidates(window: int) -> slice:
+    """With which windows a change may have begun that is seen in this one."""
+    return slice(max(0, window - STARTS + 1), window + 1)
+
+
+def _size(window: int) -> int:
+    return min(window + 1, STARTS)
 
 
 def _running_sums(z: Floats, current: Streams, family: Family) -> tuple[Floats, Floats, Floats, Floats]:

@@ -35,6 +35,8 @@ class Sums(msgspec.Struct, frozen=True, eq=False):
     @property
     def mean(self) -> Floats:
         """Weighted mean; 0 where there is nothing."""
+        if self.weight.all():
+            return self.total / self.weight
         return np.divide(self.total, self.weight, out=np.zeros_like(self.total), where=self.weight > 0)
 
     @property
@@ -79,21 +81,22 @@ def e_values(reference: Sums, current: Sums, sides: Ints, tolerances: Floats, le
     ([[0.4]], [[149.0]])
     """
     h = reference.weight * current.weight / (reference.weight + current.weight)
-    shift = _beyond(current.mean - reference.mean, sides, tolerances)
-    rss = reference.spread + current.spread
+    mean = current.mean
+    shift = _beyond(mean - reference.mean, sides, tolerances)
+    rss = reference.spread + np.maximum(current.square - current.total * mean, 0.0)
     degrees = reference.count + current.count - 1
     hb2 = h * shift**2
-    one = np.broadcast_to((sides != 0)[:, np.newaxis], h.shape)
+    one = (sides != 0)[:, np.newaxis]
     if least <= 1:
         mixed = _mixture(h, hb2, rss, degrees, np.where(one, np.sign(shift), 0.0))
         return np.where(current.count > 0, mixed, 1.0)
     # No prior says more than the best-fitting shift, (1 + hb2 / rss)^(degrees / 2), twice that where one side counts.
     log_least = np.log(least) - np.where(one, _LOG_2, 0.0)
-    telling = (0.5 * degrees * hb2 >= log_least * rss) & (current.count > 0) & (~one | (shift > 0))
+    telling = (0.5 * degrees * hb2 >= log_least * rss) & (current.count > 0)
+    telling &= ~one | (shift > 0)
     found = np.zeros(h.shape)
-    found[telling] = _mixture(
-        h[telling], hb2[telling], rss[telling], degrees[telling], np.where(one, np.sign(shift), 0.0)[telling]
-    )
+    direction = np.broadcast_to(one, h.shape)[telling] * 1.0  # a shift that tells of one side is one to harm
+    found[telling] = _mixture(h[telling], hb2[telling], rss[telling], degrees[telling], direction)
     return found
 
 
@@ -125,5 +128,7 @@ def _student_cdf(degrees: Floats, growth: Floats, sign: Floats) -> Floats:
 def _beyond(shift: Floats, sides: Ints, tolerances: Floats) -> Floats:
     """The shift in the direction of harm, less the tolerance."""
     side, tolerance = sides[:, np.newaxis], tolerances[:, np.newaxis]
+    if not tolerances.any():
+        return np.where(side == 0, 1, side) * shift
     either = np.sign(shift) * np.maximum(np.abs(shift) - tolerance, 0.0)
     return np.where(side == 0, either, side * shift - tolerance)

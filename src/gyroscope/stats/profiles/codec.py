@@ -7,7 +7,7 @@ it, are unpacked when somebody asks for them. A change of form gets a new number
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache, partial, reduce
 from itertools import pairwise
@@ -16,10 +16,11 @@ import msgspec
 import numpy as np
 
 from gyroscope.errors import StoreError
-from gyroscope.stats.arrays import Ints, pack_int, pack_steps, unpack_int, unpack_steps
+from gyroscope.stats.arrays import Ints, pack_int, pack_steps, unpack_steps
 from gyroscope.stats.profiles import first_form, second_form
 from gyroscope.stats.profiles.column import ColumnCounts
 from gyroscope.stats.profiles.equal_rows import EqualRows
+from gyroscope.stats.profiles.late import LateColumns, Table
 from gyroscope.stats.profiles.layout import Bins
 from gyroscope.stats.sparse import SparseCounts
 
@@ -29,7 +30,7 @@ _WITHOUT_MARKS = 3
 _EARLIER = {1: first_form.columns_of, 2: second_form.columns_of}
 _LEVEL = 3
 """Of zlib: the highest makes them 3 % smaller and takes ten times as long."""
-_TOGETHER = 8
+_TOGETHER = 16
 """So many columns have their buckets in one piece: who asks for one column reads no others, or few."""
 _LAYOUTS = 256
 """So many layouts are kept: as many versions are measured without reading one twice."""
@@ -95,14 +96,14 @@ _buckets_decoder = msgspec.msgpack.Decoder(_Buckets)
 _marks_decoder = msgspec.msgpack.Decoder(_Marks)
 
 
-def encode(n: int, columns: dict[str, ColumnCounts], equal_rows: EqualRows | None) -> bytes:
+def encode(n: int, columns: Mapping[str, ColumnCounts], equal_rows: EqualRows | None) -> bytes:
     """The bytes of a profile.
 
     Parameters
     ----------
     n : int
         Rows.
-    columns : dict of str to ColumnCounts
+    columns : mapping of str to ColumnCounts
         In the order of the layout; equal columns in equal order give equal bytes (with one release of zlib).
     equal_rows : EqualRows or None
         None where they were not counted.
@@ -126,7 +127,7 @@ def encode(n: int, columns: dict[str, ColumnCounts], equal_rows: EqualRows | Non
     return msgspec.msgpack.encode(whole)
 
 
-def decode(packed: bytes) -> tuple[int, dict[str, ColumnCounts], EqualRows | None]:
+def decode(packed: bytes) -> tuple[int, Mapping[str, ColumnCounts], EqualRows | None]:
     """The rows, columns and equal rows that `encode` wrote.
 
     Parameters
@@ -135,7 +136,7 @@ def decode(packed: bytes) -> tuple[int, dict[str, ColumnCounts], EqualRows | Non
 
     Returns
     -------
-    (n, columns, equal_rows) : int, dict of str to ColumnCounts, EqualRows or None
+    (n, columns, equal_rows) : int, mapping of str to ColumnCounts, EqualRows or None
 
     Raises
     ------
@@ -155,11 +156,12 @@ def decode(packed: bytes) -> tuple[int, dict[str, ColumnCounts], EqualRows | Non
             return head.n, _EARLIER[head.number](head.rest), None
         whole = _whole_decoder.decode(packed)
         _check(_check_of([*whole.buckets, whole.marks]) == whole.check, "buckets or marks that were not written so")
-        layout, ends = _layout_of(whole.layout)
+        layout, starts, places = _layout_of(whole.layout)
         _check(len(whole.buckets) == -(-len(layout.names) // _TOGETHER), f"{len(whole.buckets)} pieces of buckets")
-        columns = _columns_of(layout, ends, _counts_decoder.decode(zlib.decompress(whole.counts)), whole)
-        marks = EqualRows(SparseCounts.later(partial(_unpacked_marks, whole.marks))) if whole.marks else None
-        return head.n, dict(columns), marks
+        body = _counts_decoder.decode(zlib.decompress(whole.counts))
+        table, sums = _table_of(layout, starts, body), (body.totals, body.squares)
+        marks = EqualRows(SparseCounts.later(partial(_unpacked_marks, whole.marks), 0)) if whole.marks else None
+        return head.n, LateColumns(table, places, sums, _Later(whole.buckets).of), marks
 
 
 @contextmanager
@@ -211,33 +213,20 @@ def _packed(arrays: Iterable[Ints]) -> bytes:
 
 
 @lru_cache(maxsize=_LAYOUTS)
-def _layout_of(packed: bytes) -> tuple[_Layout, list[int]]:
-    """The layout, and where the counts of each column end: profiles of one layout share their bins."""
+def _layout_of(packed: bytes) -> tuple[_Layout, Ints, dict[str, int]]:
+    """The layout, where the counts of each column begin and the last end, and places by name. Equal ones are shared."""
     layout = _layout_decoder.decode(zlib.decompress(packed))
-    return layout, np.cumsum([0, *(bins.size for bins in layout.bins)]).tolist()
+    places = {name: place for place, name in enumerate(layout.names)}
+    return layout, np.cumsum([0, *(bins.size for bins in layout.bins)]), places
 
 
-def _columns_of(layout: _Layout, ends: list[int], body: _Counts, whole: _Whole) -> Iterator[tuple[str, ColumnCounts]]:
-    counts = unpack_steps(body.counts)
-    missing, odd = unpack_steps(body.missing).tolist(), unpack_steps(body.nan_or_inf).tolist()
-    _check(counts.size == ends[-1], f"{counts.size} counts for {ends[-1]} bins")
+def _table_of(layout: _Layout, starts: Ints, body: _Counts) -> Table:
+    counts, missing, odd = (unpack_steps(part) for part in (body.counts, body.missing, body.nan_or_inf))
+    _check(counts.size == starts[-1], f"{counts.size} counts for {starts[-1]} bins")
     _check(not np.any(counts < 0), "counts below zero")
-    buckets = _Later(whole.buckets)
-    for at, name in enumerate(layout.names):
-        yield (
-            name,
-            ColumnCounts(
-                layout.bins[at],
-                counts[ends[at] : ends[at + 1]],
-                missing[at],
-                odd[at],
-                SparseCounts.later(partial(buckets.of, at)),
-                body.least[at],
-                body.greatest[at],
-                unpack_int(body.totals[at]),
-                unpack_int(body.squares[at]),
-            ),
-        )
+    every = (missing, odd, body.least, body.greatest, body.totals, body.squares)
+    _check({len(one) for one in every} == {len(layout.names)}, "columns without an entry")
+    return Table(layout.names, layout.bins, starts[:-1], counts, odd, missing, body.least, body.greatest)
 
 
 class _Later:
@@ -265,7 +254,7 @@ def _unpacked_buckets(body: _Buckets) -> list[tuple[Ints, Ints]]:
     return [(keys[start:end], counts[start:end]) for start, end in pairwise(ends)]
 
 
-def _unpacked_marks(packed: bytes) -> tuple[Ints, Ints]:
+def _unpacked_marks(packed: bytes, _: int) -> tuple[Ints, Ints]:
     with _damage_named(packed):
         body = _marks_decoder.decode(zlib.decompress(packed))
         keys, counts = unpack_steps(body.keys), unpack_steps(body.counts)

@@ -19,6 +19,7 @@ from gyroscope.stats.profiles.column import ColumnCounts
 from gyroscope.stats.profiles.counting import count_numbers, count_strings
 from gyroscope.stats.profiles.equal_rows import EqualRows
 from gyroscope.stats.profiles.inputs import Column, row_count
+from gyroscope.stats.profiles.late import table_of
 from gyroscope.stats.profiles.layout import Layout, NumericBins
 
 NOT_COUNTED = NotEnoughData("equal rows were not counted: this is a profile of an older release")
@@ -33,7 +34,7 @@ class Profile(msgspec.Struct, frozen=True):
     ----------
     n : int
         Rows.
-    columns : dict of str to ColumnCounts
+    columns : mapping of str to ColumnCounts
         In the order of the layout.
     equal_rows : EqualRows or NotEnoughData
         How many rows are there again.
@@ -51,7 +52,7 @@ class Profile(msgspec.Struct, frozen=True):
     """
 
     n: int
-    columns: dict[str, ColumnCounts]
+    columns: Mapping[str, ColumnCounts]
     equal_rows: EqualRows | NotEnoughData = NOT_COUNTED
 
     @staticmethod
@@ -80,7 +81,8 @@ class Profile(msgspec.Struct, frozen=True):
     @property
     def layout(self) -> Layout:
         """The bins these columns were counted on."""
-        return Layout({name: column.bins for name, column in self.columns.items()})
+        table = table_of(self.columns)
+        return Layout(dict(zip(table.names, table.bins, strict=True)))
 
     def merge(self, other: Profile) -> Profile:
         """The profile of the rows of both, exactly.

@@ -12,6 +12,7 @@ import numpy as np
 
 from gyroscope.stats.arrays import Floats, Ints
 from gyroscope.stats.profiles.column import ColumnCounts
+from gyroscope.stats.profiles.late import Table
 
 
 class Stacked(NamedTuple):
@@ -46,6 +47,27 @@ def stack(columns: Sequence[ColumnCounts]) -> Stacked:
     counts[is_tail] = [number for column in columns for number in (column.nan_or_inf, column.missing)]
     starts = ends - sizes
     return Stacked(counts, starts, by_column(counts, starts), np.repeat(np.arange(len(columns)), sizes))
+
+
+def stack_each(windows: Sequence[Table], like: Stacked) -> Ints:
+    """The cells of several windows of columns on the bins of stacked ones, shape (T, K).
+
+    Examples
+    --------
+    >>> from gyroscope.stats.profiles.late import table_of
+    >>> from gyroscope.stats.profiles.layout import NumericBins
+    >>> two = {name: ColumnCounts(NumericBins(), np.array([n]), missing=1) for n, name in ((3, "a"), (4, "b"))}
+    >>> stack_each([table_of(two)], stack(list(two.values()))).tolist()
+    [[3, 0, 1, 4, 0, 1]]
+    """
+    ends = np.append(like.starts[1:], like.counts.size)[: like.starts.size]
+    is_count = np.ones(like.counts.size, np.bool_)
+    is_count[ends - 2] = is_count[ends - 1] = False
+    cells = np.empty((len(windows), like.counts.size), np.int64)
+    for row, table in zip(cells, windows, strict=True):
+        row[is_count] = table.counts
+        row[ends - 2], row[ends - 1] = table.nan_or_inf, table.missing
+    return cells
 
 
 def by_column(values: Floats | Ints, starts: Ints) -> Any:

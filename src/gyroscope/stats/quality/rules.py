@@ -14,7 +14,7 @@ from scipy.special import xlogy
 
 from gyroscope.records import NotEnoughData
 from gyroscope.stats.profiles import CategoryBins, ColumnCounts, Profile
-from gyroscope.stats.profiles.stacked import stack
+from gyroscope.stats.profiles.late import Table, table_of
 from gyroscope.stats.quality.finding import Finding, FindingKind
 from gyroscope.stats.quality.limits import ColumnLimits, unusual_share
 
@@ -68,9 +68,8 @@ def hard_rules(limits: Mapping[str, ColumnLimits], current: Profile) -> list[Fin
     """
     if current.n < LEAST_ROWS:
         return NotEnoughData(f"{current.n} rows; hard rules need {LEAST_ROWS}")
-    known = [name for name in current.columns if name in limits]
-    doubtful = _doubtful([current.columns[name] for name in known])
-    checks = (_column_finding(known[at], limits[known[at]], current.columns[known[at]]) for at in doubtful)
+    doubtful = [name for name in _doubtful(table_of(current.columns)) if name in limits]
+    checks = (_column_finding(name, limits[name], current.columns[name]) for name in doubtful)
     return [found for found in checks if found]
 
 
@@ -199,18 +198,19 @@ def _mentioned(words: str, columns: Sequence[str]) -> list[str]:
     return [name for name in columns if name in before][:1] or quoted
 
 
-def _doubtful(columns: Sequence[ColumnCounts]) -> list[int]:
-    """The places of those columns that a rule may flag: nearly none of a window's, found in one go."""
-    if not columns:
+def _doubtful(table: Table) -> list[str]:
+    """Those columns that a rule may flag: nearly none of a window's, found in one go."""
+    if not table.names:
         return []
-    cells = stack(columns)
-    counts, above = cells.counts, cells.starts + np.array([column.counts.size - 1 for column in columns])
-    infinite, missing = counts[above + 1], counts[above + 2]
-    is_text = np.array([not _is_numeric(column) for column in columns], np.bool_)
-    unusual = counts[above] + np.where(is_text, 0, counts[cells.starts] + infinite)
-    most, one = np.maximum.reduceat(counts, cells.starts), [column.least == column.greatest for column in columns]
-    is_alike = np.where(is_text, most >= cells.n - infinite - missing, one)
-    return np.flatnonzero((missing == cells.n) | is_alike | (unusual >= UNUSUAL_SHARE * cells.n)).tolist()
+    counts, infinite, missing = table.counts, table.nan_or_inf, table.missing
+    present = np.add.reduceat(counts, table.starts)
+    n = present + infinite + missing
+    is_text = np.array([isinstance(bins, CategoryBins) for bins in table.bins], np.bool_)
+    unusual = counts[table.ends - 1] + np.where(is_text, 0, counts[table.starts] + infinite)
+    is_one = np.array(table.least) == np.array(table.greatest)
+    is_alike = np.where(is_text, np.maximum.reduceat(counts, table.starts) >= present, is_one)
+    places = np.flatnonzero((missing == n) | is_alike | (unusual >= UNUSUAL_SHARE * n))
+    return [table.names[at] for at in places.tolist()]
 
 
 def _column_finding(name: str, limits: ColumnLimits, column: ColumnCounts) -> Finding | None:

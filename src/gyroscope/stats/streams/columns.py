@@ -6,13 +6,14 @@ Monitoring fits a scale once per reference and asks it for every new window; the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
 from gyroscope.stats.arrays import Floats, Ints
 from gyroscope.stats.evidence.streams import Streams
-from gyroscope.stats.profiles.column import ColumnCounts
+from gyroscope.stats.profiles.late import Table, table_of
 from gyroscope.stats.profiles.layout import Bins, CategoryBins, NumericBins
 from gyroscope.stats.profiles.profile import Profile
 from gyroscope.stats.streams import categorical, numeric
@@ -144,21 +145,51 @@ def _has_rare(bins: Bins) -> bool:
 def _cells(names: Sequence[str], windows: Sequence[Profile], width: int, tail: int) -> Cells:
     counts = np.zeros((len(names), len(windows), width))
     missing = np.zeros((len(names), len(windows)))
-    for row, name in enumerate(names):
-        for window, profile in enumerate(windows):
-            column = profile.columns.get(name)
-            if column is not None:
-                _fill(counts[row, window], column, tail)
-                missing[row, window] = column.missing + column.nan_or_inf
+    before: Table | None = None
+    for window, profile in enumerate(windows):
+        table = table_of(profile.columns)
+        if before is None or (table.names, table.bins) != (before.names, before.bins):
+            before, places = table, _places(table, names, width, tail)
+        counts[places.rows, window, places.cells] = table.counts[places.counts]
+        for row, some in places.short:
+            counts[row, window, 1] = table.counts[some].sum()
+        missing[places.here, window] = (table.missing + table.nan_or_inf)[places.columns]
     return Cells(counts, missing)
 
 
-def _fill(cells: Floats, column: ColumnCounts, tail: int) -> None:
-    if len(column.counts) <= tail:
-        cells[1] = column.counts.sum()
-        return
-    cells[: len(column.counts) - tail] = column.counts[:-tail]
-    cells[-tail:] = column.counts[-tail:]
+class _Places(NamedTuple):
+    """Where the counts of a table go: `rows` and `cells` of each, of `short` columns all into one cell.
+
+    `here` are the rows of the columns that the table has, `columns` their places in it.
+    """
+
+    rows: Ints
+    cells: Ints
+    counts: Ints
+    short: list[tuple[int, slice]]
+    here: list[int]
+    columns: list[int]
+
+
+def _places(table: Table, names: Sequence[str], width: int, tail: int) -> _Places:
+    at = {name: place for place, name in enumerate(table.names)}
+    here = [row for row, name in enumerate(names) if name in at]
+    columns = [at[names[row]] for row in here]
+    rows, cells, counts = list[Ints](), list[Ints](), list[Ints]()
+    short: list[tuple[int, slice]] = []
+    for row, column in zip(here, columns, strict=True):
+        start, end = int(table.starts[column]), int(table.ends[column])
+        if end - start <= tail:
+            short.append((row, slice(start, end)))
+            continue
+        rows.append(np.full(end - start, row))
+        cells.append(np.append(np.arange(end - start - tail), np.arange(width - tail, width)))
+        counts.append(np.arange(start, end))
+    return _Places(_joined(rows), _joined(cells), _joined(counts), short, here, columns)
+
+
+def _joined(parts: list[Ints]) -> Ints:
+    return np.concatenate([np.empty(0, np.int64), *parts])
 
 
 def _alone_at_the_ends(names: Sequence[str], windows: Sequence[Profile]) -> tuple[Floats, Floats]:
