@@ -16,7 +16,7 @@ from gyroscope.settings import describe
 from gyroscope.stats.performance import METRICS
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
-SIGNAL = re.compile(r"""(?:write|Signal)\(\s*"(\w+)\"""")
+SIGNAL = re.compile(r"""(?:write|write\.put|Signal)\(\s*"(\w+)\"""")
 HEADER = re.compile(r"""b?"(x-(?:request|event|entity|model|logged)[\w-]*)\"""", flags=re.IGNORECASE)
 
 
