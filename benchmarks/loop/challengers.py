@@ -61,6 +61,7 @@ EVERY = {
     "3x slow": ("pass", "time.sleep(0.009)"),
     "leak": ("pass", "SEEN.append(bytearray(2_000_000))"),
     "10x latency": ("pass", "time.sleep(0.030)"),
+    "10x work": ("pass", "end = time.perf_counter() + 0.030\n        while time.perf_counter() < end: pass"),
     "fine": ("pass", "time.sleep(0.003)"),
 }
 """What it does when it is loaded, and when it is asked."""

@@ -11,6 +11,7 @@ import pytest
 from gyroscope.assembly import priority
 from gyroscope.assembly.plan import STANDS_BACK
 
+SCHED_GETATTR = {"x86_64": 315, "aarch64": 275}
 SAY = """
 import os, pathlib
 from gyroscope.assembly.priority import {name}
@@ -46,3 +47,30 @@ def test_a_kernel_that_knows_no_sessions_is_no_obstacle(monkeypatch, tmp_path):
     monkeypatch.setattr(priority, "AUTOGROUP", tmp_path / "missing" / "autogroup")
     priority.stand_back()
     assert given == [priority.BEHIND_SERVING]
+
+
+TURN = """
+import ctypes, os, struct
+from gyroscope.assembly.priority import be_last
+be_last()
+found = ctypes.create_string_buffer(48)
+got = ctypes.CDLL(None).syscall({number}, 0, found, 48, 0)
+print(got, struct.unpack("=IIQiIQQQ", found.raw)[5])
+"""
+
+
+@pytest.mark.skipif(os.uname().machine not in SCHED_GETATTR, reason="the number of the system call is not known here")
+def test_the_kernel_is_asked_to_interrupt_a_shadow_for_whoever_wakes():
+    argv = [sys.executable, "-c", TURN.format(number=SCHED_GETATTR[os.uname().machine])]
+    got, turn_ns = subprocess.run(argv, check=True, capture_output=True, text=True).stdout.split()
+    release = tuple(int(part) for part in os.uname().release.split(".")[:2])
+    assert (got, int(turn_ns)) == ("0", priority.LONG_TURN_NS if release >= (6, 12) else 0)
+
+
+def test_a_machine_whose_call_is_not_known_is_no_obstacle(monkeypatch):
+    given: list[int] = []
+    monkeypatch.setattr("os.nice", given.append)
+    monkeypatch.setattr(priority, "AUTOGROUP", priority.AUTOGROUP / "none")
+    monkeypatch.setattr(priority, "SCHED_SETATTR", {})
+    priority.be_last()
+    assert given == [priority.LAST - priority.BEHIND_SERVING]

@@ -40,6 +40,11 @@ class ProcessSpec:
     idle_after_s: float = 0.0  # without a request for so long the model's replicas end until the next one; 0: never
     stop_last: bool = False  # the recorder: it still drains what the others wrote
 
+    @property
+    def is_shadow(self) -> bool:
+        """A replica that nobody asks, and so nobody waits for."""
+        return self.kind == "replica" and not self.socket
+
 
 @dataclass(frozen=True)
 class DoorSpec:

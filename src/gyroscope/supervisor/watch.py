@@ -117,7 +117,9 @@ class Watch:
         self.failures = 1 if steady else self.failures + 1
         self.ready_ns = 0
         self.reason = why
-        self.retry_ns = now + min(back_off_ns(self.failures), _LONGEST_WAIT_NS[self.spec.kind])
+        longest = _LONGEST_WAIT_NS[self.spec.kind]
+        # A start costs seconds of a processor; where nobody waits for it, the champion's clients shall not pay for it.
+        self.retry_ns = now + (longest if self.spec.is_shadow else min(back_off_ns(self.failures), longest))
         self.turn("waiting", now)
 
     def look(self, now: MachineTime, calm_ns: int, in_flight: int, answering_door: int) -> Post:
