@@ -55,7 +55,7 @@ def theirs(year: Year, folder: Path) -> list[Strip]:
         for name, rows in (("reference", year.reference), ("later", year.later))
     ]
     strips = []
-    for name in ("nannyml", "evidently", "whylogs", "alibi-detect"):
+    for name in ("nannyml", "evidently", "whylogs", "alibi-detect", "river"):
         out = folder / f"{name}.json"
         script = str(peers.HERE / name / "alarm_days.py")
         subprocess.run([str(peers.python(name)), "-W", "ignore", script, *files, str(out)], check=True, env=quiet())

@@ -24,8 +24,8 @@ def main(reference_path: str, later_path: str, out: str) -> None:
     kinds = {}
     for place, name in enumerate(rows.columns):
         if rows[name].dtype == object:
-            codes, values = pd.factorize(rows[name])
-            rows[name], kinds[place] = codes, list(range(len(values)))
+            # Its own reading of the reference: one that names more categories divides by none.
+            rows[name], kinds[place] = pd.factorize(rows[name])[0], None
         else:
             rows[name] = rows[name].fillna(rows[name][: len(reference)].median())
     known, current = rows[: len(reference)], rows[len(reference) :]
