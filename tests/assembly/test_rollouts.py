@@ -64,6 +64,9 @@ def test_days_on_which_data_was_broken_say_nothing_of_a_challenger(lived):
     lasts = Cause(**made, since=start, seen=start)
     lived.house.incidents.take("flights", Judged((lasts,), {}, hour, EventTime(0)))
     assert rows() == (), "the day before it is the newest"
+    late = msgspec.structs.replace(lasts, subjects=("labels",), reason="no labels", seen=EventTime(start + hour))
     over = msgspec.structs.replace(lasts, ended=EventTime(start + 24 * hour))
     lived.house.incidents.take("flights", Judged((over,), {}, hour, EventTime(0)))
     assert rows() == (24,) * 3
+    lived.house.incidents.take("flights", Judged((over, late), {}, hour, EventTime(0)))
+    assert rows() == (24,) * 3, "labels that are late say nothing against the rows"

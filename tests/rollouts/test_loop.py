@@ -67,7 +67,7 @@ class Place:
         self.routes.set_routes(model, step(self.routes.routes(model)), reason=reason, now=EventTime(self.now))
 
     def health(self, step, model):
-        return True, self.deaths, ""
+        return True, 0.0, self.deaths, ""
 
     def counts(self, step, model, now, is_ready):
         share = step.share or 0.5

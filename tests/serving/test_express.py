@@ -273,6 +273,48 @@ def test_who_comes_in_one_turn_is_answered_in_one(door, together):
     assert served.pulse.batch_buckets()[0] == sum(served.pulse.latency_buckets()) == TOGETHER + 5
 
 
+def test_a_reply_that_cannot_be_given_takes_no_other_with_it(door):
+    _, _, _, said, meet, text = door
+
+    class Odd(Wire):
+        """A transport that breaks where nobody expects it."""
+
+        is_aborted = False
+
+        def abort(self):
+            self.is_aborted = True
+
+    async def scene():
+        first = meet()
+        for at, content in enumerate((body(1, 0, 0), body(1, None, 1))):  # heads that are known from now on
+            first(text(content))
+            await until(lambda at=at: len(said) > at)
+        said.clear()
+        clients = [meet() for _ in range(4)]
+        odd = Odd(said)
+        clients[1].__self__._transport, odd.write = odd, None
+        for at, client in enumerate(clients):
+            client(text(body(at, 0, 0) if at < 3 else body(1, None, 1)))
+        await until(lambda: len(said) == 3)
+        return odd
+
+    assert asyncio.run(scene()).is_aborted
+    assert numbers_in(said) == [(200, 0), (200, 2), (500, 0)]
+
+
+def test_the_deadline_of_a_turn_is_that_of_its_last_ordinary_request(open_line):
+    served, _, short = open_line()
+    seen, now = [], machine_now()
+    begin = served.pulse.begin_turn
+    served.pulse.begin_turn = lambda began, deadline: seen.append(deadline) or begin(began, deadline)
+    limit_ns, dialect = served.plane.limits.deadline_ns, short.dialects[0]
+    slow = now - 2 * limit_ns
+    short.answer([(dialect, body(1, 2, 3), arrived, "", None, None) for arrived in (now - 5, now, slow)])
+    assert seen == [now + limit_ns]
+    short.answer([(dialect, body(1, 2, 3), slow, "", None, None)])
+    assert len(seen) == 1, "nobody is in hand where nobody is ordinary"
+
+
 def test_what_one_of_them_asks_touches_no_other(door, together):
     """The unlucky, the null, the broken and the suspect go the long way; each is in hand by itself meanwhile."""
     served, _, short, said, _, _ = door

@@ -12,6 +12,7 @@ from arro3.core import Array, DataType, Table
 
 from gyroscope.assembly.house import House
 from gyroscope.clock import EventTime
+from gyroscope.monitoring.judging.hard_hours import LABELS, ROWS
 from gyroscope.predictions.reading.selection import FIRST_TIME, LAST_TIME, LabelsOf, Selection, Stretch, between
 
 
@@ -36,12 +37,13 @@ def _selection(house: House, model: str, stretch: Stretch, *, labels: bool) -> S
 
 
 def without_broken(house: House, model: str, *, also_now: bool = False) -> str:
-    """The end of a WHERE that leaves out the stretches in which incidents say that data was broken, unless people said
-    that it was noise; `also_now`: and those that last.
+    """The end of a WHERE that leaves out the stretches in which incidents say that a column was broken, unless people
+    said that it was noise; `also_now`: and those that last. Where rows or labels stay away, those that come are sound.
     """
-    left_out = ""
+    left_out, elsewhere = "", {ROWS, LABELS}
     for one in house.incidents.all(model):
-        if one.kind == "quality" and one.state != "noise" and (also_now or one.ended is not None):
+        is_over = also_now or one.ended is not None
+        if one.kind == "quality" and one.state != "noise" and is_over and not elsewhere.issuperset(one.subjects):
             until = "" if one.ended is None else f" AND event_time < make_timestamptz({one.ended})"
             left_out += f" AND NOT (event_time >= make_timestamptz({one.since}){until})"
     return left_out

@@ -49,12 +49,13 @@ class HouseSenses:
         self._door = DoorLink(str(house.socket("admin")))
         self._sides: dict[str, tuple[Step, SideBySide]] = {}
         self._deaths: dict[str, tuple[Step, int]] = {}
+        self._whole: dict[str, tuple[Step, int, MachineTime]] = {}
         self._compared: dict[str, _Reading] = {}
         self._reader = ThreadPoolExecutor(1, "labelled losses")
         self._waits = False
 
-    def health(self, step: Step, model: str) -> tuple[bool, int, str]:
-        """From the supervisor's state; deaths count from the first look at this step."""
+    def health(self, step: Step, model: str) -> tuple[bool, float, int, str]:
+        """From the supervisor's state; deaths and time without all replicas count from the first look at this step."""
         names = self._challengers(step, model)
         rows = {row["name"]: row for row in client.status(self._house.run_dir)["processes"]}
         mine = [rows[name] for name in names if name in rows]
@@ -62,8 +63,12 @@ class HouseSenses:
         known = self._deaths.get(model)
         if known is None or known[0] != step:
             known = self._deaths[model] = (step, died if len(mine) == len(names) else 0)
-        is_ready = len(mine) == len(names) and all(row["state"] == "ready" for row in mine)
-        return is_ready, max(0, died - known[1]), next((row["reason"] for row in mine if row["reason"]), "")
+        is_ready, now = len(mine) == len(names) and all(row["state"] == "ready" for row in mine), machine_now()
+        whole = self._whole.get(model)
+        if is_ready or whole is None or whole[:2] != (step, died):
+            whole = self._whole[model] = (step, died, now)
+        said = next((row["reason"] for row in mine if row["reason"]), "")
+        return is_ready, (now - whole[2]) / SECOND_NS, max(0, died - known[1]), said
 
     def counts(self, step: Step, model: str, now: MachineTime, is_ready: bool) -> tuple[Arms, Arms, float | None]:
         """From the pulses and the door. While some replicas start the others get less than the share."""

@@ -113,7 +113,8 @@ class Windows(msgspec.Struct, frozen=True):
 class Seen(msgspec.Struct, frozen=True):
     """All that a decision is made of; the journal keeps it. `share` is the canary's, `step_s` how long this step lasts.
 
-    `deaths` and `last_death` are the challenger's in this step. `work` is how many times as long as the champion's its
+    For `starts_s` its replicas have not all been ready; one that died and starts again counts anew. `deaths` and
+    `last_death` are the challenger's in this step. `work` is how many times as long as the champion's its
     model works on a request, without what waits; None where nobody has told. In the shadow, windows are pairs of the
     same requests; of a canary they are the windows' means of either side. After a promotion the version is the new
     champion, and it is compared with the one before. `asked` is a step that a person took, `because` in their words.
@@ -127,6 +128,7 @@ class Seen(msgspec.Struct, frozen=True):
     step_s: float = 0.0
     age_days: float = 0.0
     is_ready: bool = True
+    starts_s: float = 0.0
     deaths: int = 0
     last_death: str = ""
     errors: Arms = Arms()
@@ -195,10 +197,11 @@ def _standing(seen: Seen) -> Decision:
 
 
 def _health(seen: Seen) -> Decision | None:
-    figures: dict[str, float | str] = {"deaths": seen.deaths, "last_death": seen.last_death, "seconds": seen.step_s}
+    figures: dict[str, float | str] = {"deaths": seen.deaths, "last_death": seen.last_death, "seconds": seen.starts_s}
     if seen.deaths >= MOST_DEATHS:
         return Decision("roll back", Reason.KEEPS_DYING, figures)
-    if not seen.is_ready and seen.step_s > seen.policy.start_s and seen.stage != "holdback":  # it has started long ago
+    is_late = not seen.is_ready and seen.starts_s > seen.policy.start_s
+    if is_late and seen.stage != "holdback":  # in which it has stood long ago
         return Decision("roll back", Reason.CANNOT_START, figures)
     return None
 

@@ -44,8 +44,10 @@ class Step(msgspec.Struct, frozen=True):
 class Senses(Protocol):
     """What the loop knows of the running house; assembly brings it."""
 
-    def health(self, step: Step, model: str) -> tuple[bool, int, str]:
-        """Whether all replicas of the challenger are ready, how many deaths it had in this step, and the last one."""
+    def health(self, step: Step, model: str) -> tuple[bool, float, int, str]:
+        """Whether all replicas of the challenger are ready, for how many seconds they have not been, how many deaths it
+        had in this step, and the last one.
+        """
         ...
 
     def counts(self, step: Step, model: str, now: MachineTime, is_ready: bool) -> tuple[Arms, Arms, float | None]:
@@ -174,7 +176,7 @@ class Rollouts:
         compared = self._senses.losses(step, model) if policy.needs != "nothing" else Compared()
         if step.stage == "standing":
             return Seen(model, step.challenger, step.stage, policy, step_s=step_s, windows=compared.whole)
-        is_ready, deaths, last = self._senses.health(step, model)
+        is_ready, starts_s, deaths, last = self._senses.health(step, model)
         errors, slow, work = self._senses.counts(step, model, machine, is_ready)
         return Seen(
             model=model,
@@ -185,6 +187,7 @@ class Rollouts:
             step_s=step_s,
             age_days=self._age_days(model, step, now),
             is_ready=is_ready,
+            starts_s=starts_s,
             deaths=deaths,
             last_death=last,
             errors=errors,

@@ -115,6 +115,10 @@ class Connection(asyncio.Protocol):
                 self._due = MachineTime(0)
             self._advance()
 
+    def abort(self) -> None:
+        """Cut it off: nobody knows any more what its client is owed."""
+        self._transport.abort()
+
     def check(self, now: MachineTime) -> None:
         """Give up on what takes too long."""
         is_late = now >= self._due

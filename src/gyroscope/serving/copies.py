@@ -26,6 +26,7 @@ from gyroscope.supervisor.pulse import Pulse
 
 NOT_COPIED = frozenset((b"authorization", b"x-canary", b"x-request-timeout-ms", b"x-door-time"))
 _ROOM_BYTES = 4 * 1024 * 1024  # asked for; the kernel gives what its limit allows (net.core.wmem_max)
+_ACCEPT_AGAIN_S = 1.0
 _BACKLOG = 64  # replicas of one champion that connect at once
 
 
@@ -149,12 +150,23 @@ class Copies:
         self._path.unlink(missing_ok=True)
 
     def _accept(self) -> None:
-        with contextlib.suppress(OSError):  # it has gone again
+        loop = asyncio.get_running_loop()
+        try:
             link = self._listener.accept()[0]
-            link.setblocking(False)
-            self._links.append(link)
-            if not self._is_busy:
-                asyncio.get_running_loop().add_reader(link, self._take)
+        except BlockingIOError:  # it has gone again
+            return
+        except OSError:  # no file descriptor is left: whoever waits there waits a little longer
+            loop.remove_reader(self._listener)
+            loop.call_later(_ACCEPT_AGAIN_S, self._open_again)
+            return
+        link.setblocking(False)
+        self._links.append(link)
+        if not self._is_busy:
+            loop.add_reader(link, self._take)
+
+    def _open_again(self) -> None:
+        if self._listener.fileno() >= 0:
+            self.open()
 
     def _listen(self, is_wanted: bool) -> None:
         loop = asyncio.get_running_loop()
@@ -168,20 +180,25 @@ class Copies:
         """Work on one, or wait for more where nobody has any. Who was served stands behind the others."""
         self._listen(False)
         self._is_busy = False
-        for _ in range(len(self._links)):
-            link = self._links.popleft()
-            message = self._message(link)
-            if message is None:
-                link.close()
-                continue
-            self._links.append(link)
-            with contextlib.suppress(msgspec.MsgspecError):
-                call = self._call(self._decode(message), machine_now()) if message else None
-                if call is not None:
-                    self._is_busy = True
-                    self._line.enter(call, self._done)
-                    return
-        self._listen(True)
+        try:
+            self._is_busy = any(self._work(self._links.popleft()) for _ in range(len(self._links)))
+        finally:
+            if not self._is_busy:
+                self._listen(True)
+
+    def _work(self, link: socket.socket) -> bool:
+        """Begin with what a sender sent; whether there is such."""
+        message = self._message(link)
+        if message is None:
+            link.close()
+            return False
+        self._links.append(link)
+        with contextlib.suppress(msgspec.MsgspecError):
+            call = self._call(self._decode(message), machine_now()) if message else None
+            if call is not None:
+                self._line.enter(call, self._done)
+                return True
+        return False
 
     def _message(self, link: socket.socket) -> memoryview | None:
         """The next one; empty when there is none, None when the sender has gone."""

@@ -59,7 +59,10 @@ class Express:
         rows = [self._read(request, now) for request in asked]
         outputs: list[float | None] = []
         began = machine_now()
-        pulse.begin_turn(began, asked[-1][2] + self._deadline_ns)
+        arrived = [request[2] for request, row in zip(asked, rows, strict=True) if row is not None]
+        if not arrived:
+            return [None] * len(asked)
+        pulse.begin_turn(began, max(arrived) + self._deadline_ns)
         try:
             for row in rows:
                 if row is not None:

@@ -210,7 +210,11 @@ class Http:
                 if reply is None:
                     others.append(one)
                     continue
-                connection.deliver(reply)
+                try:
+                    connection.deliver(reply)  # and what this client has sent since, which may be about anything
+                except Exception:
+                    LOG.exception("a reply met a fault of the replica's own")
+                    connection.abort()
                 if self._mirror is not None and self._mirror.is_on:
                     self._copy(route, reply.request_id, wall_now(), body)
         for _, body, arrived, request_id, connection, route in others:
