@@ -11,6 +11,9 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+LEAST_BYTES = 3
+"""Of an integer that `pack_int` packed."""
+
 _WIDTHS = {1: "<i1", 2: "<i2", 4: "<i4", 8: "<i8"}
 
 
@@ -166,6 +169,6 @@ def unpack_int(packed: bytes) -> int:
     >>> unpack_int(bytes.fromhex("0000fe"))
     -2
     """
-    if len(packed) < 3:
+    if len(packed) < LEAST_BYTES:
         raise ValueError("a packed integer takes three bytes or more")
     return int.from_bytes(packed[2:], "little", signed=True) << 8 * (packed[0] | packed[1] << 8)

@@ -82,10 +82,21 @@ def test_a_column_that_is_not_there_is_no_column() -> None:
     assert table_of({}).ends.size == 0
 
 
-def test_columns_without_an_entry_are_refused() -> None:
+@pytest.mark.parametrize(
+    ("place", "forged", "said"), [(5, [], "without an entry"), (5, [b"\0"], "cut off"), (6, [b""], "cut off")]
+)
+@pytest.mark.parametrize("number", [3, 4])
+def test_columns_without_an_entry_or_with_half_a_sum_are_refused(
+    number: int, place: int, forged: list[bytes], said: str
+) -> None:
     counted = profile({"x": np.arange(9.0)}, fit_layout({"x": np.arange(9.0)}))
-    head = msgspec.msgpack.decode(counted.to_bytes())
-    body = msgspec.msgpack.decode(zlib.decompress(head[4]))
-    body[5] = []
-    with pytest.raises(StoreError, match="without an entry"):
-        Profile.from_bytes(msgspec.msgpack.encode([*head[:4], zlib.compress(msgspec.msgpack.encode(body)), *head[5:]]))
+    form, _, n, layout, counts, check, buckets, *marks = msgspec.msgpack.decode(counted.to_bytes())
+    if number == 3:
+        check, marks = zlib.crc32(buckets[0]), []
+    body = msgspec.msgpack.decode(zlib.decompress(counts))
+    read = Profile.from_bytes(msgspec.msgpack.encode([form, number, n, layout, counts, check, buckets, *marks]))
+    assert read.columns == counted.columns
+    body[place] = forged
+    counts = zlib.compress(msgspec.msgpack.encode(body))
+    with pytest.raises(StoreError, match=said):
+        Profile.from_bytes(msgspec.msgpack.encode([form, number, n, layout, counts, check, buckets, *marks]))

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from gyroscope.errors import StoreError
-from gyroscope.stats.arrays import Ints, pack_int, pack_steps, unpack_steps
+from gyroscope.stats.arrays import LEAST_BYTES, Ints, pack_int, pack_steps, unpack_steps
 from gyroscope.stats.profiles import first_form, second_form
 from gyroscope.stats.profiles.column import ColumnCounts
 from gyroscope.stats.profiles.equal_rows import EqualRows
@@ -226,6 +226,7 @@ def _table_of(layout: _Layout, starts: Ints, body: _Counts) -> Table:
     _check(not np.any(counts < 0), "counts below zero")
     every = (missing, odd, body.least, body.greatest, body.totals, body.squares)
     _check({len(one) for one in every} == {len(layout.names)}, "columns without an entry")
+    _check(min(map(len, (*body.totals, *body.squares)), default=LEAST_BYTES) >= LEAST_BYTES, "sums that are cut off")
     return Table(layout.names, layout.bins, starts[:-1], counts, odd, missing, body.least, body.greatest)
 
 
