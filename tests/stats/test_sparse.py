@@ -31,6 +31,27 @@ def test_damaged_counts_are_refused(steps: list[int], counts: list[int]) -> None
         SparseCounts.from_wire(first + pack_ints(np.array(steps, np.int64)), pack_ints(np.array(counts)))
 
 
+class Overtaken(SparseCounts):
+    """Another thread puts the arrays there once it was seen that they are to be read."""
+
+    __slots__ = ("_late",)
+
+    @property
+    def _found(self) -> object:  # type: ignore[override]
+        found, self._late = self._late, (np.array([1]), np.array([2]))
+        return found
+
+    @_found.setter
+    def _found(self, found: object) -> None:
+        self._late = found
+
+
+def test_counts_that_another_thread_reads_meanwhile_are_read() -> None:
+    late = Overtaken.__new__(Overtaken)
+    late._found = (lambda place: (np.array([1]), np.array([place])), 2)
+    assert (late.keys.tolist(), late.counts.tolist()) == ([1], [2])
+
+
 def test_bytes_that_are_cut_off_are_refused() -> None:
     steps, counts = SparseCounts.of(np.array([1, 2, 3])).to_wire()
     with pytest.raises(ValueError, match=r".+"):

@@ -116,10 +116,11 @@ class SparseCounts:
         return SparseCounts(self.keys, self.counts * weight)
 
     def _both(self) -> tuple[Ints, Ints]:
-        if isinstance(self._found[1], int):
-            read, place = self._found
-            self._found = read(place)
-        return self._found
+        found = self._found  # once: another thread may put its arrays there meanwhile
+        if isinstance(found[1], int):
+            read, place = found
+            found = self._found = read(place)
+        return found
 
     def to_wire(self) -> tuple[bytes, bytes]:
         """The first key and the steps to the next ones (they are small), and the counts, packed."""
