@@ -10,7 +10,7 @@ import pytest
 from sklearn import metrics as sk
 
 from gyroscope.clock import DAY_US, EventTime, parse_event_time
-from gyroscope.monitoring import window_of
+from gyroscope.monitoring import measure, window_of
 from gyroscope.records import Feature, NotEnoughData, Window
 from gyroscope.settings import DistanceName
 from gyroscope.stats.drift import PLAIN
@@ -254,6 +254,18 @@ def test_a_distance_above_its_limit_is_a_reading_of_its_name(make_house, make_ro
     (reading,) = house.points("reading", kind="psi")
     assert dict(reading.labels)["column"] == "distance" and reading.value > 0.2
     assert house.points("reading", kind="ks") == []
+
+
+def test_a_window_of_the_reference_has_no_distance_and_is_held_against_it_once(make_house, make_rows, monkeypatch):
+    house = make_house(thresholds={"distances": {"psi": 0.0, "ks": 0.0}})
+    shown = make_rows(JANUARY, 3_000, hours=24 * 20, seed=5)
+    house.refer_to(shown)
+    house.predict(shown)
+    asked, compare = [], measure._is_reference
+    monkeypatch.setattr(measure, "_is_reference", lambda *about: asked.append(about) or compare(*about))
+    house.measure()
+    assert len(asked) == len(house.points("predictions")) == 20
+    assert house.points("reading", kind="psi") == house.points("reading", kind="ks") == []
 
 
 def test_performance_below_the_reference_is_a_reading_that_a_correction_takes_back(house, make_rows):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import msgspec
 
@@ -42,6 +43,13 @@ class Facts(msgspec.Struct, frozen=True):
     segments: dict[str, Outcomes] = {}
 
 
+class Moved(NamedTuple):
+    """How far each column of a window has moved from the reference; `unknown` says why none was measured."""
+
+    columns: Mapping[str, Found]
+    unknown: NotEnoughData | None
+
+
 def measure_rows(windows: Sequence[Facts], standard: Standard, limits: Thresholds) -> list[Signal]:
     """Everything that follows from the rows alone of some windows of one version."""
     signals: list[Signal] = []
@@ -50,7 +58,7 @@ def measure_rows(windows: Sequence[Facts], standard: Standard, limits: Threshold
     return signals
 
 
-def _measure_window(facts: Facts, moved: dict[str, Found], standard: Standard, limits: Thresholds) -> list[Signal]:
+def _measure_window(facts: Facts, moved: Moved, standard: Standard, limits: Thresholds) -> list[Signal]:
     write = _Writer(facts, standard)
     fold = facts.fold
     # What a shadow said was shown to nobody: it is judged like the rest, and is no volume.
@@ -115,18 +123,16 @@ _share = lru_cache(maxsize=16_384)(share_estimate)
 """Most columns of most windows miss nothing, of the same number of rows."""
 
 
-def _measure_columns(
-    write: _Writer, moved: Mapping[str, Found], facts: Facts, standard: Standard, limits: Thresholds
-) -> None:
+def _measure_columns(write: _Writer, moved: Moved, facts: Facts, standard: Standard, limits: Thresholds) -> None:
     table, rows, support = table_of(facts.fold.profile.columns), facts.fold.profile.n, facts.fold.support
     about = _about_columns(standard.version.model, standard.version.version, table.names)
     for name, every, absent in zip(table.names, about, table.missing.tolist(), strict=True):
         missing = _supported(_share(absent, rows, support=support), rows * support)
-        write.put("drift", moved[name], every)
+        write.put("drift", moved.columns[name], every)
         write.put("missing_share", missing, every)
-        _read_column(write, name, (moved[name], missing), standard, limits)
+        _read_column(write, name, (moved.columns[name], missing), standard, limits)
         for distance, limit in limits.distances.items():
-            found = _distance(distance, name, facts, standard)
+            found = _distance(distance, name, facts, standard, moved.unknown)
             if isinstance(found, Distance) and found.value > limit:
                 write("reading", _exact(found.value, rows), kind=distance, column=name)
 
@@ -152,8 +158,7 @@ def _again(fold: Fold) -> Found:
     return _supported(share_estimate(equal.again, equal.rows), equal.rows)
 
 
-def _moved(windows: Sequence[Facts], standard: Standard) -> list[dict[str, Found]]:
-    """How far each column of each window has moved from the reference."""
+def _moved(windows: Sequence[Facts], standard: Standard) -> list[Moved]:
     unknown = [_why_unmeasured(facts, standard) for facts in windows]
     asked = [facts.fold for facts, reason in zip(windows, unknown, strict=True) if reason is None]
     found = iter(
@@ -164,9 +169,9 @@ def _moved(windows: Sequence[Facts], standard: Standard) -> list[dict[str, Found
         )
     )
     return [
-        _estimates(next(found), facts.fold.profile.n)
+        Moved(_estimates(next(found), facts.fold.profile.n), None)
         if reason is None
-        else dict.fromkeys(facts.fold.profile.columns, reason)
+        else Moved(dict.fromkeys(facts.fold.profile.columns, reason), reason)
         for facts, reason in zip(windows, unknown, strict=True)
     ]
 
@@ -194,15 +199,13 @@ def _estimates(effects: Mapping[str, EffectSize | NotEnoughData], n: int) -> dic
     }
 
 
-def _distance(distance: str, name: str, facts: Facts, standard: Standard) -> Distance | NotEnoughData:
+def _distance(
+    distance: str, name: str, facts: Facts, standard: Standard, unknown: NotEnoughData | None
+) -> Distance | NotEnoughData:
     """As `_moved`, by a distance that has a name; rows of a window that resemble each other count for what they are."""
-    column, support = facts.fold.profile.columns[name], facts.fold.support
-    if (
-        isinstance(standard.reference, NotEnoughData)
-        or _is_reference(facts, standard)
-        or column.n * support < LEAST_ROWS
-    ):
+    if unknown is not None or isinstance(standard.reference, NotEnoughData):
         return NotEnoughData("no window of enough rows beside a reference")
+    column, support = facts.fold.profile.columns[name], facts.fold.support
     before, icc = standard.reference.total.columns[name], standard.icc.get(name, 0.0)
     windows = max(len(standard.reference.windows), 1)
     rows = windows * effective_rows(before.n / windows, icc), effective_rows(column.n * support, icc)
