@@ -134,6 +134,16 @@ def test_windows_are_measured_again_to_the_same_numbers(old):
     assert set(wanted) <= found, "no window that was measured is lost"
 
 
+def test_its_windows_are_folded_anew_once(old):
+    assert old.monitor.run_once(FAR_FUTURE, final=True).files == len(old.table("flights").files())
+    old.monitor.close()
+    again = House(old.settings_path)
+    done = again.monitor.run_once(FAR_FUTURE, final=True)
+    assert (done.files, done.windows, done.failures) == (0, 0, {})
+    again.monitor.close()
+    again.signals.close()
+
+
 def test_old_files_are_merged_with_new_ones(old):
     at = next(at for one, at in rows(old, "request_id", "event_time") if one == "2013-01-01-1-30")
     write(old, "new", int(at))
