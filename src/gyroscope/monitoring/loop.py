@@ -38,7 +38,7 @@ from gyroscope.monitoring.measure import Facts, measure_labels, measure_rows
 from gyroscope.monitoring.months import Month, months
 from gyroscope.monitoring.reader import ROWS_A_ROUND, Reader
 from gyroscope.monitoring.references import References, Standard
-from gyroscope.monitoring.rounds import Round, undisturbed
+from gyroscope.monitoring.rounds import Collector, Round
 from gyroscope.monitoring.segments import Segment, segments_in, segments_of
 from gyroscope.monitoring.tally import Packed
 from gyroscope.monitoring.windows import cell_length, window_of
@@ -114,6 +114,7 @@ class Monitor:
         self._turns = Turns()
         self._measured_at: dict[tuple[str, str, EventTime], MachineTime] = {}
         self._running = threading.Lock()
+        self._collector = Collector()
         self._failures: dict[str, str] = {}
 
     def run_once(self, now: EventTime, *, final: bool = False) -> Round:
@@ -122,7 +123,7 @@ class Monitor:
         What goes wrong with one model is logged, kept in the round and tried again in the next; the others go on.
         """
         done = Round()
-        with self._running, undisturbed():
+        with self._running, self._collector.waiting():
             known: dict[str, Standards] = {}
             for model in self._models.models():
                 with _named(model, done):

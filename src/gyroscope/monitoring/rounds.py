@@ -13,6 +13,10 @@ import msgspec
 
 from gyroscope.clock import SECOND_NS, machine_now
 
+_YOUNG, _WHOLE = 1, 2
+"""The generations that are looked at: all but the oldest, or all."""
+_WHOLE_EVERY = 20
+
 
 class Round(msgspec.Struct):
     """What one round did: changed files folded, days with new labels, windows measured, entered and left for later.
@@ -36,14 +40,26 @@ class Round(msgspec.Struct):
         self.steps_s[step] = self.steps_s.get(step, 0.0) + (machine_now() - started) / SECOND_NS
 
 
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """Meanwhile the collector of cycles looks at what is made meanwhile: a round makes enough to start it often.
+class Collector:
+    """The collector of cycles waits while a round runs: a round makes enough to start it often.
 
-    Of the time of a round of twenty models it took a fifth, for libraries and stores that were all there before.
+    Of the time of a round of twenty models it took a fifth, for libraries and stores that were all there before. After
+    a round it looks at what came since the last one, after every twentieth at everything. Where it was switched off it
+    is left alone.
     """
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
+
+    def __init__(self) -> None:
+        self._rounds = 0
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        if not gc.isenabled():
+            yield
+            return
+        gc.disable()
+        try:
+            yield
+        finally:
+            gc.enable()
+            self._rounds += 1
+            gc.collect(_YOUNG if self._rounds % _WHOLE_EVERY else _WHOLE)
