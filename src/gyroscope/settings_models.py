@@ -119,7 +119,7 @@ class ModelPolicy(Section, frozen=True):
         str,
         Meta(
             pattern="^(models:/[^/@]+@[^/@]+)?$",
-            description="alias in MLflow, as models:/churn@next; what it newly names becomes a challenger; empty: none",
+            description="alias in MLflow, as models:/churn@next: what it newly names becomes a challenger",
         ),
     ] = ""
 
