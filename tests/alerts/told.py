@@ -19,6 +19,6 @@ def notice(key: str = "m-1-1", at: int = 0) -> Notice:
 
 def sent(outbox: Outbox, notifier: str = "team") -> list[str]:
     """What waits, as it was written: a desk gives out of each incident only the oldest."""
-    sql = "SELECT notice ->> '$.happened' FROM outbox WHERE notifier = ? AND progress = 'waiting' ORDER BY number"
+    sql = "SELECT json_extract(notice, '$.happened') FROM outbox WHERE notifier = ? AND progress = 'waiting'"
     with outbox._database.opened() as connection:
-        return [happened for (happened,) in connection.execute(sql, (notifier,))]
+        return [happened for (happened,) in connection.execute(f"{sql} ORDER BY number", (notifier,))]

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import random
+from collections.abc import Callable
 
-from gyroscope.alerts.notifiers import Notifier, Outcome
+from gyroscope.alerts.notifiers import Forgetful, Notifier, Outcome
 from gyroscope.alerts.outbox import Desk, Letter, Outbox
 from gyroscope.alerts.patience import after
 from gyroscope.clock import SECOND_NS, EventTime, machine_now, wall_now
@@ -36,21 +37,23 @@ class Delivery:
         self._spread = random.Random()  # noqa: S311  # spreads tries; nothing is secret about it
 
     def run_once(self) -> int:
-        """Repeat what stands where it is time, and try every letter that is due; how many were delivered.
+        """Try every letter that is due, then repeat what stands where it is time; how many were delivered.
 
         Raises `StoreError`, once all were tried, when what became of one could not be written down.
         """
         delivered = 0
         full: StoreError | None = None
         with self._outbox.desk(self._name) as desk:
-            if self._notifier.repeat_s and machine_now() >= self._repeat_ns:
-                self._repeat(desk.standing())
-            for letter in desk.due(wall_now(), AT_ONCE + len(self._unkept)):
+            due = desk.due(wall_now(), AT_ONCE + len(self._unkept))
+            for letter in due:
                 done = self._unkept.get(letter.number)
                 if done is None or (done.progress == "waiting" and done.next_at <= wall_now()):
                     done = self._unkept[letter.number] = self._try(done or letter)
                     delivered += done.progress == "delivered"
                 full = full or self._keep(desk, done)  # another try would wait as long for the same lock
+            if isinstance(self._notifier, Forgetful) and machine_now() >= self._repeat_ns:
+                new = {letter.number for letter in due}
+                self._repeat(self._notifier, [letter for letter in desk.standing() if letter.number not in new])
         if full is not None:
             raise full
         return delivered
@@ -67,23 +70,24 @@ class Delivery:
         return None
 
     def _try(self, letter: Letter) -> Letter:
-        return after(letter, self._send(letter), wall_now(), self._give_up_us, self._spread.random())
+        outcome = self._asked(letter.notice.key, lambda now: self._notifier.send(letter.notice, now))
+        return after(letter, outcome, wall_now(), self._give_up_us, self._spread.random())
 
-    def _send(self, letter: Letter) -> Outcome:
+    def _asked(self, what: str, ask: Callable[[EventTime], Outcome]) -> Outcome:
         try:
-            outcome = self._notifier.send(letter.notice, wall_now())
+            outcome = ask(wall_now())
         except Exception as error:  # noqa: BLE001  what one letter or receiver does to a notifier holds up no other letter
             outcome = Outcome(False, f"the notifier failed: {type(error).__name__}")
         if not outcome.is_delivered:
-            LOG.info("notifier %s: %s not delivered: %s", self._name, letter.notice.key, outcome.said)
+            LOG.info("notifier %s: %s not delivered: %s", self._name, what, outcome.said)
         return outcome
 
-    def _repeat(self, standing: list[Letter]) -> None:
-        """Tell it again to a receiver that may have forgotten, until one is not taken: the next turn is soon enough."""
-        for letter in standing:
-            if not self._send(letter).is_delivered:
-                break
-        self._repeat_ns = machine_now() + round(self._notifier.repeat_s * SECOND_NS)
+    def _repeat(self, notifier: Forgetful, standing: list[Letter]) -> None:
+        """Tell it again to a receiver that may have forgotten. What is not taken, the next time is soon enough for."""
+        if standing:
+            notices = [letter.notice for letter in standing]
+            self._asked(f"{len(notices)} that stand", lambda now: notifier.repeat(notices, now))
+        self._repeat_ns = machine_now() + round(notifier.repeat_s * SECOND_NS)
 
     def _say(self, letter: Letter) -> None:
         """In the log, and as a signal that rules and scrapes can watch."""

@@ -105,7 +105,7 @@ class Desk:
         """What the notifier was told that stands: of each incident the newest letter, if it is a delivered opening."""
         return _letters(
             self._connection,
-            "WHERE notifier = ? AND progress = 'delivered' AND notice ->> '$.happened' = 'opened'"
+            "WHERE notifier = ? AND progress = 'delivered' AND json_extract(notice, '$.happened') = 'opened'"
             " AND NOT EXISTS (SELECT 1 FROM outbox AS newer WHERE newer.incident = outbox.incident"
             " AND newer.notifier = outbox.notifier AND newer.number > outbox.number) ORDER BY number",
             (self._notifier,),

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -29,10 +30,20 @@ DELIVERED = Outcome(True)
 
 
 class Notifier(Protocol):
-    """One receiver. What stands is told to it again every `repeat_s` seconds, for one that forgets; 0: it keeps it."""
-
-    repeat_s: float
+    """One receiver."""
 
     def send(self, notice: Notice, now: EventTime) -> Outcome:
         """Try once, within the notifier's time-out; `now` is wall time. The same notice may be sent again. Never raises
         for what a receiver or a network does."""
+        ...
+
+
+@runtime_checkable
+class Forgetful(Notifier, Protocol):
+    """A receiver that may forget: all that stands is told to it again every `repeat_s` seconds."""
+
+    repeat_s: float
+
+    def repeat(self, notices: Sequence[Notice], now: EventTime) -> Outcome:
+        """Tell it all at once, as `send` would each."""
+        ...

@@ -6,6 +6,8 @@ is over for it: the end is set a day ahead, which control may be down for, and t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from gyroscope.alerts.notices import Notice
@@ -29,7 +31,11 @@ class AlertmanagerNotifier:
 
     def send(self, notice: Notice, now: EventTime) -> Outcome:
         """One try; Alertmanager takes the same alert again for the same."""
-        body = msgspec.json.encode([alert_of(notice, now)])
+        return self.repeat([notice], now)
+
+    def repeat(self, notices: Sequence[Notice], now: EventTime) -> Outcome:
+        """All in one request: a new page waits for one answer at most."""
+        body = msgspec.json.encode([alert_of(notice, now) for notice in notices])
         return post(Posted(self._url, body, {"Content-Type": "application/json"}, self._timeout_s), now)
 
 

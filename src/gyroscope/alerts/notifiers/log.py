@@ -17,8 +17,6 @@ LOG = logging.getLogger(__name__)
 class LogNotifier:
     """Writes one line a notice."""
 
-    repeat_s = 0.0
-
     def send(self, notice: Notice, now: EventTime) -> Outcome:
         """Never fails."""
         LOG.warning("incident %s %s: %r, %r", notice.incident, notice.happened, notice.title, notice.why)

@@ -25,8 +25,6 @@ PREFIX, LEAST_BYTES = "whsec_", 24
 class WebhookNotifier:
     """Posts `{"type": "incident.opened", "timestamp": ..., "data": {...}}`, times in ISO 8601."""
 
-    repeat_s = 0.0
-
     def __init__(self, url: str, secret: Callable[[], str], timeout_s: float) -> None:
         self._url = url
         self._secret = secret
