@@ -56,7 +56,7 @@ def test_a_server_that_is_not_named_or_whose_credentials_are_not_there_is_said_s
 def test_credentials_that_no_header_can_hold_are_refused_and_never_said(registered, caplog, written):
     house = registered(tracking_uri=NOWHERE, credentials="token.txt")
     (house.settings_path.parent / "token.txt").write_text(written, encoding="utf-8")
-    RegistryTurns(house).run_once()
+    RegistryTurns(house).tell_once()
     assert "more than one line" in caplog.text
     assert not [word for word in ("hidden", "second") if word in caplog.text]
 
@@ -75,10 +75,10 @@ def test_who_does_not_answer_is_asked_less_and_less_often(tmp_path, registered, 
     turns = RegistryTurns(house)
     with caplog.at_level(logging.WARNING):
         for _ in range(100):
-            turns.run_once()
+            turns.tell_once()
             now[0] += 1_000_000_000
-    waits = [record.args[1] for record in caplog.records]
+    waits = [record.args[2] for record in caplog.records]
     assert waits == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0]
     assert house.registered.told("m") == ()
-    RegistryTurns(house_of(tmp_path)).run_once()  # nobody is named, nobody is asked
+    RegistryTurns(house_of(tmp_path)).tell_once()  # nobody is named, nobody is asked
     assert len(caplog.records) == len(waits)

@@ -63,7 +63,9 @@ def seen(uri: str, number: str) -> tuple[set[str], dict[str, str]]:
 
 
 def told(house: House) -> None:
-    RegistryTurns(house).run_once()
+    turns = RegistryTurns(house)
+    turns.follow_once()
+    turns.tell_once()
 
 
 def add(house: House, *words: str) -> Version:
@@ -88,7 +90,7 @@ def boosters(folder: Path) -> list[Path]:
 
 
 def test_a_registry_is_a_source_and_follows_what_becomes_of_it(
-    tmp_path: Path, peer_python: Callable[[str], Path]
+    tmp_path: Path, peer_python: Callable[[str], Path], caplog: pytest.LogCaptureFixture
 ) -> None:
     python, port = peer_python("mlflow"), free_port()
     (tmp_path / "signature.yaml").write_text(SIGNATURE)
@@ -141,3 +143,20 @@ def test_a_registry_is_a_source_and_follows_what_becomes_of_it(
         assert house.models.artifact(house.models.get("churn", third.version)).content == files[2].read_bytes()
         assert seen(uri, "3")[0] == {"challenger", "next", "later"}
         assert seen(uri, "3")[1]["gyroscope.verdict"] == "waiting"
+
+        delete(uri)
+        house.challengers.turn(third, "rolled_back", "worse", wall_now())
+        told(house)
+        assert "challenger" not in [fact.key for fact in house.registered.told("churn")]
+        assert "rolled_back" in [fact.value for fact in house.registered.told("churn") if fact.of.number == "3"]
+        assert "the registry has no churn any more" in caplog.text
+        assert "the registry is not followed for churn" in caplog.text
+
+
+def delete(uri: str) -> None:
+    """The registered model with all its versions."""
+    headers = {"Content-Type": "application/json"}
+    asked = urllib.request.Request(
+        f"{uri}/api/2.0/mlflow/registered-models/delete", b'{"name": "churn"}', headers, method="DELETE"
+    )
+    urllib.request.urlopen(asked, timeout=30).close()

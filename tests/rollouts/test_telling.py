@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from tests.models.registry.answering import answering
 
 from gyroscope.clock import EventTime
 from gyroscope.errors import StoreError
 from gyroscope.models import Candidate
 from gyroscope.models.challengers import Challengers
 from gyroscope.models.registry.known import Known
-from gyroscope.models.registry.mlflow import Registered
+from gyroscope.models.registry.mlflow import Mlflow, Registered
 from gyroscope.models.routes import Routes
 from gyroscope.models.store import ModelStore
 from gyroscope.records import Feature, Route, Signature
@@ -124,3 +125,22 @@ def test_an_alias_that_somebody_moved_on_meanwhile_is_theirs(home):
     telling.run_once("m")
     assert registry.aliases == {"challenger": "3"}
     assert telling.run_once("m") == 0
+
+
+def test_a_registered_model_that_was_deleted_keeps_no_word_about_another_from_being_said(home):
+    database = home / "state.db"
+    old, new = (one.version for one in ModelStore(home).versions("m"))
+    routes, challengers, known = Routes(database), Challengers(database), Known(database)
+    known.put("m", old, Registered("churn", "1"))
+    routes.set_routes("m", [Route("m", old)], reason="a step", now=EventTime(3))
+    challenger = challengers.propose("m", old, "the test", EventTime(2))
+    with answering() as server:  # it knows of nothing any more
+        telling = Telling(routes, challengers, known, Mlflow(server.uri))
+        assert telling.run_once("m") == 5
+        routes.set_routes("m", [Route("m", new)], reason="a step", now=EventTime(4))
+        challengers.turn(challenger, "rolled_back", "more errors", EventTime(5))
+        known.put("m", new, Registered("churn-2", "1"))
+        assert telling.run_once("m") > 5
+        assert not any(method == "DELETE" for method, *_ in server.asked)
+    assert ("churn-2", "champion") in [(one.of.name, one.key) for one in known.told("m")]
+    assert ("churn", "challenger") not in [(one.of.name, one.key) for one in known.told("m")]

@@ -66,14 +66,16 @@ def turns(
     house: House, lookout: Lookout, watched: Rules, retraining: RetrainingTurns, rollouts: RolloutTurns
 ) -> list[tuple[str, Callable[[], object], float]]:
     """Every loop: its name, one turn of it, and the seconds between two."""
-    scaling = scaler(house)
+    scaling, registry = scaler(house), RegistryTurns(house)
     return [
         ("monitor", lambda: house.monitor.run_once(wall_now()), house.settings.monitoring.every_s),
         ("label sources", lambda: house.label_sources.run_once(wall_now(), machine_now()), SAMPLE_S),
         ("scaling", lambda: scaling.run_once(machine_now(), wall_now()), SAMPLE_S),
         ("retraining", retraining.run_once, SAMPLE_S),
         ("rollouts", rollouts.run_once, ROLLOUTS_S),
-        ("registry", RegistryTurns(house).run_once, SAMPLE_S),
+        # Two: a source that is slow keeps nobody from being told.
+        ("registry", registry.tell_once, SAMPLE_S),
+        ("registry sources", registry.follow_once, SAMPLE_S),
         ("watch", watch(house, lookout), SAMPLE_S),
         # Without rules too: it closes what the last one opened.
         ("rules", lambda: watched.run_once(wall_now()), SAMPLE_S),

@@ -1,6 +1,6 @@
 """Follows an alias in a registry: a version that it newly names becomes a challenger here.
 
-Control's thread for registries calls this before it tells. It loads no model: what a version does, its shadow shows.
+Control calls this in a thread of its own. It loads no model: what a version does, its shadow shows.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from tempfile import TemporaryDirectory
 
 from gyroscope.assembly.house import House
 from gyroscope.clock import wall_now
-from gyroscope.errors import GyroscopeError, StoreError
+from gyroscope.errors import ModelError, StoreError
 from gyroscope.models import Candidate
 from gyroscope.models.formats import runner_of
 from gyroscope.models.registry.mlflow import SOURCE, Mlflow, Registered
+from gyroscope.records import RunnerName
 from gyroscope.rollouts.moves import holder
 from gyroscope.rollouts.telling import REASON, VERDICT
 
@@ -24,10 +25,11 @@ MOST_CHARACTERS = 500
 
 
 def follow(house: House, model: str, source: str, server: Mlflow) -> None:
-    """Look at the alias once. Raises `StoreError` when the server does not answer: then the next look is as this one.
+    """Look at the alias once. What the server, the store or the disk does not do now is raised as `StoreError`,
+    `ModelError` or `OSError`: then the next look is as this one.
 
-    What could not be served here is fetched once, and the registry is told why. A version that came earlier, and is
-    named again, tries again.
+    What could not be served here whatever we do is fetched once, and the registry is told why. A version that came
+    earlier, and is named again, tries again.
     """
     found = _named(server, source)
     if found is None or found == house.registered.followed(model):
@@ -41,9 +43,7 @@ def follow(house: House, model: str, source: str, server: Mlflow) -> None:
     known = [version for version, registered in house.registered.of(model).items() if registered == found]
     try:
         version = known[0] if known else _taken(house, model, server, found)
-    except StoreError:
-        raise
-    except GyroscopeError as error:
+    except _UnfitError as error:
         LOG.error("version %s of %s cannot become a challenger of %s: %s", found.number, found.name, model, error)
         server.set_tag(found, VERDICT, REFUSED)
         server.set_tag(found, REASON, str(error)[:MOST_CHARACTERS])
@@ -56,15 +56,29 @@ def follow(house: House, model: str, source: str, server: Mlflow) -> None:
 def _named(server: Mlflow, source: str) -> Registered | None:
     parts = SOURCE.fullmatch(source)
     assert parts is not None, "the settings take nothing else"
-    return server.named(parts["name"], parts["alias"])
+    return server.aliases(parts["name"]).get(parts["alias"])
 
 
 def _taken(house: House, model: str, server: Mlflow, found: Registered) -> str:
     """The version that it is here. The same file again is the same version."""
     signature = house.signature_of(model)
     with TemporaryDirectory() as folder:
-        path = server.fetch(found, Path(folder))
-        candidate = Candidate(model, runner_of(path, "", ""), signature, path)
-        version = house.models.add(candidate, wall_now()).version
+        path, runner = _fetched(server, found, Path(folder))
+        version = house.models.add(Candidate(model, runner, signature, path), wall_now()).version
     house.registered.put(model, version, found)
     return version
+
+
+def _fetched(server: Mlflow, found: Registered, folder: Path) -> tuple[Path, RunnerName]:
+    """Its file and what runs it. The store asks no more of a file than this: what it refuses later is not its fault."""
+    try:
+        path = server.fetch(found, folder)
+        return path, runner_of(path, "", "")
+    except ModelError as error:
+        if isinstance(error.__cause__, OSError):  # a disk that does not hand back what it took
+            raise
+        raise _UnfitError(error.what, where=error.where, fix=error.fix) from error
+
+
+class _UnfitError(ModelError):
+    """What this version is can never be served here."""

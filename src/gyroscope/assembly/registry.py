@@ -1,4 +1,4 @@
-"""The MLflow server of a house: what models are fetched from it, and the thread that follows it and tells it.
+"""The MLflow server of a house: what models are fetched from it, and the two threads that follow it and tell it.
 
 `gyro models add` and control come by here. It waits for nobody else: whoever rolls out never waits for a registry.
 """
@@ -6,18 +6,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from gyroscope.assembly.following import follow
 from gyroscope.assembly.house import House
+from gyroscope.assembly.turns import each
 from gyroscope.clock import SECOND_NS, MachineTime, machine_now
-from gyroscope.errors import ModelError, StoreError
+from gyroscope.errors import GyroscopeError, ModelError, StoreError
 from gyroscope.models.registry.mlflow import Mlflow, Registered
 from gyroscope.rollouts.telling import Telling
-from gyroscope.settings_models import ModelPolicy
 
 LOG = logging.getLogger(__name__)
 FIRST_S, LAST_S = 1.0, 60.0
@@ -55,38 +55,49 @@ def server_of(house: House) -> Mlflow:
 
 
 class RegistryTurns:
-    """Follows the server and tells it, for every model of a house that comes from it, as control's thread calls it."""
+    """Follows the server and tells it, for every model of a house that comes from it, as control's threads call it.
+
+    Each model's look waits by itself after a failure, less and less often: what is wrong with one, or with its source,
+    keeps no other from being followed and nobody from being told.
+    """
 
     def __init__(self, house: House) -> None:
         self._house = house
-        self._waits: dict[str, tuple[float, MachineTime]] = {}
-        self._follow_at: dict[str, MachineTime] = {}
+        self._waits: dict[tuple[str, str], tuple[float, MachineTime]] = {}
 
-    def run_once(self) -> None:
-        """Take and tell what is new; while the server does not answer, less and less often."""
+    def follow_once(self) -> None:
+        """Take what the aliases newly name."""
         house = self._house
-        if not house.settings.mlflow.tracking_uri:
-            return
-        followed = {name for name, policy in house.settings.models.items() if policy.source}
-        for model in sorted(followed | set(house.models.models())):
-            wait_s, next_at = self._waits.get(model, (FIRST_S, machine_now()))
-            if machine_now() < next_at:
-                continue
-            try:
-                server = server_of(house)
-                self._follow(model, server)
-                Telling(house.routes, house.challengers, house.registered, server).run_once(model)
-                self._waits.pop(model, None)
-            except StoreError as error:
-                LOG.warning("the registry is asked about %s again in %.0f s: %s", model, wait_s, error)
-                next_at = MachineTime(machine_now() + round(wait_s * SECOND_NS))
-                self._waits[model] = min(2 * wait_s, LAST_S), next_at
+        sources = {name: policy.source for name, policy in house.settings.models.items() if policy.source}
+        self._each("followed", sorted(sources), lambda one, server: follow(house, one, sources[one], server), FOLLOW_S)
 
-    def _follow(self, model: str, server: Mlflow) -> None:
-        source = self._house.settings.models.get(model, ModelPolicy()).source
-        if source and machine_now() >= self._follow_at.get(model, 0):
-            follow(self._house, model, source, server)
-            self._follow_at[model] = MachineTime(machine_now() + round(FOLLOW_S * SECOND_NS))
+    def tell_once(self) -> None:
+        """Tell what is new."""
+        house = self._house
+
+        def tell(model: str, server: Mlflow) -> None:
+            Telling(house.routes, house.challengers, house.registered, server).run_once(model)
+
+        self._each("told", house.models.models(), tell, 0.0)
+
+    def _each(self, done: str, models: list[str], look: Callable[[str, Mlflow], None], every_s: float) -> None:
+        if self._house.settings.mlflow.tracking_uri:
+            each("registry", models, lambda model: self._look(done, model, look, every_s))
+
+    def _look(self, done: str, model: str, look: Callable[[str, Mlflow], None], every_s: float) -> None:
+        """One look, if it is time; what goes wrong is said here or by `each`, and puts the next one off."""
+        wait_s, next_at = self._waits.get((done, model), (FIRST_S, machine_now()))
+        if machine_now() < next_at:
+            return
+        then_s, pause_s = min(2 * wait_s, LAST_S), wait_s
+        try:
+            look(model, server_of(self._house))
+            then_s, pause_s = FIRST_S, every_s
+        except GyroscopeError as error:
+            LOG.warning("the registry is not %s for %s, again in %.0f s: %s", done, model, wait_s, error)
+        finally:
+            next_at = MachineTime(machine_now() + round(pause_s * SECOND_NS))
+            self._waits[done, model] = then_s, next_at
 
 
 @contextmanager

@@ -25,7 +25,7 @@ class Registry(Protocol):
     """Where the models came from. Each call may take seconds and raises `StoreError` when it was not carried out."""
 
     def named(self, name: str, alias: str) -> Registered | None:
-        """The version that an alias names now; None when it names none."""
+        """The version that an alias names now; None when it names none, or its model is gone."""
         ...
 
     def set_alias(self, version: Registered, alias: str) -> None:

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+GONE = (404, b'{"error_code": "RESOURCE_DOES_NOT_EXIST"}', {})
+
 
 class Server:
-    """Answers what it was given by path, and keeps what it was asked."""
+    """Answers what it was given by path, with or without its query, and keeps what it was asked."""
 
     def __init__(self) -> None:
         self.answers: dict[str, tuple[int, bytes, dict[str, str]]] = {}
@@ -22,7 +24,7 @@ class Server:
                 path = self.path.partition("?")[0]
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 outer.asked.append((self.command, self.path, body, self.headers.get("Authorization", "")))
-                status, content, headers = outer.answers.get(path, (404, b'{"error_code": "NOT_THERE"}', {}))
+                status, content, headers = outer.answers.get(self.path) or outer.answers.get(path, GONE)
                 self.send_response(status)
                 for name, value in {"Content-Length": str(len(content)), **headers}.items():
                     self.send_header(name, value)
@@ -46,7 +48,7 @@ class Server:
 def answering() -> Iterator[Server]:
     """Answers until the end of the block."""
     server = Server()
-    thread = threading.Thread(target=server.http.serve_forever)
+    thread = threading.Thread(target=server.http.serve_forever, args=(0.05,))
     thread.start()
     try:
         yield server

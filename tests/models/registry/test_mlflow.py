@@ -38,7 +38,7 @@ def test_a_version_is_found_by_alias_and_by_number_and_its_file_is_fetched(serve
     assert {authorization for *_, authorization in server.asked} == {"Basic YW5uOnNlY3JldA=="}
 
 
-def test_aliases_and_tags_are_set_and_an_alias_that_is_gone_may_go_again(server):
+def test_aliases_and_tags_are_set_and_nothing_is_said_of_what_is_gone(server, caplog):
     server.says(f"{API}/registered-models/alias", {})
     server.says(f"{API}/model-versions/set-tag", {})
     asking = Mlflow(server.uri)
@@ -51,9 +51,19 @@ def test_aliases_and_tags_are_set_and_an_alias_that_is_gone_may_go_again(server)
         ("DELETE", {"name": "churn", "alias": "challenger"}),
     ]
     server.answers.clear()
-    asking.drop_alias("churn", "challenger")
-    with pytest.raises(StoreError, match="404"):
-        asking.set_alias(ONE, "champion")
+    for say in (
+        lambda: asking.drop_alias("churn", "challenger"),
+        lambda: asking.set_alias(ONE, "champion"),
+        lambda: asking.set_tag(ONE, "gyroscope.verdict", "promoted"),
+    ):
+        server.answers.clear()
+        caplog.clear()
+        say()
+        assert "the registry has no churn any more" in caplog.text
+        for path in ("registered-models/alias", "model-versions/set-tag"):
+            server.says(f"{API}/{path}", b"no backend", 404)
+        with pytest.raises(StoreError, match="404, no backend"):
+            say()
 
 
 @pytest.mark.parametrize("source", ["models:/churn", "models:/a/b/c", "models:/churn@", "models:/churn/x", "churn@new"])
@@ -71,15 +81,22 @@ def test_an_alias_names_a_version_or_none(server):
     server.says(f"{API}/registered-models/get", {"registered_model": {"name": "churn"}})
     assert asking.named("churn", "next") is None
     server.answers.clear()
+    assert asking.named("churn", "next") is None
     with pytest.raises(StoreError, match="404"):
+        asking.aliases("churn")
+    server.says(f"{API}/registered-models/get", b"no backend", 404)
+    with pytest.raises(StoreError, match="404, no backend"):
         asking.named("churn", "next")
 
 
 def test_whoever_does_not_answer_as_mlflow_is_said_so(server, monkeypatch):
     asking, path = Mlflow(server.uri), f"{API}/model-versions/get"
     for content, status, headers, why in (
-        (b"<html>", 200, {}, "no JSON"),
-        (b"[1]", 200, {}, "no JSON object"),
+        (b"<html>", 200, {}, "none of MLflow's: JSON is malformed"),
+        (b"[1]", 200, {}, "Expected `object`"),
+        (b"{}", 200, {}, "missing required field `model_version`"),
+        (b'{"model_version": {"version": null}}', 200, {}, "got `null`"),
+        (b'{"model_version": {"version": "\xff"}}', 200, {}, "invalid start byte"),
         (b"wait", 500, {}, "status 500, wait"),
         (b"", 302, {"Location": "http://127.0.0.1:9/"}, "status 302"),
         (b"who?", 401, {}, "status 401"),
@@ -111,8 +128,9 @@ def test_artifacts_that_cannot_be_had_are_refused_with_a_way_out(server, tmp_pat
     for place, mlmodel, why in (
         ("s3://bucket/model", MLMODEL, "s3:// are not read"),
         (shared.as_uri(), b"flavors: {lightgbm: {data: other.lgb}}", "cannot be read"),
-        (shared.as_uri(), b"flavors: {lightgbm: {data: ../../etc/passwd}}", "outside of it"),
-        (shared.as_uri(), b"flavors: {lightgbm: {data: /etc/passwd}}", "outside of it"),
+        (shared.as_uri(), b"flavors: {lightgbm: {data: ../../etc/passwd}}", "no file inside of it"),
+        (shared.as_uri(), b"flavors: {lightgbm: {data: /etc/passwd}}", "no file inside of it"),
+        (shared.as_uri(), b"flavors: {lightgbm: {data: .}}", "no file inside of it"),
         (shared.as_uri(), b"flavors: {pytorch: {}}", "no file of this model"),
         (shared.as_uri(), b"flavors: [", "no file of this model"),
         (shared.as_uri(), b"nothing", "no file of this model"),
@@ -120,3 +138,23 @@ def test_artifacts_that_cannot_be_had_are_refused_with_a_way_out(server, tmp_pat
         with pytest.raises((ModelError, StoreError), match=why) as refused:
             fetched(place, mlmodel)
         assert refused.value.fix
+
+
+def test_a_disk_that_does_not_take_what_is_fetched_is_said_so(server, tmp_path):
+    server.says(f"{API}/model-versions/get-download-uri", {"artifact_uri": "mlflow-artifacts:/m"})
+    server.says(f"{FILES}/m/MLmodel", MLMODEL)
+    server.says(f"{FILES}/m/model.lgb", b"tree\n")
+    (tmp_path / "model.lgb").symlink_to("/dev/full")
+    with pytest.raises(StoreError, match="what was fetched cannot be written: No space left") as refused:
+        Mlflow(server.uri).fetch(ONE, tmp_path)
+    assert "TMPDIR" in refused.value.fix
+    for path in ("get-download-uri", "get"):
+        server.says(f"{API}/model-versions/{path}", {})
+    with pytest.raises(StoreError, match="missing required field `artifact_uri`"):
+        Mlflow(server.uri).fetch(ONE, tmp_path)
+
+
+def test_a_model_without_its_description_is_no_answer_of_mlflow(server):
+    server.says(f"{API}/registered-models/get", {})
+    with pytest.raises(StoreError, match="missing required field `registered_model`"):
+        Mlflow(server.uri).named("churn", "next")

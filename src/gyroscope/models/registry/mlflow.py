@@ -7,13 +7,14 @@ loads no model, and follows no redirect: a registry could else send us, with our
 from __future__ import annotations
 
 import base64
+import logging
 import re
 import urllib.error
 import urllib.request
 from functools import cached_property
 from http.client import HTTPException
 from pathlib import Path, PurePosixPath
-from typing import Any, NoReturn
+from typing import NoReturn, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
@@ -21,6 +22,7 @@ import yaml
 
 from gyroscope.errors import ModelError, StoreError
 
+LOG = logging.getLogger(__name__)
 SOURCE = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<number>\d+))")
 TIMEOUT_S = 10.0
 MOST_BYTES = 1 << 30
@@ -35,6 +37,34 @@ class Registered(msgspec.Struct, frozen=True):
 
     name: str
     number: str
+
+
+class _Version(msgspec.Struct):
+    version: str | int
+    alias: str = ""
+
+
+class _Found(msgspec.Struct):
+    model_version: _Version
+
+
+class _Aliases(msgspec.Struct):
+    aliases: tuple[_Version, ...] = ()
+
+
+class _Model(msgspec.Struct):
+    registered_model: _Aliases
+
+
+class _Place(msgspec.Struct):
+    artifact_uri: str
+
+
+class _Done(msgspec.Struct):
+    """An answer in which we look for nothing."""
+
+
+Answer = TypeVar("Answer", bound=msgspec.Struct)
 
 
 class Mlflow:
@@ -60,61 +90,80 @@ class Mlflow:
             )
         name, alias, number = found["name"], found["alias"], found["number"]
         if alias:
-            answer = self._call("GET", "registered-models/alias", {"name": name, "alias": alias})
+            answer = self._call("GET", "registered-models/alias", {"name": name, "alias": alias}, _Found)
         else:
-            answer = self._call("GET", "model-versions/get", {"name": name, "version": number})
-        return Registered(name, str(answer["model_version"]["version"]))
+            answer = self._call("GET", "model-versions/get", {"name": name, "version": number}, _Found)
+        return Registered(name, str(answer.model_version.version))
+
+    def aliases(self, name: str) -> dict[str, Registered]:
+        """What each alias of a registered model names. Raises `StoreError` without such a model."""
+        found = self._call("GET", "registered-models/get", {"name": name}, _Model).registered_model.aliases
+        return {one.alias: Registered(name, str(one.version)) for one in found}
 
     def named(self, name: str, alias: str) -> Registered | None:
-        """The version that an alias names now; None when it names none. Raises `StoreError` without such a model."""
-        found = self._call("GET", "registered-models/get", {"name": name})["registered_model"].get("aliases", ())
-        numbers = [str(one["version"]) for one in found if one["alias"] == alias]
-        return Registered(name, numbers[0]) if numbers else None
+        """The version that an alias names now; None when it names none, or when there is no such model any more."""
+        try:
+            return self.aliases(name).get(alias)
+        except _MissingError:
+            return None
 
     def fetch(self, version: Registered, folder: Path) -> Path:
-        """Its one model file, written into a folder. Raises `ModelError` where it has none that could be served."""
+        """Its one model file, written into a folder. Raises `ModelError` where it has none that could be served, and
+        `StoreError` where the folder does not take it.
+        """
         asked = {"name": version.name, "version": version.number}
-        place = str(self._call("GET", "model-versions/get-download-uri", asked)["artifact_uri"])
+        place = self._call("GET", "model-versions/get-download-uri", asked, _Place).artifact_uri
         where = f"models:/{version.name}/{version.number}"
         name = _model_file(self._read(place, "MLmodel"), where)
         path = folder / PurePosixPath(name).name
-        path.write_bytes(self._read(place, name))
+        content = self._read(place, name)
+        try:
+            path.write_bytes(content)
+        except OSError as error:
+            raise StoreError(
+                f"what was fetched cannot be written: {error.strerror}",
+                where=str(path),
+                fix="make room there, or name a folder with more in TMPDIR",
+            ) from error
         return path
 
     def set_alias(self, version: Registered, alias: str) -> None:
-        """Have an alias name this version, and no other."""
+        """Have an alias name this version, and no other; one that was deleted there is nobody's any more."""
         body = {"name": version.name, "alias": alias, "version": version.number}
-        self._call("POST", "registered-models/alias", body)
+        self._say("POST", "registered-models/alias", body)
 
     def drop_alias(self, name: str, alias: str) -> None:
         """Have an alias name nothing; one that does so already is fine."""
-        try:
-            self._call("DELETE", "registered-models/alias", {"name": name, "alias": alias})
-        except _MissingError:
-            return
+        self._say("DELETE", "registered-models/alias", {"name": name, "alias": alias})
 
     def set_tag(self, version: Registered, key: str, value: str) -> None:
-        """Set a tag of a version, whatever it was."""
+        """Set a tag of a version, whatever it was; one that was deleted there needs none."""
         body = {"name": version.name, "version": version.number, "key": key, "value": value}
-        self._call("POST", "model-versions/set-tag", body)
+        self._say("POST", "model-versions/set-tag", body)
 
-    def _call(self, method: str, what: str, asked: dict[str, str]) -> dict[str, Any]:
+    def _say(self, method: str, what: str, told: dict[str, str]) -> None:
+        """A word about what was deleted is as good as taken: it must not keep those about others from being said."""
+        try:
+            self._call(method, what, told, _Done)
+        except _MissingError as error:
+            LOG.warning("the registry has no %s any more, and is told nothing of it: %s", told["name"], error)
+
+    def _call(self, method: str, what: str, asked: dict[str, str], kind: type[Answer]) -> Answer:
         url = f"{self._uri}/api/2.0/mlflow/{what}"
         body = None if method == "GET" else msgspec.json.encode(asked)
         answer = self._ask(method, f"{url}?{urlencode(asked)}" if method == "GET" else url, body)
         try:
-            found = msgspec.json.decode(answer or b"{}")
-        except msgspec.DecodeError as error:
-            raise self._strange(url, f"its answer is no JSON: {error}") from error
-        if not isinstance(found, dict):
-            raise self._strange(url, "its answer is no JSON object")
-        return found
+            return msgspec.json.decode(answer or b"{}", type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise self._strange(url, f"its answer is none of MLflow's: {error}") from error
 
     def _read(self, place: str, name: str) -> bytes:
         """A file of a model's artifacts: through the server, or where server and we share a disk."""
         inside = PurePosixPath(name)
-        if inside.is_absolute() or ".." in inside.parts:
-            raise ModelError(f"its MLmodel names a file outside of it: {name}", where=place, fix="log the model again")
+        if inside.is_absolute() or ".." in inside.parts or not inside.name:
+            raise ModelError(
+                f"its MLmodel names no file inside of it: {name!r}", where=place, fix="log the model again"
+            )
         parts = urlsplit(place)
         if parts.scheme in ("", "file"):
             try:
@@ -157,7 +206,8 @@ class Mlflow:
     def _refused(self, url: str, error: urllib.error.HTTPError) -> NoReturn:
         with error:
             said = " ".join(error.read(2_000).decode("utf-8", "replace").split())[:300]
-        kind = _MissingError if error.code == 404 else StoreError
+        # A proxy, or another server, says 404 too: it knows nothing of what MLflow has.
+        kind = _MissingError if error.code == 404 and "RESOURCE_DOES_NOT_EXIST" in said else StoreError
         raise kind(
             f"MLflow refuses: status {error.code}, {said}",
             where=url,
