@@ -51,10 +51,14 @@ CLAIMS = (
     ("unusual", "nights and weekends off: false incidents of unusual hours", (False,), 1.0),
 )
 CONTROLS = (
-    ("stopped", "control: traffic stops for good at noon, told of", 5.0),
-    ("refused", "control: a column stops coming at noon, named", 100.0),
+    ("stopped", "control: traffic stops for good at noon, told of within three hours", 5.0),
+    ("refused", "control: a column stops coming at noon, named within three hours", 100.0),
 )
 """What breaks, and in traffic of how many rows an hour at least."""
+
+ABOUT = {"stopped": "requests", "refused": "plan"}
+WITHIN_US = 3 * HOUR_US
+"""What an incident of a control must be about, and how soon after the fault began."""
 
 
 class Pattern(NamedTuple):
@@ -123,14 +127,31 @@ def _control(options: Options, months: int, fault: str, words: str, least: float
         for month in range(months)
         if pattern.level >= least
     ]
-    hits = sum(fault in said for said in spread(said_of, jobs))
+    hits = sum(spread(is_told, jobs))
     return share_at_least(("B1", words), hits, len(jobs), 0.95, is_quick=options.is_quick)
 
 
 def said_of(job: Job) -> list[str]:
     """What was said in one month: "stopped", "refused" or "unusual", one for each cause."""
+    return [_kind(cause) for cause in _causes(job)]
+
+
+def is_told(job: Job) -> bool:
+    """Whether the fault of a month was told of."""
+    return is_hit(_causes(job), job.fault, EventTime(MONDAY + (job.history * PER_DAY + job.fault_at) * HOUR_US))
+
+
+def is_hit(causes: list[Cause], fault: str, began: EventTime) -> bool:
+    """Whether one is about what the fault broke, came once it had begun, and soon."""
+    return any(
+        one.kind == "quality" and one.subjects == (ABOUT[fault],) and 0 <= one.since - began < WITHIN_US
+        for one in causes
+    )
+
+
+def _causes(job: Job) -> list[Cause]:
     with tempfile.TemporaryDirectory() as folder:
-        return [_kind(cause) for cause in _Month(job, Path(folder)).causes()]
+        return _Month(job, Path(folder)).causes()
 
 
 def _kind(cause: Cause) -> str:

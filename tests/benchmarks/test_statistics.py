@@ -10,8 +10,11 @@ from benchmarks.statistics.b01_broken import LATER, REFERENCE, World, normal_of,
 from benchmarks.statistics.fine import FineNumbers, FineTexts, profiles
 from benchmarks.statistics.months import Rate
 from benchmarks.statistics.population import Cell, draw, effects
+from benchmarks.statistics.silence import is_hit
 from benchmarks.target import TARGETS, Options
 
+from gyroscope.clock import DAY_US, HOUR_US, EventTime
+from gyroscope.records import Cause
 from gyroscope.stats.profiles import fit_layout, profile
 
 
@@ -25,6 +28,24 @@ def test_a_broken_column_that_feeds_forty_features_is_one_incident_that_names_it
     world = World(np.random.default_rng([0, 17]))
     normal = normal_of(world.days(REFERENCE))
     assert [page.root.subjects for page in pages_of(normal, world.days(LATER, "missing"))] == [("source",)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "about", "late_h", "hits"),
+    [
+        ("quality", "requests", 0, True),
+        ("quality", "requests", 2, True),
+        ("quality", "requests", -1, False),
+        ("quality", "requests", 3, False),
+        ("quality", "labels", 1, False),
+        ("seasonal", "requests", 1, False),
+    ],
+)
+def test_a_fault_is_told_of_by_what_it_broke_once_it_began_and_soon(kind, about, late_h, hits):
+    began = EventTime(21 * DAY_US)
+    at = EventTime(began + late_h * HOUR_US)
+    cause = Cause(model="m", version="v", kind=kind, subjects=(about,), since=at, seen=at, reason="it came no more")
+    assert is_hit([cause], "stopped", began) is hits
 
 
 def test_profiles_of_counts_are_those_of_the_rows():
