@@ -8,7 +8,6 @@ import pytest
 
 import gyroscope
 from gyroscope.cli.commands import gyro as shell
-from gyroscope.cli.commands import narrowed
 from gyroscope.cli.output import plain
 
 
@@ -24,7 +23,7 @@ def test_no_command_shows_the_help(gyro):
 
 def test_only_the_noun_that_is_asked_for_is_made():
     def names(*words):
-        made = narrowed(shell(), words)
+        made = shell(words)
         return {one.name for one in (*made.registered_commands, *made.registered_groups)}
 
     assert names("models", "list") == {"models"}
@@ -44,6 +43,11 @@ def test_an_error_is_told_in_words_with_place_and_fix(gyro, here):
     assert f"  where: {here / 'none.yaml'}" in ended.err
     assert "gyro init" in ended.err
     assert "Traceback" not in ended.err
+
+
+def test_an_error_of_a_command_of_any_name_is_told_in_words(gyro):
+    ended = gyro("explain", "none", "--settings", "none.yaml")
+    assert (ended.code, ended.err.splitlines()[0]) == (2, "the settings file cannot be read")
 
 
 def test_an_error_is_one_object_when_json_is_asked_for(gyro, here):

@@ -70,6 +70,14 @@ def test_asking_the_command_for_help_imports_nothing_heavy():
     assert not _imported_by(program) & HEAVY, "import inside the command, not at the top of its file"
 
 
+@pytest.mark.parametrize(("words", "file"), [(("compare",), "compare"), (("models", "list"), "models.list")])
+def test_a_command_imports_no_other(words, file):
+    asked = f"import sys; sys.argv = {['gyro', *words, '--help']}; from gyroscope.cli import main"
+    found = _imported_by(f"{asked}\ntry: main()\nexcept SystemExit: pass")
+    assert f"gyroscope.cli.{file}" in found
+    assert not found & {f"gyroscope.cli.{other}" for other in ("backup", "demo", "explain", "labels.add")}
+
+
 @pytest.mark.parametrize("module", ["gyroscope.assembly", "gyroscope.assembly.replica"])
 def test_starting_a_house_and_a_replica_imports_neither_tables_nor_pages(module):
     found = _imported_by(f"import {module}") & TABLES_AND_PAGES
@@ -99,4 +107,4 @@ def _imported_by(program: str) -> set[str]:
         text=True,
         check=True,
     )
-    return {name.partition(".")[0] for name in ended.stdout.rpartition("modules:")[2].split()}
+    return {*ended.stdout.rpartition("modules:")[2].split()}

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import sys
 
-from gyroscope.cli.commands import gyro, narrowed
-from gyroscope.cli.output import explain
+from gyroscope.cli import output
+from gyroscope.cli.commands import gyro
 from gyroscope.errors import GyroscopeError
 
 __all__ = ["main"]
@@ -17,11 +17,11 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line and end the process with its exit code."""
     try:
-        narrowed(gyro(), sys.argv[1:])(prog_name="gyro")
+        gyro(sys.argv[1:])(prog_name="gyro")
     except GyroscopeError as error:
-        explain(error, as_json="--json" in sys.argv)
+        output.explain(error, as_json="--json" in sys.argv)
     except OSError as error:
         # A full disk or a forbidden folder met on the way: the machine's fault, so the user can mend it.
         place = str(error.filename or "")
-        explain(GyroscopeError(error.strerror or str(error), where=place), as_json="--json" in sys.argv)
+        output.explain(GyroscopeError(error.strerror or str(error), where=place), as_json="--json" in sys.argv)
     sys.exit(2)
