@@ -153,9 +153,10 @@ def _read_column(write: _Writer, name: str, found: tuple[Found, Found], standard
 
 def _again(fold: Fold) -> Found:
     equal = fold.profile.equal_rows
-    if isinstance(equal, NotEnoughData):
-        return equal
-    return _supported(share_estimate(equal.again, equal.rows), equal.rows)
+    again = equal if isinstance(equal, NotEnoughData) else equal.again()
+    if isinstance(again, NotEnoughData):
+        return again
+    return _supported(Estimate(again.share, again.low, again.high, again.rows), again.rows)
 
 
 def _moved(windows: Sequence[Facts], standard: Standard) -> list[Moved]:

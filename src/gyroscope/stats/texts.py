@@ -84,12 +84,13 @@ class Texts(msgspec.Struct, frozen=True, eq=False):
         """The first `count` x 8 bytes of each text as numbers, shape (count, n), zero beyond its end."""
         if not self.starts.size:
             return np.zeros((count, 0), np.uint64)
+        first, size = int(self.starts[0]), int(self.sizes[0])
+        last = first + size * self.sizes.size
+        is_even = int(self.starts[-1]) == last - size and bool((self.sizes == size).all())
+        if is_even and (self.starts[1:] - self.starts[:-1] == size).all():
+            return _words_of_equal(self.data[first:last].reshape(self.sizes.size, size), count)
         # Of all bytes only those of these rows, with room behind the last: a slice of a large column stays small.
         first, last = int(self.starts.min()), int((self.starts + self.sizes).max())
-        size = int(self.sizes[0])
-        is_even = last - first == size * self.sizes.size and bool((self.sizes == size).all())
-        if is_even and (np.diff(self.starts) == size).all():
-            return _words_of_equal(self.data[first:last].reshape(self.sizes.size, size), count)
         raw = np.zeros(max(last - first, 0) + WORD, np.uint8)
         raw[: last - first] = self.data[first:last]
         anywhere = np.ndarray((raw.size - WORD + 1,), np.uint64, raw, strides=(1,))

@@ -75,23 +75,26 @@ def test_a_column_that_breaks_is_one_incident_that_names_it_and_closes_when_it_i
     assert [one.state for one in learned.incidents.all("flights")] == ["closed"]
 
 
-def test_rows_that_are_sent_twice_become_an_incident_with_their_share(learned, make_rows):
+def test_rows_that_are_all_sent_twice_are_an_incident_at_that_window_and_a_tenth_of_them_a_signal(learned, make_rows):
     for number in range(30, 44):
         rows = day(make_rows, number)
         live(learned, rows)
-        if number >= 33:
-            again = day(make_rows, number, n=15)
+        share = {33: 10, 39: 1}.get(number, 100)
+        if share < 100:
+            again = day(make_rows, number, n=ROWS // share)
             for name in ("distance", "carrier", "hour", "outputs"):
-                setattr(again, name, getattr(rows, name)[:15])
+                setattr(again, name, getattr(rows, name)[: ROWS // share])
             again.ids = [f"again-{one}" for one in again.ids]
             live(learned, again)
     learned.measure()
-    assert learned.values("duplicate_share")[:3] == [0.0] * 3
-    assert learned.values("duplicate_share")[-1] == pytest.approx(15 / 165)
+    shares = learned.values("duplicate_share")
+    assert shares[3] == pytest.approx(15 / 165)
+    assert shares[9] == 0.5
+    assert sum(shares) == pytest.approx(15 / 165 + 0.5)
     (incident,) = learned.incidents.all("flights")
-    assert (incident.kind, incident.subjects, incident.state) == ("quality", ("duplicate rows",), "open")
-    assert "twice 0.2% -> 8.5%" in incident.why
-    assert FIRST + 32 * DAY_US <= incident.since <= FIRST + 34 * DAY_US
+    assert (incident.kind, incident.subjects, incident.state) == ("quality", ("duplicate rows",), "closed")
+    assert incident.since == FIRST + 39 * DAY_US
+    assert "50 % of the rows are there already" in incident.why
 
 
 def test_what_was_broken_for_a_version_is_over_when_others_have_gone_on_without_it(house, make_rows):

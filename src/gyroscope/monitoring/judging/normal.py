@@ -29,7 +29,15 @@ from gyroscope.stats.performance import (
     segment_points,
 )
 from gyroscope.stats.profiles import Profile
-from gyroscope.stats.quality import ColumnLimits, Lineage, duplicate_stream, learn_limits, soft_baselines
+from gyroscope.stats.quality import (
+    ColumnLimits,
+    Lineage,
+    Repetition,
+    duplicate_rows,
+    learn_limits,
+    learn_repetition,
+    soft_baselines,
+)
 from gyroscope.stats.streams import ColumnScale, fit_columns
 
 FAR = 4.0
@@ -61,10 +69,7 @@ class Drift(msgspec.Struct, frozen=True, eq=False):
 
 
 class Normal(msgspec.Struct, frozen=True, eq=False):
-    """`profiles` and `outcomes` are those of the normal windows, `total` is the profile of all of them.
-
-    A normal window has `rows`, in the middle.
-    """
+    """`profiles` and `outcomes` are those of the normal windows, `total` is the profile of all of them."""
 
     basis: Basis
     signature: Signature
@@ -72,7 +77,7 @@ class Normal(msgspec.Struct, frozen=True, eq=False):
     profiles: tuple[Profile, ...]
     outcomes: tuple[Outcomes, ...]
     total: Profile
-    rows: float
+    repetition: Repetition | NotEnoughData
     limits: dict[str, ColumnLimits]
     drift: dict[CauseKind, Drift]
     quality: Baselines
@@ -86,7 +91,7 @@ class Normal(msgspec.Struct, frozen=True, eq=False):
             return []
         profiles = [one.profile for one in windows]
         later = {kind: part.scale.streams(profiles) for kind, part in self.drift.items()}
-        tables = [_by_window(streams) for streams in (*later.values(), duplicate_stream(profiles, self.rows))]
+        tables = [_by_window(streams) for streams in later.values()]
         elsewhere = self._elsewhere(later)
         guessed = (
             [({}, {})] * len(windows) if isinstance(self.estimates, NotEnoughData) else self.estimates.of(profiles)
@@ -96,6 +101,9 @@ class Normal(msgspec.Struct, frozen=True, eq=False):
             streams, estimates = guessed[place]
             here = reduce(operator.or_, (table[place] for table in tables), streams)
             broken = inspect(self.limits, self.total, one.profile, elsewhere[place], self.lineage)
+            if not broken:  # a column without values makes rows alike
+                repeated = duplicate_rows(self.repetition, one.profile)
+                broken = () if repeated is None else (repeated,)
             entries.append(Entry(one.window, one.scored, here, broken, estimates=estimates))
         return entries
 
@@ -161,8 +169,6 @@ def learn(
     drift = _drift(profiles, inputs)
     # Values below or above the reference's range creep with the season: they stay with drift, which informs.
     shares = tuple(name for name in drift.scale.reference.names if name.endswith((":missing", ":new")))
-    watched_shares, rows = drift.scale.reference.select(shares), float(np.median([part.n for part in profiles]))
-    alike = float(watched_shares.weights.mean()) if shares else 1.0
     return Normal(
         basis=basis,
         signature=signature,
@@ -170,10 +176,10 @@ def learn(
         profiles=profiles,
         outcomes=known,
         total=total,
-        rows=rows,
+        repetition=learn_repetition(profiles),
         limits=learn_limits(profiles),
         drift={"output": _drift(profiles, outputs), "input": drift},
-        quality=soft_baselines(watched_shares.join(duplicate_stream(profiles, rows, alike))),
+        quality=soft_baselines(drift.scale.reference.select(shares)),
         estimates=estimates_of(signature, known),
         icc=basis.icc,
         lineage=lineage_of(policy.made_from, drift.scale.reference, outputs),

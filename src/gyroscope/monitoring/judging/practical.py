@@ -20,7 +20,6 @@ from gyroscope.stats.evidence import Alarm, Member
 from gyroscope.stats.evidence.alarms import describe
 from gyroscope.stats.performance import Estimate, PerformanceStream, least_change, share_estimate
 from gyroscope.stats.profiles import CategoryBins, ColumnCounts, NumericBins, Profile
-from gyroscope.stats.quality import DUPLICATES
 
 RISE, RISE_TIMES = 0.005, 1.5
 """A share of missing, new or out-of-range values must have risen by half a percentage point and by half."""
@@ -58,8 +57,6 @@ def drifted(alarm: Alarm, normal: Normal, current: Profile, windows: int) -> lis
     columns = tuple(normal.total.columns)
     found: dict[str, Moved] = {}
     for member in alarm.members:
-        if member.name == DUPLICATES:
-            continue  # see `repeated`
         column = column_of(member.name, columns)
         what = member.name[len(column) + 1 :]
         before, now = normal.total.columns[column], current.columns[column]
@@ -71,25 +68,6 @@ def drifted(alarm: Alarm, normal: Normal, current: Profile, windows: int) -> lis
         if moved is not None:
             found.setdefault(column, moved)
     return list(found.values())
-
-
-def repeated(alarm: Alarm, last: int, track: Track) -> list[Moved]:
-    """Rows that are there again in their window, if an alarm is about them and they are surely more as of a window."""
-    if DUPLICATES not in alarm.names:
-        return []
-    row = track.baselines.names.index(DUPLICATES)
-    z = track.course.z[:, alarm.since : last + 1]
-    one = np.ones(len(track.baselines.names))
-    (member,) = describe([row], one, z, track.pooled(alarm.since, last), track.baselines)
-    moves = np.array((0.0, member.effect, member.low, member.high))
-    shares = np.sin(np.clip(float(track.baselines.mean[row]) + moves, 0.0, np.pi) / 2) ** 2
-    was, now, low, high = shares.tolist()
-    if low - was <= RISE or now < RISE_TIMES * was:
-        return []
-    rows = sum(entry.rows for entry in track.entries[alarm.since : last + 1])
-    rise = Estimate(now - was, low - was, high - was, rows)
-    text = f"rows that are there twice {was:.1%} -> {now:.1%} of rows"
-    return [Moved("duplicate rows", text, rise, "share_rise", before=was, now=now)]
 
 
 def worse(

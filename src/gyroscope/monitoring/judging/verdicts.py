@@ -21,7 +21,7 @@ from gyroscope.monitoring.judging.entered import Entry, Quieter
 from gyroscope.monitoring.judging.estimates import METRIC
 from gyroscope.monitoring.judging.means import running_means
 from gyroscope.monitoring.judging.normal import Normal
-from gyroscope.monitoring.judging.practical import Moved, drifted, repeated
+from gyroscope.monitoring.judging.practical import Moved, drifted
 from gyroscope.monitoring.judging.segments import SEGMENTS, carried, halved, segments_of
 from gyroscope.monitoring.judging.suspects import Losses, Suspects, told
 from gyroscope.monitoring.judging.tracks import Budget, Track, follow, streams_of
@@ -101,10 +101,10 @@ class Verdicts:
         for kind, drift in case.normal.drift.items():
             if drift.baselines.names and case.rows:
                 track = self._follow(case, kind, drift.baselines, budget)
-                yield track, list(drifts(case.about, track, self._look_of(case, track)))
+                yield track, list(drifts(case.about, track, self._look_of(case)))
         if case.normal.quality.names and case.rows:
             track = self._follow(case, "quality", case.normal.quality, budget)
-            yield track, list(drifts(case.about, track, self._look_of(case, track)))
+            yield track, list(drifts(case.about, track, self._look_of(case)))
         yield from self._estimated(case, budget)
         yield from self._labelled(case, budget)
 
@@ -243,7 +243,7 @@ class Verdicts:
         self._stretches[about, stretch.start] = (stretch.end, known)
         return known
 
-    def _look_of(self, case: Case, track: Track) -> Look:
+    def _look_of(self, case: Case) -> Look:
         """How far the columns of an alarm have moved, as of one of its windows; looked up once."""
 
         def look(alarm: Alarm, last: int) -> list[Moved]:
@@ -252,8 +252,9 @@ class Verdicts:
             if key not in self._looked:
                 found = self._stretch(case.about, stretch)
                 windows = last - alarm.since + 1
-                moved = [] if isinstance(found, NotEnoughData) else drifted(alarm, case.normal, found, windows)
-                self._looked[key] = [*moved, *repeated(alarm, last, track)]
+                self._looked[key] = (
+                    [] if isinstance(found, NotEnoughData) else drifted(alarm, case.normal, found, windows)
+                )
             return self._looked[key]
 
         return look

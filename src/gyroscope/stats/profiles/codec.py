@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache, partial, reduce
+from functools import lru_cache, reduce
 from itertools import pairwise
 
 import msgspec
@@ -19,7 +19,7 @@ from gyroscope.errors import StoreError
 from gyroscope.stats.arrays import LEAST_BYTES, Ints, pack_int, pack_steps, unpack_steps
 from gyroscope.stats.profiles import first_form, second_form
 from gyroscope.stats.profiles.column import ColumnCounts
-from gyroscope.stats.profiles.equal_rows import EqualRows
+from gyroscope.stats.profiles.equal_rows import MOST, EqualRows
 from gyroscope.stats.profiles.late import LateColumns, Table
 from gyroscope.stats.profiles.layout import Bins
 from gyroscope.stats.sparse import SparseCounts
@@ -69,7 +69,7 @@ class _Head(msgspec.Struct, array_like=True):
 
 
 class _Whole(msgspec.Struct, array_like=True):
-    """`check` is the CRC-32 of buckets and marks, which are read later; no marks: equal rows were not counted."""
+    """`check` is the CRC-32 of buckets, which are read later, and marks; no marks: equal rows were not counted."""
 
     form: str
     number: int
@@ -82,10 +82,10 @@ class _Whole(msgspec.Struct, array_like=True):
 
 
 class _Marks(msgspec.Struct, array_like=True):
-    """Those of equal rows."""
+    """How many rows were counted, and the least marks of the different ones."""
 
-    keys: bytes
-    counts: bytes
+    rows: int
+    marks: bytes
 
 
 _head_decoder = msgspec.msgpack.Decoder(_Head)
@@ -121,7 +121,7 @@ def encode(n: int, columns: Mapping[str, ColumnCounts], equal_rows: EqualRows | 
     layout = _compressed(_Layout(tuple(columns), tuple(column.bins for column in kept)))
     parts = (kept[first : first + _TOGETHER] for first in range(0, len(kept), _TOGETHER))
     buckets = [_compressed(_buckets_of([column.buckets for column in part])) for part in parts]
-    marks = b"" if equal_rows is None else _compressed(_marks_of(equal_rows.marks))
+    marks = b"" if equal_rows is None else _compressed(_Marks(equal_rows.rows, pack_steps(equal_rows.marks)))
     check = _check_of([*buckets, marks])
     whole = _Whole(_FORM, _NUMBER, n, layout, _compressed(_counts_of(kept)), check, buckets, marks)
     return msgspec.msgpack.encode(whole)
@@ -160,8 +160,8 @@ def decode(packed: bytes) -> tuple[int, Mapping[str, ColumnCounts], EqualRows | 
         _check(len(whole.buckets) == -(-len(layout.names) // _TOGETHER), f"{len(whole.buckets)} pieces of buckets")
         body = _counts_decoder.decode(zlib.decompress(whole.counts))
         table, sums = _table_of(layout, starts, body), (body.totals, body.squares)
-        marks = EqualRows(SparseCounts.later(partial(_unpacked_marks, whole.marks), 0)) if whole.marks else None
-        return head.n, LateColumns(table, places, sums, _Later(whole.buckets).of), marks
+        equal = _equal_rows_of(_marks_decoder.decode(zlib.decompress(whole.marks))) if whole.marks else None
+        return head.n, LateColumns(table, places, sums, _Later(whole.buckets).of), equal
 
 
 @contextmanager
@@ -202,10 +202,6 @@ def _buckets_of(kept: list[SparseCounts]) -> _Buckets:
         keys=_packed(counted.keys for counted in kept),
         counts=_packed(counted.counts for counted in kept),
     )
-
-
-def _marks_of(marks: SparseCounts) -> _Marks:
-    return _Marks(pack_steps(marks.keys), pack_steps(marks.counts))
 
 
 def _packed(arrays: Iterable[Ints]) -> bytes:
@@ -255,13 +251,11 @@ def _unpacked_buckets(body: _Buckets) -> list[tuple[Ints, Ints]]:
     return [(keys[start:end], counts[start:end]) for start, end in pairwise(ends)]
 
 
-def _unpacked_marks(packed: bytes, _: int) -> tuple[Ints, Ints]:
-    with _damage_named(packed):
-        body = _marks_decoder.decode(zlib.decompress(packed))
-        keys, counts = unpack_steps(body.keys), unpack_steps(body.counts)
-        _check(keys.size == counts.size and not np.any(counts < 1), "equal rows without counts")
-        _check(not np.any(keys[1:] <= keys[:-1]), "marks that do not ascend")
-        return keys, counts
+def _equal_rows_of(body: _Marks) -> EqualRows:
+    marks = unpack_steps(body.marks)
+    _check(marks.size <= min(body.rows, MOST), f"{marks.size} marks of {body.rows} rows")
+    _check(not np.any(marks[1:] <= marks[:-1]), "marks that do not ascend")
+    return EqualRows(body.rows, marks)
 
 
 def _check(holds: bool | np.bool_, otherwise: str) -> None:

@@ -72,6 +72,8 @@ def as_floats(values: Column) -> Floats:
         values = np.array(values.tolist(), dtype=object)
     if type(values) is not np.ndarray and isinstance(values, np.ma.MaskedArray):  # np.ma is imported when asked for
         return np.where(np.ma.getmaskarray(values), np.nan, as_floats(values.data))
+    if values.dtype == np.float64:
+        return values
     if values.dtype.kind in "mM":
         micros = values.astype(f"{values.dtype.kind}8[us]")
         return np.where(np.isnat(micros), np.nan, micros.astype(np.int64))
@@ -92,10 +94,19 @@ def as_texts(values: Column) -> Texts:
     >>> as_texts(np.array(["a", None, float("nan"), 3], dtype=object)).tolist()
     ['a', None, None, '3']
     """
-    if isinstance(values, Texts):
-        return values
-    listed: list[object] = values.tolist()
-    return Texts.of([None if value is None or value != value else str(value) for value in listed])
+    return values if isinstance(values, Texts) else Texts.of(listed_texts(values))
+
+
+def listed_texts(values: npt.NDArray[Any]) -> list[str | None]:
+    """As `as_texts`, as Python's own texts.
+
+    >>> listed_texts(np.array([True, 1, 1.0, None], dtype=object))
+    ['True', '1', '1.0', None]
+    """
+    listed: list[Any] = values.tolist()
+    return [
+        value if type(value) is str else None if value is None or value != value else str(value) for value in listed
+    ]
 
 
 def taken(values: Column, rows: Ints) -> Column:

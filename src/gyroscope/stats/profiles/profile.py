@@ -37,7 +37,7 @@ class Profile(msgspec.Struct, frozen=True):
     columns : mapping of str to ColumnCounts
         In the order of the layout.
     equal_rows : EqualRows or NotEnoughData
-        How many rows are there again.
+        How many rows are there again; of no columns nothing is counted.
 
     Examples
     --------
@@ -45,7 +45,7 @@ class Profile(msgspec.Struct, frozen=True):
     >>> monday, tuesday = {"x": np.array([1.0, 2.0])}, {"x": np.array([2.0, 7.0])}
     >>> layout = fit_layout(monday)
     >>> both = profile(monday, layout).merge(profile(tuesday, layout))
-    >>> both.n, both.columns["x"].counts.tolist(), both.columns["x"].mean, both.equal_rows.share
+    >>> both.n, both.columns["x"].counts.tolist(), both.columns["x"].mean, both.equal_rows.again().share
     (4, [0, 1, 2, 1], 3.0, 0.25)
     >>> Profile.from_bytes(both.to_bytes()) == both
     True

@@ -4,7 +4,7 @@
 about harm to a model, and it never needs a label.
 """
 
-from gyroscope.stats.quality.duplicates import DUPLICATES, duplicate_stream
+from gyroscope.stats.quality.duplicates import Repetition, duplicate_rows, learn_repetition
 from gyroscope.stats.quality.finding import Finding, FindingKind
 from gyroscope.stats.quality.inhibition import (
     Lineage,
@@ -28,20 +28,21 @@ from gyroscope.stats.quality.swaps import swaps
 from gyroscope.stats.quality.units import unit_change
 
 __all__ = [
-    "DUPLICATES",
     "FUTURE_US",
     "STALE_INTERVALS",
     "ColumnLimits",
     "Finding",
     "FindingKind",
     "Lineage",
+    "Repetition",
     "causes_only",
     "derived_from",
-    "duplicate_stream",
+    "duplicate_rows",
     "followers",
     "future_time",
     "hard_rules",
     "learn_limits",
+    "learn_repetition",
     "no_rows",
     "refused_column",
     "roots_first",

@@ -23,6 +23,7 @@ class FindingKind(StrEnum):
     SWAPPED = "swapped"
     UNIT_CHANGED = "unit_changed"
     UNUSUAL = "unusual"
+    DUPLICATE_ROWS = "duplicate_rows"
     FUTURE_TIME = "future_time"
 
     @property

@@ -1,4 +1,4 @@
-"""What creeps in: missing values, new categories, values out of range, rows sent twice, as streams for the engine.
+"""What creeps in: missing values, new categories, values out of range, as streams for the engine.
 
 Monitoring makes the family "quality" of these. A share has to rise by half a percentage point and by half of itself
 before anybody is told; the engine then says whether it is chance.
@@ -10,9 +10,8 @@ import msgspec
 import numpy as np
 
 from gyroscope.stats.evidence import Baselines, Streams, fit_baselines
-from gyroscope.stats.quality.duplicates import DUPLICATES
 
-KINDS = ("missing", "new", "below", "above", DUPLICATES)
+KINDS = ("missing", "new", "below", "above")
 LEAST_RISE, LEAST_TIMES = 0.005, 1.5
 
 
@@ -23,7 +22,7 @@ def soft_baselines(reference: Streams) -> Baselines:
     ----------
     reference : Streams
         Of the columns over the reference windows, see `stats.streams`; those called "...:missing", "...:new",
-        "...:below" and "...:above", and "duplicates" (`duplicate_stream`) are taken, upwards only, in arcsine units.
+        "...:below" and "...:above" are taken, upwards only, in arcsine units.
 
     Returns
     -------
