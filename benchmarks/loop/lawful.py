@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from gyroscope.retraining.decide import Reason
+
 Event = dict[str, Any]
 
 STEPS = {
@@ -75,14 +77,16 @@ def _versions(events: Sequence[Event]) -> Iterator[str]:
 
 
 def _trainings(events: Sequence[Event]) -> Iterator[str]:
-    """Each has a trigger that was there before; a veto names a column of an incident of data quality that is open."""
+    """Each has a trigger that was there before, an incident or its schedule; a veto names a column of an incident of
+    data quality that is open.
+    """
     standing: dict[str, Event] = {}
     for event in events:
         if event["type"] == "incident_opened":
             standing[event["evidence"]["id"]] = event
         elif event["type"] == "incident_resolved":
             standing.pop(event["evidence"]["id"], None)
-        elif event["type"] == "retraining_started" and not standing:
+        elif event["type"] == "retraining_started" and event["reason"] != Reason.SCHEDULE and not standing:
             yield f"a training at {event['at']} without an incident"
         elif event["type"] == "retraining_vetoed":
             known = {name for one in standing.values() for name in one["evidence"]["columns"]}

@@ -38,6 +38,11 @@ def test_a_story_in_order_breaks_none_and_misses_nothing():
     assert missing(STORY) == []
 
 
+def test_a_training_on_schedule_needs_no_incident():
+    story = [{**one, "reason": "it is time"} if one["type"] == "retraining_started" else one for one in STORY]
+    assert broken_laws([one for one in story if one["at"] != "2013-06-10" and one["evidence"] != FELL]) == []
+
+
 @pytest.mark.parametrize(
     ("place", "change", "said"),
     [

@@ -66,7 +66,7 @@ def draw(flights: Flights, seed: int, *, has_fault: bool) -> World:
     days = len(firsts)
     at = [
         _fault_day(np.unique(flights.day.astype(str)).tolist(), drawn.uniform()),
-        *(int(days * drawn.uniform(low, high)) for low, high in ((0.72, 0.76), (0.3, 0.8))),
+        *(int(days * drawn.uniform(low, high)) for low, high in ((0.56, 0.6), (0.3, 0.8))),
     ]
     column, change, factor = UNITS[drawn.integers(len(UNITS))]
     poison = POISONS[drawn.integers(len(POISONS))]
