@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import socket
 
@@ -120,6 +121,31 @@ def test_what_is_no_copy_of_a_request_is_passed_over(champion, shadow, tmp_path)
     run(copies, lambda: served.pulse.counters()["requests_2xx"] == 2)
     assert [entry.request_id for entry in served.written()] == ["1", "3"]
     stranger.close()
+
+
+def test_who_comes_while_no_file_descriptor_is_left_waits_a_little(champion, shadow, monkeypatch):
+    copies, served = shadow()
+    mirror, _ = champion()
+    mirror.send(copy("r"))
+    tries = []
+
+    class Full:
+        """The listener of a process that has as many files open as it may."""
+
+        def __init__(self, real):
+            self.fileno, self.close = real.fileno, real.close
+            self._accept = real.accept
+
+        def accept(self):
+            tries.append("accept")
+            if len(tries) == 1:
+                raise OSError(errno.EMFILE, "too many open files")
+            return self._accept()
+
+    copies._listener = Full(copies._listener)
+    monkeypatch.setattr("gyroscope.serving.copies._ACCEPT_AGAIN_S", 0.05)
+    run(copies, lambda: served.pulse.counters()["requests_2xx"] == 1)
+    assert len(tries) == 2, "not as often as the loop turns"
 
 
 def test_who_is_not_to_send_any_more_sends_nothing(champion, shadow, tmp_path):

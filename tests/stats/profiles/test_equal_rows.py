@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -64,7 +65,9 @@ def sparse(rng: np.random.Generator) -> dict[str, Column]:
 
 
 @pytest.mark.parametrize("make", [heavy, sparse])
-def test_the_interval_holds_the_truth_where_few_rows_are_most_or_few_columns_tell_rows_apart(make) -> None:  # type: ignore[no-untyped-def]
+def test_the_interval_holds_the_truth_where_few_rows_are_most_or_few_columns_tell_them_apart(
+    make: Callable[[np.random.Generator], dict[str, Column]],
+) -> None:
     held = []
     for seed in range(40):
         columns = make(np.random.default_rng(seed))
@@ -134,7 +137,7 @@ def test_rows_are_equal_when_their_values_are(one: Column, other: Column, equal:
 
 
 @pytest.mark.parametrize("as_column", [Texts.of, lambda texts: np.array(texts, dtype=object)])
-def test_a_text_is_the_same_beside_a_long_one(as_column) -> None:  # type: ignore[no-untyped-def]
+def test_a_text_is_the_same_beside_a_long_one(as_column: Callable[[list[str]], Column]) -> None:
     layout = fit_layout({"x": np.array(["a", "b"], dtype=object)})
     one, other = profile({"x": as_column(["a", "b"])}, layout), profile({"x": as_column(["a", LONG])}, layout)
     together = profile({"x": as_column(["a", "b", "a", LONG])}, layout)
