@@ -1,6 +1,6 @@
-"""What one round of monitoring did, and how long each of its steps took.
+"""What one round of monitoring did, how long its steps took, and the collector of cycles that waits for its end.
 
-The loop fills one in a round; control, benchmarks and tests read it. It does no work of its own.
+The loop fills one in a round; control, benchmarks and tests read it.
 """
 
 from __future__ import annotations
