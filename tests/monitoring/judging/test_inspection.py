@@ -1,11 +1,19 @@
-"""What comes from what: as the policy says before all, else as columns move together; outputs come from everything."""
+"""What comes from what: as the policy says before all, else as columns move together; outputs come from everything.
+
+And what is broken: another unit, whichever way it moves the numbers, and no season.
+"""
 
 from __future__ import annotations
 
-import numpy as np
+from functools import reduce
 
-from gyroscope.monitoring.judging.inspection import lineage_of
+import numpy as np
+import pytest
+
+from gyroscope.monitoring.judging.inspection import inspect, lineage_of
 from gyroscope.stats.evidence import stream
+from gyroscope.stats.profiles import Profile, fit_layout, profile
+from gyroscope.stats.quality import FindingKind, learn_limits
 
 
 def columns():
@@ -29,3 +37,46 @@ def test_columns_that_move_together_come_from_one_another_and_outputs_from_all()
 def test_the_policy_has_the_last_word():
     found = lineage_of({"age_squared": "age", "bucket": "city_code"}, columns(), [])
     assert found == {"age": ["age_squared"], "age_squared": [], "city_code": ["bucket"]}
+
+
+def humidity(rng):
+    """Of one day in percent: days are dry or wet, 13 to 100, and each covers a part of that."""
+    return np.clip(rng.uniform(30, 90) + rng.normal(0, 10, 400), 13, 100)
+
+
+def degrees(rng, least=40.0, greatest=70.0):
+    """Dew points of one day of a season, in Fahrenheit."""
+    return np.clip(rng.uniform(least, greatest) + rng.normal(0, 4, 400), least - 8, greatest + 8)
+
+
+def found_in(draw, values, seed=0):
+    """What is found in a window of values, held against 60 days of a draw."""
+    rng = np.random.default_rng(seed)
+    days = [{"x": draw(rng)} for _ in range(60)]
+    layout = fit_layout({"x": np.concatenate([day["x"] for day in days])})
+    windows = [profile(day, layout) for day in days]
+    total = reduce(Profile.merge, windows)
+    return inspect(learn_limits(windows), windows, total, profile({"x": values}, layout), ["x"], {})
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize(("sign", "draw"), [(1, humidity), (-1, lambda rng: -humidity(rng))])
+def test_percent_that_are_shares_are_broken_on_every_day(sign, draw, seed):
+    found = found_in(draw, sign * humidity(np.random.default_rng(100 + seed)) / 100)
+    assert [one.column for one in found] == ["x"]
+
+
+def test_their_unit_is_named_within_the_spread_of_days_and_what_else_it_may_be():
+    days = [found_in(humidity, humidity(np.random.default_rng(100 + seed)) / 100) for seed in range(20)]
+    reasons = [found[0].reason for found in days if found[0].kind is FindingKind.UNIT_CHANGED]
+    assert len(reasons) >= 15
+    assert all("percent for shares" in reason for reason in reasons)
+    assert any("or like minutes for hours" in reason for reason in reasons)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_season_is_broken(seed):
+    rng = np.random.default_rng(200 + seed)
+    assert found_in(degrees, degrees(rng, 75, 95)) == (), "a warm spring"
+    assert found_in(degrees, degrees(rng, 8, 20)) == (), "a winter near nought and above it"
+    assert found_in(degrees, degrees(rng, -5, 5)) == (), "and across it"

@@ -109,3 +109,14 @@ def test_refusals_time_volume_and_age():
     assert no_rows(14.0, 2.0) is None
     assert stale(0, 30, 10) is None
     assert stale(0, 31, 10)
+
+
+def test_a_stormy_day_of_the_reference_blinds_the_rule_for_numbers_to_less_than_all_and_not_for_new_texts():
+    rng = np.random.default_rng(0)
+    days = [{"x": rng.normal(0, 1, 200), "y": rng.choice(["a", "b"], 200).astype(object)} for _ in range(30)]
+    days[5]["x"][:70] += 20
+    days[5]["y"][:70] = "c"
+    layout = fit_layout({name: np.concatenate([one[name] for one in days]) for name in ("x", "y")})
+    limits = learn_limits([profile(one, layout) for one in days])
+    now = {"x": np.r_[np.full(160, 100.0), np.full(40, np.nan)], "y": np.array(["d"] * 160 + ["a"] * 40, object)}
+    assert [one.column for one in hard_rules(limits, profile(now, layout))] == ["x"]

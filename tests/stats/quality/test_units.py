@@ -81,3 +81,11 @@ def test_three_columns_that_changed_places_are_each_named(world):
     ]
     assert swaps(windows, profile(day, layout), list(COLUMNS)) == []
     assert swaps(windows, profile({}, layout), list(COLUMNS)) == []
+
+
+def test_a_place_in_the_range_of_a_counter_is_no_unit():
+    rng = np.random.default_rng(0)
+    layout = fit_layout({"x": np.arange(1.0, 61.0)})
+    windows = [profile({"x": day + rng.random(5_000)}, layout).columns["x"] for day in range(1, 61)]
+    later = profile({"x": 400 + rng.random(5_000)}, layout).columns["x"]
+    assert unit_change("x", windows, later) is None

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from gyroscope.records import NotEnoughData
 from gyroscope.stats.evidence import Streams
 from gyroscope.stats.profiles import ColumnCounts, NumericBins, Profile
@@ -19,6 +21,7 @@ from gyroscope.stats.quality import (
     derived_from,
     followers,
     hard_rules,
+    most_alike_share,
     swaps,
     unit_change,
 )
@@ -26,14 +29,27 @@ from gyroscope.stats.quality import (
 LOCATION = ":location"
 AFTER, MOST_AFTER = "elsewhere_after", 0.05
 
+MIDDLE = (0.15, 0.85)
+
+LEAST_NARROWER = 5.0
+"""At 1 three winter days were other units to dew points of a summer, at 2 none; most units make it 10 or more."""
+
 MOSTLY_ONE = 0.5
 """A column that is mostly one value, such as rain, has no unit that its few other values could tell."""
 
 
 def inspect(
-    limits: Mapping[str, ColumnLimits], total: Profile, current: Profile, elsewhere: Sequence[str], lineage: Lineage
+    limits: Mapping[str, ColumnLimits],
+    normal: Sequence[Profile],
+    total: Profile,
+    current: Profile,
+    elsewhere: Sequence[str],
+    lineage: Lineage,
 ) -> tuple[Finding, ...]:
-    """The findings of a window, causes first; columns `elsewhere` lie far from where normal windows do."""
+    """The findings of a window, causes first; columns `elsewhere` lie far from where `normal` windows do.
+
+    `total` is the profile of all of these.
+    """
     rules = hard_rules(limits, current)
     if isinstance(rules, NotEnoughData):
         return ()
@@ -45,7 +61,9 @@ def inspect(
     # Where no rule was broken a plain shift may look like a change of unit: then it has to fit exactly.
     sure = {rule.column for rule in rules}
     explained = {name: one for name, one in found.items() if name in sure or one.figures[AFTER] <= MOST_AFTER}
-    broken = [rule for rule in rules if rule.column not in explained and _is_broken(rule, total, current)]
+    left = [name for name in asked if name in sure and name not in explained]
+    explained |= _explained_by_windows(normal, total, current, left)
+    broken = [rule for rule in rules if rule.column not in explained and _is_broken(rule, normal, total, current)]
     return tuple(causes_only([*explained.values(), *broken], lineage))
 
 
@@ -73,7 +91,25 @@ def _explained(total: Profile, current: Profile, flagged: Sequence[str]) -> dict
     return {**{one.column: one for one in moved}, **found}
 
 
-def _is_broken(rule: Finding, total: Profile, current: Profile) -> bool:
+def _explained_by_windows(
+    normal: Sequence[Profile], total: Profile, current: Profile, columns: Sequence[str]
+) -> dict[str, Finding]:
+    """By column the change of unit that brings it back as near as normal windows are; 10 ms for each that is asked.
+
+    Only of those that lie beyond what a season does: a warm spring in degrees of another kind is a winter's day.
+    """
+    found: dict[str, Finding] = {}
+    for name in columns:
+        before, now = total.columns[name], current.columns[name]
+        if not isinstance(before.bins, NumericBins) or most_alike_share(before) > MOSTLY_ONE:
+            continue
+        windows = [window.columns[name] for window in normal]
+        changed = unit_change(name, windows, now) if _is_beyond(windows, before, now) else None
+        found |= {name: changed} if changed is not None else {}
+    return found
+
+
+def _is_broken(rule: Finding, normal: Sequence[Profile], total: Profile, current: Profile) -> bool:
     """A warm spring is out of the winter's range and not broken; a sentinel or another unit lies far beyond it.
 
     What lies within a whole range of the reference's is left to the streams `below` and `above` of drift.
@@ -81,16 +117,36 @@ def _is_broken(rule: Finding, total: Profile, current: Profile) -> bool:
     before, now = total.columns.get(rule.column), current.columns.get(rule.column)
     if rule.kind is not FindingKind.UNUSUAL or before is None or now is None or now.nan_or_inf > now.n // 10:
         return True
-    ends = _ends(before, now)
-    if not isinstance(before.bins, NumericBins) or ends is None:
-        return True
-    least, greatest, low, high = ends
+    windows = [window.columns[rule.column] for window in normal]
+    return not isinstance(before.bins, NumericBins) or _is_beyond(windows, before, now)
+
+
+def _is_beyond(windows: Sequence[ColumnCounts], before: ColumnCounts, now: ColumnCounts) -> bool:
+    """Whether the middle of a window's numbers reaches a whole range of the reference's away from it."""
+    middle = now.quantiles(MIDDLE)
+    if isinstance(middle, NotEnoughData) or not before.values:
+        return False
+    (low, high), least, greatest = middle, before.least, before.greatest
     margin = greatest - least
-    return low < least - margin or high > greatest + margin
+    if low < least - margin or high > greatest + margin:
+        return True
+    if least > 0:
+        return _is_nearer(least, greatest, low, high) and _is_narrow(windows, high - low)
+    return _is_nearer(-greatest, -least, -high, -low) and _is_narrow(windows, high - low)
 
 
-def _ends(before: ColumnCounts, now: ColumnCounts) -> tuple[float, float, float, float] | None:
-    """The reference's range and where the middle 70 % of the window lie; None where there are no numbers."""
-    ends = [before.min, before.max, now.quantile(0.15), now.quantile(0.85)]
-    known = [float(end) for end in ends if not isinstance(end, NotEnoughData)]
-    return (known[0], known[1], known[2], known[3]) if len(known) == len(ends) else None
+def _is_nearer(least: float, greatest: float, low: float, high: float) -> bool:
+    """Whether what was positive lies a whole range of ratios nearer to nought, such as percent that are shares now.
+
+    Asked where a whole range of differences ends below nought.
+    """
+    return 0 < least <= greatest - least and low > 0 and high < least * (least / greatest)
+
+
+def _is_narrow(windows: Sequence[ColumnCounts], width: float) -> bool:
+    """Whether a middle is as much narrower than that of normal windows as another unit makes it.
+
+    The dew points of a summer are positive too, and a winter's are near nought: as wide as ever.
+    """
+    middles = [middle for one in windows if not isinstance(middle := one.quantiles(MIDDLE), NotEnoughData)]
+    return bool(middles) and width * LEAST_NARROWER <= float(np.median([high - low for low, high in middles]))

@@ -100,7 +100,7 @@ class Normal(msgspec.Struct, frozen=True, eq=False):
         for place, one in enumerate(windows):
             streams, estimates = guessed[place]
             here = reduce(operator.or_, (table[place] for table in tables), streams)
-            broken = inspect(self.limits, self.total, one.profile, elsewhere[place], self.lineage)
+            broken = inspect(self.limits, self.profiles, self.total, one.profile, elsewhere[place], self.lineage)
             if not broken:  # a column without values makes rows alike
                 repeated = duplicate_rows(self.repetition, one.profile)
                 broken = () if repeated is None else (repeated,)

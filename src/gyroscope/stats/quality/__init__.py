@@ -13,7 +13,7 @@ from gyroscope.stats.quality.inhibition import (
     followers,
     roots_first,
 )
-from gyroscope.stats.quality.limits import ColumnLimits, learn_limits
+from gyroscope.stats.quality.limits import ColumnLimits, learn_limits, most_alike_share
 from gyroscope.stats.quality.rules import (
     FUTURE_US,
     STALE_INTERVALS,
@@ -43,6 +43,7 @@ __all__ = [
     "hard_rules",
     "learn_limits",
     "learn_repetition",
+    "most_alike_share",
     "no_rows",
     "refused_column",
     "roots_first",

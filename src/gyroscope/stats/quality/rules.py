@@ -52,7 +52,7 @@ def hard_rules(limits: Mapping[str, ColumnLimits], current: Profile) -> list[Fin
     -----
     All missing: the reference misses less than half and the worst of its windows would be all missing with
     probability below 1e-6. Constant: likewise with the share of the most frequent value. Unusual: over 30 % of the
-    rows, and three times as many as any window of the reference.
+    rows, and three times as many as any window of the reference; of numbers at most half of what is left above it.
 
     Examples
     --------
@@ -226,10 +226,20 @@ def _findings(name: str, limits: ColumnLimits, column: ColumnCounts) -> Iterator
         reason = f"all {column.values:,} values are equal ({_the_value(column)})"
         yield Finding(FindingKind.CONSTANT, name, reason, {"rows": column.values, "reference_most": limits.most_alike})
     share = unusual_share(column)
-    if share > UNUSUAL_SHARE and share > UNUSUAL_TIMES * limits.most_unusual:
+    if share > UNUSUAL_SHARE and share > _most_unusual(limits, column):
         what = "are new or infinite" if not _is_numeric(column) else "are out of range or infinite"
         reason = f"{100 * share:.0f} % of the rows {what}; in the reference's windows {100 * limits.most_unusual:.0f} %"
         yield Finding(FindingKind.UNUSUAL, name, reason, {"share": share, "reference_most": limits.most_unusual})
+
+
+def _most_unusual(limits: ColumnLimits, column: ColumnCounts) -> float:
+    """The share that is not surely more than in the reference.
+
+    Of numbers half of what is left above its worst window is enough: where that has a third, three times as many would
+    be more than all. New texts become more with time, and not because anything broke.
+    """
+    most = limits.most_unusual
+    return min(UNUSUAL_TIMES * most, (1 + most) / 2) if _is_numeric(column) else UNUSUAL_TIMES * most
 
 
 def is_constant(column: ColumnCounts) -> bool:

@@ -7,8 +7,7 @@ the column back to where the reference's own windows are.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from functools import reduce
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -18,9 +17,11 @@ from gyroscope.stats.quality.shapes import Yardstick, shape_of
 
 LEAST_BEFORE = 0.3
 MOST_AFTER = 0.05
+MOST_USUAL = 0.8
+"""Days that cover less than a fifth of the reference, such as those of a counter: any place in its range would fit."""
 
-FACTORS = (60.0, 100.0, 1000.0, 3600.0, 24.0, 1e6, 1e9, 2.2046, 2.54, 25.4, 0.3048, 1.609, 10.0)
-"""Times, percent, thousands, pounds, inches, feet, miles, and a decimal point that slipped; and one over each."""
+FACTORS = (100.0, 60.0, 1000.0, 3600.0, 24.0, 1e6, 1e9, 2.2046, 2.54, 25.4, 0.3048, 1.609, 10.0)
+"""Percent, times, thousands, pounds, inches, feet, miles, and a decimal point that slipped; and one over each."""
 
 _NAMES = {
     60.0: "minutes for hours, or seconds for minutes",
@@ -76,7 +77,7 @@ def unit_change(name: str, reference: Sequence[ColumnCounts], current: ColumnCou
     >>> unit_change("x", [before], after).reason
     'it looks like minutes for hours, or seconds for minutes: 60 times as large'
     """
-    whole = reduce(ColumnCounts.merge, reference)
+    whole = ColumnCounts.merge_all(reference)
     shape, now = shape_of(whole), shape_of(current)
     if shape is None or now is None:
         return None
@@ -84,8 +85,9 @@ def unit_change(name: str, reference: Sequence[ColumnCounts], current: ColumnCou
     noise = 1 / whole.values + 1 / current.values
     distance = before.apart(now, noise)
     slack = math.sqrt(noise)
-    limit = max(MOST_AFTER, _usual(before, reference, whole.values)) + slack
-    if distance <= LEAST_BEFORE or distance <= 2 * limit:
+    limit = min(max(MOST_AFTER, _usual(before, reference, whole.values)) + slack, MOST_USUAL)
+    # Twice as far as is usual or, where days differ so much that nothing can be, half of the way that is left.
+    if distance <= max(LEAST_BEFORE, min(2 * limit, (1 + limit) / 2)):
         return None
     found = {change: before.apart(now.scaled(1 / a, -b / a), noise) for change, (a, b) in _changes().items()}
     # Hours for days and inches differ by 6 %: of changes that fit equally well the commoner one is named.
@@ -95,7 +97,13 @@ def unit_change(name: str, reference: Sequence[ColumnCounts], current: ColumnCou
         return None
     a, b = _changes()[change]
     figures = {"a": a, "b": b, "elsewhere_before": distance, "elsewhere_after": found[change]}
-    return Finding(FindingKind.UNIT_CHANGED, name, f"it looks like {change}", figures)
+    return Finding(FindingKind.UNIT_CHANGED, name, f"it looks like {change}{_doubt(found, change, limit)}", figures)
+
+
+def _doubt(found: Mapping[str, float], change: str, limit: float) -> str:
+    """The next of the other changes after which the window lies where days do too: one day may not tell them apart."""
+    others = {one: after for one, after in found.items() if one != change and after <= limit}
+    return f"; or like {min(others, key=others.__getitem__)}" if others else ""
 
 
 def _changes() -> dict[str, tuple[float, float]]:
