@@ -1,6 +1,7 @@
 """What the events of a demo must obey, whatever happened in it: one sentence for each that does not.
 
-`o01_story.py` asks for each run. It knows the order of the loops' steps and nothing of any date.
+`o01_story.py` asks for each run. It knows the order of the loops' steps and, of dates, only how much of the year's
+falls a run has before it.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from gyroscope.demo.world import UNITS
 from gyroscope.retraining.decide import Reason
 
 Event = dict[str, Any]
@@ -25,6 +27,12 @@ BEFORE = {
 }
 """What a version must have been through, one of these, before a step."""
 
+FALLS = ("performance", "estimate")
+FALL = "04"
+"""The month in which a model of the winter falls far: 1.5 to 1.9 times the evidence that an alarm takes, and again in
+July. One of all months to May has seen it: its July takes it to 1.01, and a successor that learned from June nowhere.
+Of a later start an incident of performance may be told, and silence is no less true."""
+
 
 def broken_laws(events: Sequence[Event]) -> list[str]:
     """All of them, in the order of the events."""
@@ -32,15 +40,16 @@ def broken_laws(events: Sequence[Event]) -> list[str]:
 
 
 def missing(events: Sequence[Event]) -> list[str]:
-    """What a whole year without a control must have shown."""
-    kinds = {event["evidence"]["kind"] for event in events if event["type"] == "incident_opened"}
+    """What a whole run without a control must have shown, from whichever month on; one of performance from April."""
+    opened = [event["evidence"] for event in _of(events, "incident_opened")]
+    has_fall = any(event["at"][5:7] <= FALL for event in _of(events, "up"))
     has = {event["type"] for event in events}
     offered = {event["version"] for event in _of(events, "version_registered") if "somebody" in event["reason"]}
     taken_back = {event["version"] for event in _of(events, "rolled_back")}
     sizes = [tuple(map(int, event["evidence"]["action"].split(" -> "))) for event in _of(events, "scaled")]
     wanted = {
-        "an incident of performance": bool(kinds & {"performance", "estimate"}),
-        "an incident of data quality": "quality" in kinds,
+        "an incident of performance": any(one["kind"] in FALLS for one in opened) or not has_fall,
+        "an incident of data quality, of a column in another unit": any(_is_true(one) for one in opened),
         "a veto of retraining": "retraining_vetoed" in has,
         "a promotion": "promoted" in has,
         "the poisoned version, taken back": bool(offered) and offered <= taken_back,
@@ -49,6 +58,12 @@ def missing(events: Sequence[Event]) -> list[str]:
         "an end": [event["type"] for event in events[-1:]] == ["done"],
     }
     return [name for name, is_there in wanted.items() if not is_there]
+
+
+def _is_true(incident: Event) -> bool:
+    """Whether it tells of what a world breaks, and of nothing else."""
+    columns = {name for name, _, _ in UNITS}
+    return incident["kind"] == "quality" and bool(incident["columns"]) and set(incident["columns"]) <= columns
 
 
 def _of(events: Sequence[Event], kind: str) -> list[Event]:
