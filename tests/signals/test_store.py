@@ -36,6 +36,22 @@ def test_putting_again_restates_instead_of_adding(tmp_path: Path) -> None:
     assert [p.value for p in store.query("drift", None, *ALWAYS)] == [NotEnoughData("gone"), 0.2]
 
 
+@pytest.mark.parametrize("points", [1, 31, 32, 33, 100])
+def test_however_many_points_come_at_once_all_are_there(tmp_path: Path, points: int) -> None:
+    store = Signals(tmp_path / "state.db")
+    store.put([point(at, 0.1) for at in range(points)])
+    store.put([*(point(at, 0.2) for at in range(points)), *(point(at, at / 4) for at in range(points))])
+    assert store.query("drift", None, *ALWAYS) == [point(at, at / 4) for at in range(points)]
+
+
+def test_one_number_that_is_not_finite_keeps_all_points_out(tmp_path: Path) -> None:
+    store = Signals(tmp_path / "state.db")
+    wrong = Signal("drift", EventTime(2), 0.5, (), 0.4, float("inf"))
+    with pytest.raises(StoreError, match="finite"):
+        store.put([point(1, 0.5), wrong])
+    assert store.query("drift", None, *ALWAYS) == []
+
+
 def test_a_reading_that_no_longer_holds_is_taken_away(tmp_path: Path) -> None:
     store = Signals(tmp_path / "state.db")
     old, other = point(1, 0.4, "reading", column="a"), point(2, 0.4, "reading", column="a")

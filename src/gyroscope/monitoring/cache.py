@@ -189,9 +189,10 @@ class Cache:
         """How many rows are stamped later than they came."""
         return int(self._rows("SELECT coalesce(sum(future), 0) FROM cells WHERE model = ?", model)[0][0])
 
-    def cells_of_day(self, model: str, day: str) -> list[Cell]:
-        rows = self._rows("SELECT version, start, day FROM cells WHERE model = ? AND day = ?", model, day)
-        return [Cell(*row) for row in rows]
+    def cells_of_days(self, model: str, days: Iterable[str]) -> list[Cell]:
+        """The cells of all versions on some days."""
+        sql = "SELECT version, start, day FROM cells WHERE model = ? AND day IN (SELECT value FROM json_each(?))"
+        return [Cell(*row) for row in self._rows(sql, model, msgspec.json.encode(list(days)).decode())]
 
     def scored_by_cell(self, model: str, version: str) -> dict[Cell, int]:
         """How many scored rows each cell of a version has, oldest first."""
@@ -243,6 +244,15 @@ class Cache:
             *(model, version, window.start, window.end),
         )
         return [FeatureLosses.from_bytes(packed) for (packed,) in rows]
+
+    def labelled(self, model: str, version: str, window: Window) -> list[tuple[Outcomes, SegmentOutcomes]]:
+        """The outcomes of the cells of a version in a window, in all and by segment, oldest first."""
+        rows = self._rows(
+            "SELECT outcomes, segments FROM tallies "
+            "WHERE model = ? AND version = ? AND start >= ? AND start < ? ORDER BY start",
+            *(model, version, window.start, window.end),
+        )
+        return [(_outcomes(outcomes), _segments(segments)) for outcomes, segments in rows]
 
     def segments(self, model: str, version: str, window: Window) -> list[SegmentOutcomes]:
         """The outcomes by segment of the cells of a version in a window, oldest first."""

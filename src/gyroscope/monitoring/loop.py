@@ -39,7 +39,7 @@ from gyroscope.monitoring.months import Month, months
 from gyroscope.monitoring.reader import ROWS_A_ROUND, Reader
 from gyroscope.monitoring.references import References, Standard
 from gyroscope.monitoring.rounds import Collector, Round
-from gyroscope.monitoring.segments import Segment, segments_in, segments_of
+from gyroscope.monitoring.segments import Segment, segments_of
 from gyroscope.monitoring.tally import Packed
 from gyroscope.monitoring.windows import cell_length, window_of
 from gyroscope.predictions.labels.labels import Labels
@@ -48,7 +48,7 @@ from gyroscope.records import Cause, NotEnoughData, Signal, Window
 from gyroscope.settings import Monitoring
 from gyroscope.settings_models import ModelMonitor, ModelPolicy
 from gyroscope.signals.store import Signals
-from gyroscope.stats.performance import MATURE_COVERAGE, Outcomes
+from gyroscope.stats.performance import MATURE_COVERAGE, Outcomes, SegmentOutcomes
 from gyroscope.stats.profiles import Profile
 
 # A window that keeps changing is measured this often: a replay touches the same day in every round for seconds.
@@ -242,8 +242,7 @@ class Monitor:
         days = self._labels.settle(model, now)
         if days:
             with self._cache.transaction():
-                for day in days:
-                    self._cache.mark_dirty(model, self._cache.cells_of_day(model, day), has_new_rows=False)
+                self._cache.mark_dirty(model, self._cache.cells_of_days(model, days), has_new_rows=False)
             self._labels.restated(model, days)
             self._seasons.labels_came(model)
         return len(days)
@@ -323,10 +322,10 @@ class Monitor:
         gone = self._cache.days_let_go(model)  # their rows are gone, what was tallied of them stays
         wanted = self._policy(model).segments
         lenses = {version: replace(standard.lens, segments=wanted) for version, standard in standards.items()}
-        tallies: dict[Cell, Packed] = {}
-        for day in sorted({cell.day for cell in due} - gone):
-            cells = [cell for cell in self._cache.cells_of_day(model, day) if cell.version in lenses]
-            tallies |= {cell: standards[cell.version].unlabelled for cell in cells}
+        days = {cell.day for cell in due} - gone
+        cells = [cell for cell in self._cache.cells_of_days(model, days) if cell.version in lenses]
+        tallies: dict[Cell, Packed] = {cell: standards[cell.version].unlabelled for cell in cells}
+        for day in self._labels.days_known(model, days):
             found = self._reader.tallied(model, day, lenses, self._labels.known_on(model, day))
             tallies |= {cell: known.packed() for cell, known in found.items() if cell in tallies}
         with self._cache.transaction():
@@ -348,12 +347,13 @@ class Monitor:
 
     def _facts(self, model: str, due: Due, standard: Standard) -> Facts:
         cells = self._cache.cells(model, due.version, due.window)
-        tallies = self._cache.tallies(model, due.version, due.window)
+        labelled = self._cache.labelled(model, due.version, due.window)
+        nothing = NotEnoughData("no rows in this window")
         return Facts(
             window=due.window,
             fold=_merged(cells) if cells else Fold(profile=Profile.empty(standard.lens.layout)),
-            outcomes=reduce(Outcomes.merge, tallies) if tallies else NotEnoughData("no rows in this window"),
-            segments=segments_in(self._cache, model, due.version, due.window),
+            outcomes=reduce(Outcomes.merge, [outcomes for outcomes, _ in labelled]) if labelled else nothing,
+            segments=reduce(SegmentOutcomes.merge, [part for _, part in labelled], SegmentOutcomes()).parts,
         )
 
     def _coverage(self, facts: Facts, standard: Standard, now: EventTime) -> Coverage:

@@ -10,6 +10,7 @@ import operator
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from math import isfinite
 from pathlib import Path
 
@@ -38,11 +39,18 @@ CREATE TABLE IF NOT EXISTS signal_points (
 ) WITHOUT ROWID;
 """
 
-_UPSERT = """
-INSERT INTO signal_points (series, at, value, reason, low, high, n) VALUES (?, ?, ?, ?, ?, ?, ?)
+_TOGETHER = 32
+"""So many points are bound to one statement: the way into SQLite and back then costs little beside writing them."""
+
+_UPSERT, _UPSERT_TOGETHER = (
+    f"""
+INSERT INTO signal_points (series, at, value, reason, low, high, n)
+VALUES {", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * points)}
 ON CONFLICT (series, at) DO UPDATE
 SET value = excluded.value, reason = excluded.reason, low = excluded.low, high = excluded.high, n = excluded.n
-"""
+"""  # noqa: S608  # nothing but marks
+    for points in (1, _TOGETHER)
+)
 
 _PLACE = operator.itemgetter(0, 1)
 
@@ -73,12 +81,11 @@ class Signals:
         that a restated window no longer has. Raises `StoreError` for a number that is not finite.
         """
         points, outdated = list(signals), list(instead_of)
-        _check(points)
         with self._transaction():
             gone = [(self._series_id(point.name, point.labels), point.at) for point in outdated]
             rows = [self._row(point) for point in points]
             self._connection.executemany("DELETE FROM signal_points WHERE series = ? AND at = ?", gone)
-            self._connection.executemany(_UPSERT, sorted(rows, key=_PLACE))  # as they lie in the file
+            self._write(sorted(rows, key=_PLACE))  # as they lie in the file
             old = _expired(points, rows)
             self._connection.executemany("DELETE FROM signal_points WHERE series = ? AND at < ?", old)
 
@@ -136,14 +143,21 @@ class Signals:
         with self._looking, self._database.errors_named():
             yield
 
+    def _write(self, rows: Sequence[_Row]) -> None:
+        whole = len(rows) - len(rows) % _TOGETHER
+        packs = (chain.from_iterable(rows[first : first + _TOGETHER]) for first in range(0, whole, _TOGETHER))
+        self._connection.executemany(_UPSERT_TOGETHER, map(tuple, packs))
+        self._connection.executemany(_UPSERT, rows[whole:])
+
     def _row(self, signal: Signal) -> _Row:
-        value = signal.value
+        value, low, high = signal.value, signal.low, signal.high
         if isinstance(value, NotEnoughData):
             known, reason = None, value.reason
         else:
             known, reason = float(value), None
-        series = self._series_id(signal.name, signal.labels)
-        return (series, signal.at, known, reason, signal.low, signal.high, signal.n)
+        if not (isfinite(known or 0.0) and isfinite(low or 0.0) and isfinite(high or 0.0)):
+            raise _not_finite(signal)
+        return (self._series_id(signal.name, signal.labels), signal.at, known, reason, low, high, signal.n)
 
     def _series_id(self, name: str, labels: Labels) -> int:
         try:
@@ -168,16 +182,12 @@ class Signals:
         return [(series_labels, number) for series_labels, number in series if wanted <= set(series_labels)]
 
 
-def _check(points: Sequence[Signal]) -> None:
-    for one in points:
-        value = 0.0 if isinstance(one.value, NotEnoughData) else one.value
-        if isfinite(value) and isfinite(one.low or 0.0) and isfinite(one.high or 0.0):
-            continue
-        raise StoreError(
-            "a signal must be a finite number",
-            where=f"{one.name}{dict(one.labels)}: value {one.value}, low {one.low}, high {one.high}",
-            fix="put NotEnoughData with a reason when the number is not known",
-        )
+def _not_finite(point: Signal) -> StoreError:
+    return StoreError(
+        "a signal must be a finite number",
+        where=f"{point.name}{dict(point.labels)}: value {point.value}, low {point.low}, high {point.high}",
+        fix="put NotEnoughData with a reason when the number is not known",
+    )
 
 
 def _expired(points: Sequence[Signal], rows: Sequence[_Row]) -> list[tuple[int, int]]:

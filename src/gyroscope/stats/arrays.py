@@ -120,7 +120,8 @@ def unpack_steps(packed: bytes) -> Ints:
     folded = planes[0].astype(np.int64)
     for place in range(1, width):
         folded |= planes[place].astype(np.int64) << 8 * place
-    return np.cumsum((folded >> 1) ^ -(folded & 1))
+    unfolded: Ints = (folded >> 1) ^ -(folded & 1)
+    return unfolded.cumsum()
 
 
 def pack_int(value: int) -> bytes:

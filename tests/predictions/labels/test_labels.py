@@ -125,6 +125,13 @@ def test_a_correction_names_its_day_again(predicted, labels):  # type: ignore[no
     assert labels.settle("flights", NOW) == {"2013-03-01"}, "until it is said to be restated"
 
 
+def test_the_days_that_labels_are_known_of_are_told_apart(predicted, labels):  # type: ignore[no-untyped-def]
+    labels.add("flights", [label(0), label(47)], NOW)
+    days = ["2013-03-03", "2013-03-02", "2013-03-01"]
+    assert labels.days_known("flights", days) == ["2013-03-01", "2013-03-02"]
+    assert (labels.days_known("flights", days[:1]), labels.days_known("hotels", days)) == ([], [])
+
+
 def test_a_day_that_got_a_label_meanwhile_stays_to_be_restated(predicted, labels):  # type: ignore[no-untyped-def]
     labels.add("flights", [label(1)], NOW)
     days = labels.settle("flights", NOW)

@@ -35,7 +35,7 @@ def test_scores_of_rows_of_outcomes_and_of_a_profile_are_alike() -> None:
     assert rows.s.tolist() == outcomes.s.tolist() and rows.counts.tolist() == outcomes.counts.tolist()
     assert rows.counts[rows.is_positive].sum() == (p >= 0.3).sum()
     column = profile({"p": p}, fit_layout({"p": p})).columns["p"]
-    counted = Scores.from_column(column, 0.3)
+    (counted,) = Scores.from_columns([column], 0.3)
     known = Calibration(np.array([0.0, 1.0]), np.array([0.05, 0.9]))
     mine, theirs = expected_metrics(rows, known), expected_metrics(counted, known)
     assert all(abs(mine[name] - theirs[name]) < 5e-3 for name in mine)  # type: ignore[operator]

@@ -49,7 +49,7 @@ class Estimates(msgspec.Struct, frozen=True, eq=False):
 
     def of(self, windows: Sequence[Profile]) -> list[tuple[Values, Bounds]]:
         """Of each window the value of its stream, and its estimated metrics with their intervals."""
-        scores = [self._scores(one) for one in windows]
+        scores = Scores.from_columns([one.columns[self.signature.output] for one in windows], self.signature.threshold)
         current = estimate_stream(self.estimator, [], scores, METRIC).current
         found: list[tuple[Values, Bounds]] = []
         drawn_of = self.estimator.estimates(scores, DRAWN)
@@ -74,9 +74,6 @@ class Estimates(msgspec.Struct, frozen=True, eq=False):
         """Whether these rows resemble enough of those that the estimator has learned from."""
         columns = [*self.signature.as_logged.names[:MOST_COLUMNS], self.signature.output]
         return relation_verdict(support_of(total, current, columns)) is Verdict.CHANGED
-
-    def _scores(self, window: Profile) -> Scores:
-        return Scores.from_column(window.columns[self.signature.output], self.signature.threshold)
 
 
 def estimates_of(signature: Signature, outcomes: Sequence[Outcomes]) -> Estimates | NotEnoughData:

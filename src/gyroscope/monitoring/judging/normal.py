@@ -8,6 +8,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Mapping, Sequence
 from functools import reduce
+from itertools import compress
 
 import msgspec
 import numpy as np
@@ -205,6 +206,6 @@ def _by_window(streams: Streams) -> list[dict[str, tuple[float, float]]]:
     """The values of each window by name; those that it does not have are left out."""
     y, within, here = (part.T.tolist() for part in (streams.y, streams.within, streams.present))
     return [
-        {name: pair for name, pair, known in zip(streams.names, zip(*pairs, strict=True), there, strict=True) if known}
+        dict(compress(zip(streams.names, zip(*pairs, strict=True), strict=True), there))
         for *pairs, there in zip(y, within, here, strict=True)
     ]

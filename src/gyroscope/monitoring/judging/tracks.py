@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence, Set
-from itertools import chain
+from itertools import chain, repeat
 from typing import Any
 
 import msgspec
@@ -120,7 +120,7 @@ def streams_of(entries: Sequence[Entry], names: tuple[str, ...], before: Streams
     """
     absent = (np.nan, np.nan)
     later = entries[before.windows :] if before is not None else entries
-    pairs = (get(name, absent) for get in [entry.streams.get for entry in later] for name in names)
+    pairs = chain.from_iterable(map(entry.streams.get, names, repeat(absent)) for entry in later)
     values = np.fromiter(chain.from_iterable(pairs), np.float64, 2 * len(later) * len(names))
     values = values.reshape(len(later), len(names), 2)
     y, within = values[:, :, 0].T, values[:, :, 1].T

@@ -178,6 +178,15 @@ class Labels:
             np.array([row[2] for row in found], dtype=np.float64),
         )
 
+    def days_known(self, model: str, days: Iterable[str]) -> list[str]:
+        """Those of some days that any label belongs to, oldest first."""
+        by_number = {day_number(day): day for day in sorted(days)}
+        known = "SELECT 1 FROM kept WHERE model = ? AND day = asked.value"
+        query = f"SELECT value FROM json_each(?) AS asked WHERE EXISTS ({known})"  # noqa: S608  # fixed text
+        with self._reading(model) as (db, number):
+            found = db.execute(query, (msgspec.json.encode(list(by_number)).decode(), number)).fetchall()
+        return [by_number[day] for (day,) in found]
+
     def known_on(self, model: str, day: str) -> KnownLabels:
         """As `of_day`, with the moment each label is about itself: its `labeled_at`, else when it was received."""
         with self._reading(model) as (db, number):

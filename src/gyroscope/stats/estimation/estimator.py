@@ -60,8 +60,8 @@ class Estimator(msgspec.Struct, frozen=True, eq=False):
         known = {name: (self.bias(name), self.spread(name)) for name in metrics or self.residuals}
         found = []
         for scores in windows:
-            expected = expected_metrics(scores, self.calibration, tuple(known))
-            found.append({name: _estimate(name, value, scores.n, *known[name]) for name, value in expected.items()})
+            expected, n = expected_metrics(scores, self.calibration, tuple(known)), scores.n
+            found.append({name: _estimate(name, value, n, *known[name]) for name, value in expected.items()})
         return found
 
     def expected(self, scores: Scores, metrics: Sequence[str] = ()) -> dict[str, float | NotEnoughData]:

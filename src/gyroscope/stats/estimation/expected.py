@@ -72,7 +72,7 @@ def expected_metrics(
         "f1": lambda: _ratio(2 * tp, 2 * tp + fp + fn, "no row is positive, neither expected nor predicted"),
         "auc": lambda: _ratio(*_pairs(positive, negative), "one class alone is expected"),
         "average_precision": lambda: _average_precision(positive, negative),
-        **{name: partial(_mean_loss, name, scores, calibration) for name in LOSSES},
+        **{name: partial(_mean_loss, name, scores, share) for name in LOSSES},
         "positives": lambda: _ratio(tp + fn, tp + fp + fn + tn, "no row"),
     }
     return {name: measure() for name, measure in ways.items() if not wanted or name in wanted}
@@ -94,10 +94,14 @@ def expected_loss(metric: str, scores: Scores, calibration: Calibration) -> Expe
     >>> round(found.value, 3), round(found.of_scores, 3), round(found.of_labels, 5)
     (0.313, 0.0, 0.00063)
     """
+    return _expected_loss(metric, scores, calibration(scores.s))
+
+
+def _expected_loss(metric: str, scores: Scores, share: Floats) -> ExpectedLoss | NotEnoughData:
     n = scores.n
     if not n:
         return NotEnoughData("no row")
-    s, share, weight = scores.s, calibration(scores.s), scores.counts / n
+    s, weight = scores.s, scores.counts / n
     if metric == "brier":
         if_positive, if_negative = (1 - s) ** 2, s**2
     else:
@@ -125,6 +129,6 @@ def _average_precision(positive: Floats, negative: Floats) -> float | NotEnoughD
     return average_precision(positive, negative)[0]
 
 
-def _mean_loss(metric: str, scores: Scores, calibration: Calibration) -> float | NotEnoughData:
-    found = expected_loss(metric, scores, calibration)
+def _mean_loss(metric: str, scores: Scores, share: Floats) -> float | NotEnoughData:
+    found = _expected_loss(metric, scores, share)
     return found if isinstance(found, NotEnoughData) else found.value

@@ -5,6 +5,9 @@ Estimators read them. A score is that of the middle of its bin; it never holds a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import msgspec
 import numpy as np
 
@@ -52,10 +55,14 @@ class Scores(msgspec.Struct, frozen=True, eq=False):
         return _of_keys(SparseCounts(keys, counts))
 
     @staticmethod
-    def from_column(column: ColumnCounts, threshold: float = 0.5) -> Scores:
-        """The scores that a profile counted, within 1 % each; a bucket that the threshold cuts goes by its middle."""
-        s = np.clip(bucket_middles(column.buckets.keys), 0.0, 1.0)
-        return Scores(s, s >= threshold, column.buckets.counts)
+    def from_columns(columns: Sequence[ColumnCounts], threshold: float = 0.5) -> list[Scores]:
+        """The scores that profiles counted, within 1 % each; a bucket that the threshold cuts goes by its middle."""
+        counted = [column.buckets for column in columns]
+        ends = np.cumsum([0, *(one.keys.size for one in counted)]).tolist()
+        s = np.clip(bucket_middles(np.concatenate([np.empty(0, np.int64), *(one.keys for one in counted)])), 0.0, 1.0)
+        is_positive = s >= threshold
+        places = [slice(start, end) for start, end in pairwise(ends)]
+        return [Scores(s[place], is_positive[place], one.counts) for place, one in zip(places, counted, strict=True)]
 
     @property
     def n(self) -> int:

@@ -141,8 +141,10 @@ class _Walk:
     def _starts(self, window: int) -> tuple[Floats, slice]:
         """The mass of each stream's candidates (S, J), 0 where one is not in the race, and which they are."""
         starts = _candidates(window)
-        is_running = np.arange(starts.start, starts.stop) >= self._begin[:, np.newaxis]
-        return np.where(is_running, self._spent[:, starts], 0.0), starts
+        spent = self._spent[:, starts]
+        if self.state.alarms:
+            spent = np.where(np.arange(starts.start, starts.stop) >= self._begin[:, np.newaxis], spent, 0.0)
+        return spent, starts
 
     def _candidates_begin(self) -> Ints:
         """The first window with which a stream's change may begin, (S,): after the last alarm, after its own closed."""

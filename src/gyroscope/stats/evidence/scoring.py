@@ -67,13 +67,14 @@ def rank_tail(left: Floats, baselines: Baselines) -> Floats:
     reference = baselines.residuals
     windows = baselines.windows[:, np.newaxis]
     last = np.take_along_axis(reference, windows - 1, axis=1)
-    inside = within_reference(left, reference, windows)
-    least = 0.5 / (windows + 1)
-    above, below = np.maximum(left - last, 0.0), np.maximum(reference[:, :1] - left, 0.0)
-    fall_high, fall_low = _falls(baselines)
-    high = np.minimum(-ndtri(least * np.exp(-above / fall_high)), CAP)
-    low = -np.minimum(-ndtri(least * np.exp(-below / fall_low)), CAP)
-    return np.where(above > 0, high, np.where(below > 0, low, np.where(np.isnan(left), np.nan, inside)))
+    found = within_reference(left, reference, windows)
+    found[np.isnan(left)] = np.nan
+    falls = _falls(baselines)
+    for beyond, fall, sign in ((left - last, falls[0], 1), (reference[:, :1] - left, falls[1], -1)):
+        stream, window = np.nonzero(beyond > 0)
+        tail = np.exp(-beyond[stream, window] / fall[stream, 0])
+        found[stream, window] = sign * np.minimum(-ndtri(0.5 / (windows[stream, 0] + 1) * tail), CAP)
+    return found
 
 
 def _falls(baselines: Baselines) -> tuple[Floats, Floats]:

@@ -50,7 +50,7 @@ class Arrivals(msgspec.Struct, frozen=True, dict=True):
         """No labels: merging it changes nothing."""
         return Arrivals(SparseCounts.empty())
 
-    @property
+    @cached_property
     def n(self) -> int:
         """Labelled rows, each as often as it counts."""
         return self.cells.total

@@ -219,7 +219,7 @@ def _layout_of(packed: bytes) -> tuple[_Layout, Ints, dict[str, int]]:
 def _table_of(layout: _Layout, starts: Ints, body: _Counts) -> Table:
     counts, missing, odd = (unpack_steps(part) for part in (body.counts, body.missing, body.nan_or_inf))
     _check(counts.size == starts[-1], f"{counts.size} counts for {starts[-1]} bins")
-    _check(not np.any(counts < 0), "counts below zero")
+    _check(not (counts < 0).any(), "counts below zero")
     every = (missing, odd, body.least, body.greatest, body.totals, body.squares)
     _check({len(one) for one in every} == {len(layout.names)}, "columns without an entry")
     _check(min(map(len, (*body.totals, *body.squares)), default=LEAST_BYTES) >= LEAST_BYTES, "sums that are cut off")
@@ -245,7 +245,7 @@ class _Later:
 
 def _unpacked_buckets(body: _Buckets) -> list[tuple[Ints, Ints]]:
     sizes, keys, counts = (unpack_steps(part) for part in (body.sizes, body.keys, body.counts))
-    _check(not np.any(sizes < 0) and not np.any(counts < 1), "counts below zero")
+    _check(not (sizes < 0).any() and not (counts < 1).any(), "counts below zero")
     ends = np.cumsum([0, *sizes]).tolist()
     _check(keys.size == counts.size == ends[-1], "buckets that are not those of its columns")
     return [(keys[start:end], counts[start:end]) for start, end in pairwise(ends)]
@@ -254,7 +254,7 @@ def _unpacked_buckets(body: _Buckets) -> list[tuple[Ints, Ints]]:
 def _equal_rows_of(body: _Marks) -> EqualRows:
     marks = unpack_steps(body.marks)
     _check(marks.size <= min(body.rows, MOST), f"{marks.size} marks of {body.rows} rows")
-    _check(not np.any(marks[1:] <= marks[:-1]), "marks that do not ascend")
+    _check(not (marks[1:] <= marks[:-1]).any(), "marks that do not ascend")
     return EqualRows(body.rows, marks)
 
 

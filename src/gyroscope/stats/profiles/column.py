@@ -105,13 +105,14 @@ class ColumnCounts(msgspec.Struct, frozen=True, eq=False):
     @property
     def sd(self) -> float | NotEnoughData:
         """The standard deviation of the finite values (divisor n - 1)."""
-        if not math.isfinite(self.least) or self.values < 2:
-            return NotEnoughData(f"{0 if math.isinf(self.least) else self.values} finite values; a spread needs 2")
+        n = self.values
+        if not math.isfinite(self.least) or n < 2:
+            return NotEnoughData(f"{0 if math.isinf(self.least) else n} finite values; a spread needs 2")
         if max(-self.least, self.greatest) > _SQUARABLE:
             return NotEnoughData(f"values beyond {_SQUARABLE:g} cannot be squared")
-        off_center = as_float(self.total, self.values) - center_of(self.bins)
-        variance = as_float(self.squares, self.values) - off_center * off_center
-        return math.sqrt(max(variance, 0.0) * self.values / (self.values - 1))
+        off_center = as_float(self.total, n) - center_of(self.bins)
+        variance = as_float(self.squares, n) - off_center * off_center
+        return math.sqrt(max(variance, 0.0) * n / (n - 1))
 
     def quantile(self, q: float) -> float | NotEnoughData:
         """The finite value at a share q (0 to 1) of the values, within 1 % of the exact one at that rank.
