@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gyroscope.cli.compare import DRIFT_EFFECT
+from gyroscope.settings import Thresholds
+
 
 @pytest.fixture
 def tables(here):
@@ -27,6 +30,10 @@ def test_a_moved_column_ends_with_1_and_a_report(gyro, tables):
     assert ended.code == 1
     assert "moved by more than 0.3: x" in ended.out
     assert "<html" in (tables / "report.html").read_text()
+
+
+def test_the_threshold_is_that_of_the_settings():
+    assert Thresholds().drift_effect == DRIFT_EFFECT
 
 
 def test_the_threshold_is_the_users(gyro, tables):

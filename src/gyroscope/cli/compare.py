@@ -14,10 +14,12 @@ from gyroscope.cli.options import JsonOption
 from gyroscope.cli.output import print_json, say
 from gyroscope.cli.profile import PROFILE_SUFFIX
 from gyroscope.errors import InputError
-from gyroscope.settings import Thresholds
 
 if TYPE_CHECKING:
     from gyroscope.notebook import Comparison, Profile
+
+DRIFT_EFFECT = 0.3
+"""As `thresholds.drift_effect` of the settings, which take 20 ms to import."""
 
 
 def compare(
@@ -26,7 +28,7 @@ def compare(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="write a self-contained HTML report")] = None,
     threshold: Annotated[
         float, typer.Option("--threshold", min=0, help="effect size w beyond which a column counts as moved")
-    ] = Thresholds().drift_effect,
+    ] = DRIFT_EFFECT,
     distances: Annotated[
         bool, typer.Option("--distances", help="PSI, JS and others beside what each shows without a change")
     ] = False,

@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 
 from gyroscope.errors import SettingsError
-from gyroscope.settings import FILE_NAME, find_settings
 
 SettingsOption = Annotated[
     Path | None,
@@ -31,6 +30,8 @@ def settings_path(given: Path | None) -> Path:
 
     Raises `SettingsError` when none was named and none is found.
     """
+    from gyroscope.settings import FILE_NAME, find_settings  # with what reads YAML: 20 ms
+
     found = given or find_settings(Path.cwd())
     if found is None:
         raise SettingsError(

@@ -22,6 +22,7 @@ from gyroscope.stats.sums import exact_sum
 from gyroscope.stats.texts import Texts
 
 _GREATEST = float(np.finfo(np.float64).max)
+_SQUARABLE = 1e154
 _NO_SIZE = 1 << 17  # greater than that of any float
 _MANY = 1 << 12  # fewer values than these are sorted faster
 
@@ -79,9 +80,10 @@ def count_strings(values: Column, bins: CategoryBins) -> ColumnCounts:
 
 
 def _count(values: Floats, bins: NumericBins) -> ColumnCounts:
-    is_finite = np.isfinite(values)
-    finite = values if is_finite.all() else values[is_finite]
-    missing = int(np.isnan(values).sum()) if finite.size < values.size else 0
+    finite, missing, ends = values, 0, _ends(values)
+    if not all(map(math.isfinite, ends)):
+        finite, missing = values[np.isfinite(values)], int(np.isnan(values).sum())
+        ends = _ends(finite)
     if not finite.size:
         nothing = ColumnCounts.empty(bins)
         return msgspec.structs.replace(nothing, missing=missing, nan_or_inf=values.size - missing)
@@ -94,11 +96,16 @@ def _count(values: Floats, bins: NumericBins) -> ColumnCounts:
         nan_or_inf=values.size - finite.size - missing,
         buckets=buckets,
         # + 0.0 makes -0.0 into 0.0, whose bytes would else depend on the order of merging.
-        least=float(finite.min()) + 0.0,
-        greatest=float(finite.max()) + 0.0,
-        total=exact_sum(finite),
-        squares=exact_sum(_squared_distances(finite, center_of(bins))),
+        least=ends[0] + 0.0,
+        greatest=ends[1] + 0.0,
+        total=exact_sum(finite, ends, _least_size(buckets)),
+        squares=_squares(finite, ends, center_of(bins)),
     )
+
+
+def _ends(values: Floats) -> tuple[float, float]:
+    """Least and greatest value; NaN where one is, or none at all."""
+    return (float(values.min()), float(values.max())) if values.size else (math.nan, math.nan)
 
 
 def _few(finite: Floats, cuts: Floats) -> tuple[Ints, SparseCounts]:
@@ -124,7 +131,7 @@ def _many(finite: Floats, cuts: Floats) -> tuple[Ints, SparseCounts]:
     shared = at[is_shared]
     has_cut[np.maximum(np.abs(shared) - shift, 0) * 2 + (shared < 0)] = True
     has_cut[1] = has_cut[0]
-    near = np.sort(finite[has_cut.take(cells)])
+    near = np.sort(finite[np.flatnonzero(has_cut.take(cells))])
     near_keys = bucket_keys(near)
     here = np.flatnonzero(is_shared)
     below[here] += np.searchsorted(near, cuts[here]) - np.searchsorted(near_keys, at[here])
@@ -157,9 +164,20 @@ def _buckets(table: Ints, shift: int) -> SparseCounts:
     return SparseCounts(-(under + shift), table[1::2][under]).merge(positive)
 
 
-def _squared_distances(values: Floats, center: float) -> Floats:
+def _least_size(buckets: SparseCounts) -> float:
+    """No value is nearer to zero than the end of the nearest bucket."""
+    nearest = np.abs(buckets.keys).min()
+    return float((nearest << DROPPED_BITS).view(np.float64))
+
+
+def _squares(values: Floats, ends: tuple[float, float], center: float) -> int:
+    """The exact sum of the squared distances from a center; all values are between the ends."""
     with np.errstate(over="ignore"):
         distances = values - center
         distances *= distances
+    furthest = max(ends[1] - center, center - ends[0])
+    if furthest > _SQUARABLE:
         # Beyond 1e154 a square overflows: it is cut to the greatest float, and `sd` refuses such columns.
-        return np.minimum(distances, _GREATEST, out=distances)
+        return exact_sum(np.minimum(distances, _GREATEST, out=distances))
+    least = float(distances.min())
+    return exact_sum(distances, (least, furthest * furthest), least)
