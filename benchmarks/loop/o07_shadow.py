@@ -1,11 +1,11 @@
 """O7: what a shadow costs the champion's clients: none, one ten times slower, one that is dead; in turns.
 
-The champion takes 3 ms. One slow shadow waits 30 ms a copy, another one works for them, so that it keeps a processor
-busy all the time; the dead one is stopped with SIGSTOP and killed at once again whenever it is back. Many short rounds,
-each of all four in another order: what else the machine does meets all of them. The figure is the p99 of a kind's
-requests, those of every round together, over that without a shadow; beside it stands the median of the rounds' own
-quotients, which one bad moment of the machine does not move. Rounds with the dead shadow are long enough to meet its
-start.
+The champion waits 3 ms. One slow shadow waits 30 ms a copy; the dead one is stopped with SIGSTOP and killed at once
+again whenever it is back. Many short rounds, each of all kinds in another order: what else the machine does meets all
+of them. The figure is the p99 of a kind's requests, those of every round together, over that without a shadow; beside
+it stands the median of the rounds' own quotients, which one bad moment of the machine does not move. Rounds with the
+dead shadow are long enough to meet its start. A line and no claim is made of one that works 30 ms a copy, where the
+champion works none: it keeps a processor busy, and what that costs the others depends on how many they have.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ DEAD_S = 14.0
 """A shadow that died is started again after ten seconds."""
 SLOW = {"waiting": "10x latency", "working": "10x work", "dead": "10x latency"}
 """What the shadow of each kind of round is."""
+CLAIMED = ("waiting", "dead")
 
 
 def measure(options: Options) -> list[Row]:
@@ -67,10 +68,11 @@ def measure(options: Options) -> list[Row]:
     over = {kind: p99_ms(every[kind]) / p99_ms(every["none"]) for kind in SLOW}
     pairs = {kind: [p99_ms(a) / p99_ms(b) for a, b in zip(books[kind], books["none"], strict=True)] for kind in SLOW}
     beside = {kind: f"over that without (median of rounds {np.median(pairs[kind]):.2f})" for kind in SLOW}
+    print(f"p99, shadow working, {beside['working']}: {over['working']:.2f} x")
     asked = sum(len(book) for book in every.values())
     failed = sum(int((book["status"] != 200).sum()) for book in every.values())
     return [
-        *(at_most("O7", f"p99, shadow {kind}, {beside[kind]}", over[kind], MORE, "x", rounds) for kind in SLOW),
+        *(at_most("O7", f"p99, shadow {kind}, {beside[kind]}", over[kind], MORE, "x", rounds) for kind in CLAIMED),
         at_least("O7", "deaths of the dead shadow, one a round and more", len(died), rounds + 1, "deaths", rounds),
         at_most("O7", f"requests failed of {asked:,}", failed, 0, "requests", asked),
         at_least("O7", "copies sent or dropped", copied, asked / 2, "copies", asked),
