@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from gyroscope.serving.batching import LOOK_EVERY, QUICK_NS, Batcher, Fit, Turn
+from gyroscope.serving.batching import LOOK_EVERY, PLACE_NS, QUICK_NS, Batcher, Fit, Turn
 
 MS = 1_000_000
 SLO_NS = 100 * MS
@@ -208,6 +208,17 @@ def test_the_line_follows_a_machine_that_changes_and_forgives_an_outlier() -> No
     assert fit.expected_ns(10) == pytest.approx(3.5 * MS, rel=0.02)
     fit.saw(10, 3_000 * MS)
     assert fit.expected_ns(10) < 6 * MS
+
+
+def test_what_is_shorter_than_a_place_in_line_passes_it_whatever_company_would_save():
+    batcher = Batcher(most=64, slo_ns=MS * 100)
+    for at in range(40):
+        batcher.ended(1, 1, PLACE_NS - 10_000, 0, at)
+        batcher.ended(8, 8, PLACE_NS, 0, at)
+    assert batcher.wanted > 1, "company saves three quarters"
+    for at in range(2 * LOOK_EVERY):
+        assert batcher.is_quick
+        batcher.passed(PLACE_NS - 10_000, at)
 
 
 def test_what_is_quick_and_gains_nothing_passes_the_line():

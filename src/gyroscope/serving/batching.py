@@ -24,6 +24,10 @@ CALM_TURNS = 16
 CHEAP_NS = 25_000
 """A prediction as short as this costs less than putting it together with others: some 20 us a call."""
 
+PLACE_NS = 50_000
+"""A place in line costs a call so much more processor time than the way past it, which is more than company can save of
+a prediction as short as this."""
+
 QUICK_NS = 200_000
 """A prediction as short as this, of a kind that gains nothing from company, is not worth a place in line either."""
 
@@ -129,7 +133,7 @@ class Batcher:
         self._seen_ns = 0  # when that many had come
         self._waited_at = 0  # how many there were when waiting began; 0 when it did not
         self._patience = 1.0
-        self._is_cheap = self._is_quick = False
+        self._is_cheap = self._is_short = self._is_quick = False
 
     def passes(self, waiting: int) -> bool:
         """Whether the next call is simply worked on and teaches nothing: it came alone, or sharing saves too little."""
@@ -140,7 +144,7 @@ class Batcher:
     @property
     def is_quick(self) -> bool:
         """Whether the next call may be answered at once: one alone takes little, and company would save nothing."""
-        return self._is_quick and (self._is_cheap or (self._turns + 1) % LOOK_EVERY != 0)
+        return self._is_short or (self._is_quick and (self._turns + 1) % LOOK_EVERY != 0)
 
     def passed(self, took_ns: int, now_ns: int) -> None:
         """One call of one row was answered past the line; a slow one always teaches, so that the next ones queue."""
@@ -170,7 +174,8 @@ class Batcher:
             (self._alone if calls == 1 else self._together).saw(rows, took_ns)
         alone_ns = self._alone.expected_ns(self._rows_per_call)
         self._is_cheap = 0 < alone_ns < CHEAP_NS
-        self._is_quick = self._is_cheap or (0 < alone_ns < QUICK_NS and not self._gains(max(2, self._room())))
+        self._is_short = 0 < alone_ns < PLACE_NS
+        self._is_quick = 0 < alone_ns < QUICK_NS and not self._gains(max(2, self._room()))
         self._rows_per_call += 0.05 * (rows / calls - self._rows_per_call)
         self._ended_ns, self._returning, self._seen = now_ns, calls + left, 0
 
