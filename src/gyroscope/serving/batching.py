@@ -133,7 +133,7 @@ class Batcher:
         self._seen_ns = 0  # when that many had come
         self._waited_at = 0  # how many there were when waiting began; 0 when it did not
         self._patience = 1.0
-        self._is_cheap = self._is_short = self._is_quick = False
+        self._is_cheap = self._is_short = self._is_quick = self._was_slow = False
 
     def passes(self, waiting: int) -> bool:
         """Whether the next call is simply worked on and teaches nothing: it came alone, or sharing saves too little."""
@@ -147,10 +147,16 @@ class Batcher:
         return self._is_short or (self._is_quick and (self._turns + 1) % LOOK_EVERY != 0)
 
     def passed(self, took_ns: int, now_ns: int) -> None:
-        """One call of one row was answered past the line; a slow one always teaches, so that the next ones queue."""
+        """Calls of one row were answered past the line, each in such a time.
+
+        The second slow time in a row always teaches, so that the next ones queue: one alone is the machine's, and were
+        each of those learned from, and of the others one in so many, the model would seem slow.
+        """
         self._turns += 1
-        if self._turns % CALM_TURNS == 0 or took_ns > SLOW_NS:
+        is_slow = took_ns > SLOW_NS
+        if self._turns % CALM_TURNS == 0 or (is_slow and self._was_slow):
             self.ended(1, 1, took_ns, 0, now_ns)
+        self._was_slow = is_slow
 
     def turn(self, waiting: int, now_ns: int) -> Turn:
         """What to do with `waiting` >= 1 calls while no prediction runs. Ask again after a wait, or when one came."""
