@@ -213,8 +213,8 @@ def test_the_line_follows_a_machine_that_changes_and_forgives_an_outlier() -> No
 def test_a_machine_that_stalls_makes_no_model_slow():
     batcher = Batcher(most=64, slo_ns=MS * 100)
     batcher.ended(1, 1, 10_000, 0, 0)
-    for at in range(20_000):  # of the turns one in seven
-        batcher.passed(50 * 10_000 if at % 7 == 3 else 10_000, at)
+    for at in range(20_000):  # of the turns one in twenty-one
+        batcher.passed(50 * 10_000 if at % 21 == 3 else 10_000, at)
         assert batcher.is_quick
 
 
