@@ -11,8 +11,8 @@ import tomllib
 import pytest
 
 BACKEND_ONLY = {
-    "onnxruntime": ("models/runners/onnx.py",),
-    "onnx": ("models/estimators.py",),
+    "onnxruntime": ("models/runners/onnx.py", "models/runners/forest.py"),
+    "onnx": ("models/estimators.py", "models/runners/forest.py"),
     "skops": ("models/runners/skops.py", "models/estimators.py"),
     "xgboost": ("models/runners/xgboost.py",),
     "lightgbm": ("models/runners/lightgbm.py", "demo/"),

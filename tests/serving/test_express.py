@@ -46,6 +46,15 @@ class Sums:
         return self.predict(type("Rows", (), {"matrix": np.frombuffer(numbers).reshape(1, -1)})).item()
 
 
+class Many(Sums):
+    """Of three and more it says what it says of each, at once; all of nothing where one is unlucky."""
+
+    several_from = 3
+
+    def several(self, rows):
+        return [self.one(numbers) for numbers in rows]
+
+
 class Quick(Batcher):
     """Finds the model fast, however slow this machine is, until it is told otherwise."""
 
@@ -271,6 +280,56 @@ def test_who_comes_in_one_turn_is_answered_in_one(door, together):
     ]
     assert served.pulse.counters()["model_calls"] == served.pulse.counters()["logged"] == TOGETHER + 5
     assert served.pulse.batch_buckets()[0] == sum(served.pulse.latency_buckets()) == TOGETHER + 5
+
+
+@pytest.fixture
+def at_once(open_line):
+    """Answers requests of one turn by a runner that would rather be asked about several; what was in hand meanwhile."""
+
+    def turn(asked, **limits):
+        served, line, short = open_line()
+        line.limits = msgspec.structs.replace(line.limits, **limits)
+        runner = Checked(Many(), served.signature)
+        short = express([served.dialect], runner, served.log, served.pulse, line)
+        in_hand = []
+        runner._runner.in_hand = lambda: in_hand.append(served.pulse.inputs)
+        replies = short.answer([(served.dialect, content, machine_now(), "", None, None) for content in asked])
+        return served, replies, in_hand
+
+    return turn
+
+
+def numbers_of(replies):
+    return [None if reply is None else json.loads(reply.body)["outputs"][0]["data"][0] for reply in replies]
+
+
+def test_several_are_asked_about_at_once_where_the_runner_is_faster_so(at_once):
+    asked = [body(at, 0.5, 0) for at in range(5)]
+    asked[1] = body(1, None, 1)
+    served, replies, in_hand = at_once(asked)
+    assert numbers_of(replies) == [0.5, None, 2.5, 3.5, 4.5]
+    hashes = [xxhash.xxh3_64_intdigest(content) for content in asked if content != asked[1]]
+    assert in_hand == [hashes] * 4, "all of them are in hand, and nothing else is"
+    assert served.pulse.in_hand == 0
+    assert [entry.outputs.item() for entry in served.written()] == [0.5, 2.5, 3.5, 4.5]
+    assert served.pulse.counters()["model_calls"] == 4
+
+
+@pytest.mark.parametrize(("calls", "limits"), [(2, {}), (5, {"batch_calls": 1})], ids=["too few", "never together"])
+def test_else_one_by_one(at_once, calls, limits):
+    asked = [body(at, 0.5, 0) for at in range(calls)]
+    _, replies, in_hand = at_once(asked, **limits)
+    assert numbers_of(replies) == [at + 0.5 for at in range(calls)]
+    assert in_hand == [[xxhash.xxh3_64_intdigest(content)] for content in asked]
+
+
+def test_a_fault_among_several_sends_all_to_the_plane_and_no_answer_its_own(at_once):
+    good = [body(at, 0, 0) for at in (1, 2, 3)]
+    served, replies, _ = at_once([*good, body(13, 13, 13)])
+    assert replies == [None] * 4
+    assert served.written() == []
+    _, replies, _ = at_once([*good, body(-1, -2, -3)])
+    assert (numbers_of(replies[:3]), replies[3]) == ([1, 2, 3], None)
 
 
 def test_a_reply_that_cannot_be_given_takes_no_other_with_it(door):

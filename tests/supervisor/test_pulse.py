@@ -62,6 +62,9 @@ def test_a_turn_of_plain_calls_is_shown_and_counted_as_any_others(tmp_path: Path
     for input_hash in (5, 6):
         plain.hold(input_hash)
         assert (plain.inputs, plain.in_hand) == ([input_hash], 1), "its neighbours are not to blame"
+    plain.hold_all([3, 5, 4])
+    plain.hold_all([9, 8])
+    assert (plain.inputs, plain.in_hand) == ([9, 8], 2)
     assert plain.counters()["model_requests"] == 2
     ended, arrived = 3_000_350, (600, 990, 2_000_350)
     plain.end_turn(ended)

@@ -1,8 +1,9 @@
 """The ordinary request: a body of one row of numbers, answered by one number, its log kept whole.
 
 `Http` brings those that came in one turn of the loop where nobody waits and the model is fast: they share clocks, pulse
-and learning, and the model is asked about one after the other. What is returned and written of each is, to the byte,
-what the plane would; whatever is out of the ordinary, faults included, is left to the plane untouched.
+and learning, and the model is asked about one after the other, or about all at once where its runner is faster so. What
+is returned and written of each is, to the byte, what the plane would; whatever is out of the ordinary, faults included,
+is left to the plane untouched.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ class Express:
     ) -> None:
         self.dialects = dialects
         self._line = line
-        self._one = runner.one
+        self._one, self._several = runner.one, runner.several
+        shares = line.limits.batch_calls >= TOGETHER  # a smaller number asks for predictions that few share, or none
+        self._several_from = runner.several_from if shares else 0
         self._log = log
         self._pulse = pulse
         self._deadline_ns = line.limits.deadline_ns
@@ -55,19 +58,15 @@ class Express:
         """A reply to each of at most `TOGETHER`, in the order of their arrival; None where the plane is to be asked."""
         if not self._line.is_free:
             return [None] * len(asked)
-        pulse, one, now, arrived_at = self._pulse, self._one, machine_now(), wall_now()
+        pulse, now, arrived_at = self._pulse, machine_now(), wall_now()
         rows = [self._read(request, now) for request in asked]
-        outputs: list[float | None] = []
         began = machine_now()
         arrived = [request[2] for request, row in zip(asked, rows, strict=True) if row is not None]
         if not arrived:
             return [None] * len(asked)
         pulse.begin_turn(began, max(arrived) + self._deadline_ns)
         try:
-            for row in rows:
-                if row is not None:
-                    pulse.hold(row[1])
-                outputs.append(None if row is None else one(row[0]))
+            outputs = self._ask(rows)
         finally:
             ended = machine_now()
             pulse.end_turn(ended)
@@ -87,6 +86,21 @@ class Express:
         if self._quarantine and self._quarantine.kills(input_hash, now):
             return None
         return numbers, input_hash
+
+    def _ask(self, rows: Sequence[tuple[bytes, int] | None]) -> list[float | None]:
+        """What the model says of each; None also where that is no answer."""
+        pulse, one = self._pulse, self._one
+        if 0 < self._several_from <= len(rows):
+            ready = [row for row in rows if row is not None]
+            pulse.hold_all([input_hash for _, input_hash in ready])
+            said = iter(self._several([numbers for numbers, _ in ready]))
+            return [None if row is None else next(said) for row in rows]
+        outputs: list[float | None] = []
+        for row in rows:
+            if row is not None:
+                pulse.hold(row[1])
+            outputs.append(None if row is None else one(row[0]))
+        return outputs
 
     def _write_down(
         self,

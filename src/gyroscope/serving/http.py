@@ -191,7 +191,8 @@ class Http:
         self, connection: Connection, route: Route, body: bytes, arrived: MachineTime, request_id: str = ""
     ) -> None:
         """Have a whole request answered; an id that is given is that of the head that was not read again."""
-        if route.express is not None and self._line.is_free:
+        # Once a turn: `Express` looks again before it begins.
+        if route.express is not None and (self._asked or self._line.is_free):
             if not self._asked:
                 # Not at once: what came in the same turn of the loop shares what is done once, and so do its replies.
                 asyncio.get_running_loop().call_soon(self._turn)

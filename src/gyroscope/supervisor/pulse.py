@@ -151,6 +151,13 @@ class Pulse:
         """Say which call of the turn is in hand now: it alone is to blame when it is never ended."""
         self._words[_INPUTS_AT] = input_hash
 
+    def hold_all(self, inputs: Sequence[int]) -> None:
+        """Say that these calls of the turn are in hand together."""
+        words = self._words
+        words[_INPUTS_AT + len(inputs)] = 0
+        for at in range(len(inputs) - 1, -1, -1):  # the first one last: until it is there, none is in hand
+            words[_INPUTS_AT + at] = inputs[at]
+
     def end_turn(self, now_ns: int) -> None:
         """As `end`, which counts nothing yet."""
         words = self._words

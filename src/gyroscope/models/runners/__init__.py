@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol, Self
 
@@ -52,7 +52,8 @@ class Runner(Protocol):
 class RunnerBackend(Runner, Protocol):
     """What a file of this folder holds: a runner that knows how to load itself.
 
-    One that has a shorter way for a single row of numbers says so by `takes_one` and `one`, as `Checked` does.
+    One that has a shorter way for a single row of numbers says so by `takes_one` and `one`, as `Checked` does; one that
+    answers so many of them sooner together, by `several_from` and `several`.
     """
 
     @classmethod
@@ -94,6 +95,8 @@ class Checked:
         self._task = signature.task
         self.takes_one = signature.task != "multiclass" and bool(getattr(runner, "takes_one", False))
         self._one: Callable[[bytes], float | None] = getattr(runner, "one", lambda _: None)
+        self.several_from: int = getattr(runner, "several_from", 0)
+        self._several: Callable[[Sequence[bytes]], Sequence[float]] = getattr(runner, "several", lambda _: ())
         self._lowest, self._highest = (0.0, 1.0) if signature.says_probabilities else (-FLOAT64_MAX, FLOAT64_MAX)
 
     def predict(self, rows: Rows) -> NDArray[np.float64]:
@@ -123,6 +126,16 @@ class Checked:
         except BaseException:  # noqa: BLE001 - as in `predict`, which is asked next and says what it is
             return None
         return answer if answer is not None and self._lowest <= answer <= self._highest else None
+
+    def several(self, rows: Sequence[bytes]) -> list[float | None]:
+        """As `one` of each, asked at once; only of `several_from` rows and more, and never where that is zero."""
+        try:
+            answers = self._several(rows)
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # noqa: BLE001 - as in `one`
+            return [None] * len(rows)
+        return [answer if self._lowest <= answer <= self._highest else None for answer in answers]
 
     def _is_plain(self, raw: NDArray[np.float64]) -> bool:
         """Whether nothing is wrong with the one number that most requests get: a tenth of the whole check."""

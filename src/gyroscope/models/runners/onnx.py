@@ -66,18 +66,7 @@ class OnnxRunner:
     @classmethod
     def load(cls, artifact: Artifact, signature: Signature, threads: int = 1) -> Self:
         """Raises `ModelError` when inputs or outputs do not fit the signature."""
-        onnxruntime.disable_telemetry_events()
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.use_deterministic_compute = True
-        options.log_severity_level = FATAL_ONLY
-        # Spinning threads answer some 20 us sooner and burn a core each while there is no request.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        # Weights beside the model would be read, unverified, from the working folder: let there be no such place.
-        options.add_session_config_entry("session.model_external_initializers_file_folder_path", NOWHERE)
-        session = onnxruntime.InferenceSession(artifact.content, options, providers=["CPUExecutionProvider"])
-        return cls(session, signature, str(artifact.path))
+        return cls(open_session(artifact.content, threads), signature, str(artifact.path))
 
     def predict(self, rows: Rows) -> NDArray[np.float64]:
         """Raises `InputError` when a value is missing and the model's input has no way to say so."""
@@ -163,6 +152,21 @@ class _SingleRow:
             return None
         self._run(self._bound, self._how)
         return self._shown.astype(np.float64)
+
+
+def open_session(content: bytes, threads: int = 1) -> onnxruntime.InferenceSession:
+    """A session on the processor, of a model that is whole in `content`."""
+    onnxruntime.disable_telemetry_events()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.use_deterministic_compute = True
+    options.log_severity_level = FATAL_ONLY
+    # Spinning threads answer some 20 us sooner and burn a core each while there is no request.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Weights beside the model would be read, unverified, from the working folder: let there be no such place.
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", NOWHERE)
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
 def _takes_matrix(inputs: list[Any], signature: Signature, where: str) -> bool:
