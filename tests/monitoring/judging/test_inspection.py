@@ -80,3 +80,19 @@ def test_no_season_is_broken(seed):
     assert found_in(degrees, degrees(rng, 75, 95)) == (), "a warm spring"
     assert found_in(degrees, degrees(rng, 8, 20)) == (), "a winter near nought and above it"
     assert found_in(degrees, degrees(rng, -5, 5)) == (), "and across it"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_new_customers_and_what_is_one_value_a_window_are_not_broken(seed):
+    rng = np.random.default_rng(300 + seed)
+    assert found_in(lambda rng: rng.uniform(100, 1_000, 400), rng.integers(1, 7, 400).astype(float)) == (), (
+        "new accounts"
+    )
+    assert found_in(lambda rng: np.full(50, float(rng.integers(10, 33))), np.full(50, 2.0)) == (), "one station's hour"
+    sizes = lambda rng: rng.choice([16.0, 32.0, 64.0], 400)  # noqa: E731
+    assert found_in(sizes, rng.choice([1.0, 2.0], 400, p=[0.9, 0.1])) == (), "single requests"
+
+
+def test_a_counter_goes_on_and_is_not_broken():
+    days = iter(np.arange(10_000.0, 10_000.0 + 60 * 1_000).reshape(60, 1_000))
+    assert found_in(lambda rng: next(days), np.arange(160_000.0, 161_000.0)) == ()

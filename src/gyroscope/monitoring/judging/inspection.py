@@ -63,7 +63,7 @@ def inspect(
     explained = {name: one for name, one in found.items() if name in sure or one.figures[AFTER] <= MOST_AFTER}
     left = [name for name in asked if name in sure and name not in explained]
     explained |= _explained_by_windows(normal, total, current, left)
-    broken = [rule for rule in rules if rule.column not in explained and _is_broken(rule, normal, total, current)]
+    broken = [rule for rule in rules if rule.column not in explained and _is_broken(rule, total, current)]
     return tuple(causes_only([*explained.values(), *broken], lineage))
 
 
@@ -104,49 +104,56 @@ def _explained_by_windows(
         if not isinstance(before.bins, NumericBins) or most_alike_share(before) > MOSTLY_ONE:
             continue
         windows = [window.columns[name] for window in normal]
-        changed = unit_change(name, windows, now) if _is_beyond(windows, before, now) else None
-        found |= {name: changed} if changed is not None else {}
+        if _is_beyond(before, now) or (_is_nearer(before, now) and _is_narrow(windows, now)):
+            changed = unit_change(name, windows, now)
+            found |= {name: changed} if changed is not None else {}
     return found
 
 
-def _is_broken(rule: Finding, normal: Sequence[Profile], total: Profile, current: Profile) -> bool:
+def _is_broken(rule: Finding, total: Profile, current: Profile) -> bool:
     """A warm spring is out of the winter's range and not broken; a sentinel or another unit lies far beyond it.
 
-    What lies within a whole range of the reference's is left to the streams `below` and `above` of drift.
+    What lies within a whole range of the reference's is left to the streams `below` and `above` of drift. So is what
+    lies nearer to nought and no unit explains: accounts that are days old where they were years are new customers.
     """
     before, now = total.columns.get(rule.column), current.columns.get(rule.column)
     if rule.kind is not FindingKind.UNUSUAL or before is None or now is None or now.nan_or_inf > now.n // 10:
         return True
-    windows = [window.columns[rule.column] for window in normal]
-    return not isinstance(before.bins, NumericBins) or _is_beyond(windows, before, now)
+    return not isinstance(before.bins, NumericBins) or _is_beyond(before, now)
 
 
-def _is_beyond(windows: Sequence[ColumnCounts], before: ColumnCounts, now: ColumnCounts) -> bool:
+def _is_beyond(before: ColumnCounts, now: ColumnCounts) -> bool:
     """Whether the middle of a window's numbers reaches a whole range of the reference's away from it."""
     middle = now.quantiles(MIDDLE)
     if isinstance(middle, NotEnoughData) or not before.values:
         return False
-    (low, high), least, greatest = middle, before.least, before.greatest
-    margin = greatest - least
-    if low < least - margin or high > greatest + margin:
-        return True
-    if least > 0:
-        return _is_nearer(least, greatest, low, high) and _is_narrow(windows, high - low)
-    return _is_nearer(-greatest, -least, -high, -low) and _is_narrow(windows, high - low)
+    (low, high), margin = middle, before.greatest - before.least
+    return low < before.least - margin or high > before.greatest + margin
 
 
-def _is_nearer(least: float, greatest: float, low: float, high: float) -> bool:
-    """Whether what was positive lies a whole range of ratios nearer to nought, such as percent that are shares now.
+def _is_nearer(before: ColumnCounts, now: ColumnCounts) -> bool:
+    """Whether numbers of one sign lie a whole range of ratios nearer to nought, such as percent that are shares now.
 
-    Asked where a whole range of differences ends below nought.
+    Asked where a whole range of differences ends beyond nought.
     """
+    middle = now.quantiles(MIDDLE)
+    if isinstance(middle, NotEnoughData) or not before.values:
+        return False
+    (low, high), least, greatest = middle, before.least, before.greatest
+    if greatest < 0:
+        least, greatest, low, high = -greatest, -least, -high, -low
     return 0 < least <= greatest - least and low > 0 and high < least * (least / greatest)
 
 
-def _is_narrow(windows: Sequence[ColumnCounts], width: float) -> bool:
+def _is_narrow(windows: Sequence[ColumnCounts], now: ColumnCounts) -> bool:
     """Whether a middle is as much narrower than that of normal windows as another unit makes it.
 
-    The dew points of a summer are positive too, and a winter's are near nought: as wide as ever.
+    The dew points of a summer are positive too, and a winter's are near nought: as wide as ever. Of what is one value
+    a window nothing can be said.
     """
-    middles = [middle for one in windows if not isinstance(middle := one.quantiles(MIDDLE), NotEnoughData)]
-    return bool(middles) and width * LEAST_NARROWER <= float(np.median([high - low for low, high in middles]))
+    width, *widths = (
+        middle[1] - middle[0]
+        for one in (now, *windows)
+        if not isinstance(middle := one.quantiles(MIDDLE), NotEnoughData)
+    )
+    return bool(widths) and 0 < width * LEAST_NARROWER <= float(np.median(widths))

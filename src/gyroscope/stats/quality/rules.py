@@ -52,7 +52,8 @@ def hard_rules(limits: Mapping[str, ColumnLimits], current: Profile) -> list[Fin
     -----
     All missing: the reference misses less than half and the worst of its windows would be all missing with
     probability below 1e-6. Constant: likewise with the share of the most frequent value. Unusual: over 30 % of the
-    rows, and three times as many as any window of the reference; of numbers at most half of what is left above it.
+    rows, and three times as many as any window of the reference; of numbers at most half of what is left above it,
+    where that is less than half.
 
     Examples
     --------
@@ -236,10 +237,10 @@ def _most_unusual(limits: ColumnLimits, column: ColumnCounts) -> float:
     """The share that is not surely more than in the reference.
 
     Of numbers half of what is left above its worst window is enough: where that has a third, three times as many would
-    be more than all. New texts become more with time, and not because anything broke.
+    be more than all. Not where it has half of them, as of a counter, nor of texts, of which new ones come with time.
     """
     most = limits.most_unusual
-    return min(UNUSUAL_TIMES * most, (1 + most) / 2) if _is_numeric(column) else UNUSUAL_TIMES * most
+    return min(UNUSUAL_TIMES * most, (1 + most) / 2) if _is_numeric(column) and most < 0.5 else UNUSUAL_TIMES * most
 
 
 def is_constant(column: ColumnCounts) -> bool:
