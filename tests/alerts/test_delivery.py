@@ -201,7 +201,8 @@ def test_what_stands_is_told_again_every_minute_to_a_receiver_that_forgets(desk,
         assert delivery.run_once() == 1
         minutes[0], answers[0] = minutes[0] + 1, "503"
         assert [delivery.run_once(), delivery.run_once()] == [0, 0]
-    asked = [[one["labels"]["incident"] for one in msgspec.json.decode(sent.body)] for sent in receiver.requests]
+    sent = sorted(receiver.requests, key=lambda one: one.came_s)  # each is noted by its own thread, once answered
+    asked = [[one["labels"]["incident"] for one in msgspec.json.decode(each.body)] for each in sent]
     first, over, anew, refused = [["m-1"], ["m-2"]], [["m-1"], ["m-2"]], [["m-1"], ["m-2"]], ["m-2", "m-1"]
     assert asked == [*first, *over, *anew, refused]
     assert mine.outbox.count("team", "delivered") == 4, "a repetition changes no letter"

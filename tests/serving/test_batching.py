@@ -218,6 +218,17 @@ def test_a_machine_that_stalls_makes_no_model_slow():
         assert batcher.is_quick
 
 
+@pytest.mark.parametrize("every", [1, 2, 3])
+def test_slow_times_that_come_thick_send_the_next_calls_to_the_line(every):
+    batcher = Batcher(most=64, slo_ns=MS * 100)
+    batcher.ended(1, 1, 20_000, 0, 0)
+    taken = 0
+    while batcher.is_quick:
+        batcher.passed(50 * MS if taken % every == 0 else 20_000, taken)
+        taken += 1
+    assert taken == every + 1, "the second slow one"
+
+
 def test_what_is_shorter_than_a_place_in_line_passes_it_whatever_company_would_save():
     batcher = Batcher(most=64, slo_ns=MS * 100)
     for at in range(40):

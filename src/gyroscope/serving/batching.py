@@ -34,6 +34,9 @@ QUICK_NS = 200_000
 SLOW_NS = 2 * QUICK_NS
 """What passed as quick and took so long was an accident, or has become slow."""
 
+SLOW_COUNTS = 4
+"""Two slow times that are so many apart, or nearer, are the model's."""
+
 LOOK_EVERY = 256
 """One in so many that could pass goes through the line, with those behind it: there it is seen whether they gain."""
 
@@ -133,7 +136,8 @@ class Batcher:
         self._seen_ns = 0  # when that many had come
         self._waited_at = 0  # how many there were when waiting began; 0 when it did not
         self._patience = 1.0
-        self._is_cheap = self._is_short = self._is_quick = self._was_slow = False
+        self._is_cheap = self._is_short = self._is_quick = False
+        self._slow = 0  # how thick slow times came of late
 
     def passes(self, waiting: int) -> bool:
         """Whether the next call is simply worked on and teaches nothing: it came alone, or sharing saves too little."""
@@ -149,14 +153,16 @@ class Batcher:
     def passed(self, took_ns: int, now_ns: int) -> None:
         """Calls of one row were answered past the line, each in such a time.
 
-        The second slow time in a row always teaches, so that the next ones queue: one alone is the machine's, and were
-        each of those learned from, and of the others one in so many, the model would seem slow.
+        Slow times that come thick teach, and the next calls queue. One alone is the machine's: were each of those
+        learned from, and of the others one in so many, the model would seem slow.
         """
         self._turns += 1
-        is_slow = took_ns > SLOW_NS
-        if self._turns % CALM_TURNS == 0 or (is_slow and self._was_slow):
+        self._slow = self._slow + SLOW_COUNTS if took_ns > SLOW_NS else max(0, self._slow - 1)
+        if self._slow > SLOW_COUNTS:
             self.ended(1, 1, took_ns, 0, now_ns)
-        self._was_slow = is_slow
+            self._slow, self._is_short, self._is_quick = 0, False, False
+        elif self._turns % CALM_TURNS == 0:
+            self.ended(1, 1, took_ns, 0, now_ns)
 
     def turn(self, waiting: int, now_ns: int) -> Turn:
         """What to do with `waiting` >= 1 calls while no prediction runs. Ask again after a wait, or when one came."""

@@ -90,8 +90,8 @@ class Express:
     def _ask(self, rows: Sequence[tuple[bytes, int] | None]) -> list[float | None]:
         """What the model says of each; None also where that is no answer."""
         pulse, one = self._pulse, self._one
-        if 0 < self._several_from <= len(rows):
-            ready = [row for row in rows if row is not None]
+        ready = [row for row in rows if row is not None]
+        if 0 < self._several_from <= len(ready):
             pulse.hold_all([input_hash for _, input_hash in ready])
             said = iter(self._several([numbers for numbers, _ in ready]))
             return [None if row is None else next(said) for row in rows]

@@ -140,7 +140,7 @@ class Pulse:
         words[_DEADLINE] = deadline_ns
 
     def begin_turn(self, now_ns: int, deadline_ns: int) -> None:
-        """Say that plain calls were begun, one after the other, and when all must be done. Counts nothing yet."""
+        """Say that plain calls were begun, and when all must be done. Counts nothing yet."""
         words = self._words
         words[_INPUTS_AT] = words[_INPUTS_AT + 1] = 0
         words[_BEAT] = now_ns

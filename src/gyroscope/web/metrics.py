@@ -25,7 +25,7 @@ PLAIN = {
     "logged": "Predictions written to the log before the reply.",
     "unlogged": "Predictions answered although the log could not take them.",
     "sampled_out": "Answers that sampling left out of the log; those it kept count for them.",
-    "model_calls": "Predictions that were asked of the model; each may answer several requests.",
+    "model_calls": "Predictions asked of the model; each may answer several requests (past the line, one each).",
     "model_requests": "Requests that these predictions were for: over model_calls, the mean batch.",
     "copied": "Copies of answered requests sent to a shadow.",
     "copies_lost": "Copies that a shadow could not take, which were dropped.",

@@ -148,9 +148,9 @@ def test_a_difference_of_one_bit_has_none(monkeypatch):
 
 
 def test_too_large_a_model_has_none(monkeypatch):
-    from gyroscope.models.runners import forest
+    from gyroscope.models.runners import lightgbm
 
-    monkeypatch.setattr(forest, "MOST_CHARACTERS", 1_000)
+    monkeypatch.setattr(lightgbm, "MOST_CHARACTERS", 1_000)
     assert _load(_train()).several_from == 0
 
 
@@ -172,3 +172,10 @@ def test_what_onnx_refuses_has_none(monkeypatch):
     text = _train()
     monkeypatch.setattr(forest, "_model", lambda trees, width: b"no model")
     assert _load(text).several_from == 0
+
+
+def test_a_tree_too_deep_for_onnx_has_none(monkeypatch):
+    from gyroscope.models.runners import forest
+
+    monkeypatch.setattr(forest, "MOST_LEAVES", 3)
+    assert _load(_train()).several_from == 0

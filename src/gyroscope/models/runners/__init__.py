@@ -130,12 +130,12 @@ class Checked:
     def several(self, rows: Sequence[bytes]) -> list[float | None]:
         """As `one` of each, asked at once; only of `several_from` rows and more, and never where that is zero."""
         try:
-            answers = self._several(rows)
+            said = zip(rows, self._several(rows), strict=True)
+            return [answer if self._lowest <= answer <= self._highest else None for _, answer in said]
         except KeyboardInterrupt:
             raise
         except BaseException:  # noqa: BLE001 - as in `one`
             return [None] * len(rows)
-        return [answer if self._lowest <= answer <= self._highest else None for answer in answers]
 
     def _is_plain(self, raw: NDArray[np.float64]) -> bool:
         """Whether nothing is wrong with the one number that most requests get: a tenth of the whole check."""

@@ -21,8 +21,8 @@ from gyroscope.models.runners.onnx import open_session
 FROM_ROWS = 4
 """Fewer are answered sooner by LightGBM, one after the other."""
 
-MOST_CHARACTERS = 4 * 1024 * 1024
-"""Of a model as text, some 1,000 trees of 31 leaves: a larger one would take a quarter of a second more to load."""
+MOST_LEAVES = 4_096
+"""Of a tree: ONNX Runtime walks one by recursion when it loads it, and a chain of 13,000 leaves ends the process."""
 
 # How the sum over the trees becomes the answer; any other way is left to LightGBM.
 _SUMS = re.compile(r"^objective=(?:binary sigmoid:(\S+)|regression)$", re.MULTILINE)
@@ -86,7 +86,7 @@ def forest(text: str, width: int, one: Callable[[bytes], float]) -> Forest | Non
     """The trees of a model file with `width` features, when they say to the last bit what `one` says of a row."""
     head, _, rest = text.partition("\nTree=")
     sums = _SUMS.search(head)
-    if len(text) > MOST_CHARACTERS or not rest or not sums or "\naverage_output" in head:
+    if not rest or not sums:
         return None
     try:
         trees = _read(rest.partition("\nend of trees")[0].split("\nTree="))
@@ -101,7 +101,7 @@ def forest(text: str, width: int, one: Callable[[bytes], float]) -> Forest | Non
 
 
 def _read(texts: Sequence[str]) -> _Trees | None:
-    """None for trees with categories or linear leaves, or that take a zero for a missing value."""
+    """None for trees with categories or linear leaves, that take a zero for a missing value, or that are huge."""
     parts, roots, nodes, leaves = [], [], 0, 0
     for text in texts:
         says = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
@@ -111,6 +111,8 @@ def _read(texts: Sequence[str]) -> _Trees | None:
         columns = [_numbers(says[name]) for name in _COLUMNS] if len(values) > 1 else alone
         features, decisions, left, right, thresholds = columns
         if says.get("is_linear", "0") != "0" or (decisions.astype(int) & (_CATEGORICAL | _ZERO_IS_MISSING)).any():
+            return None
+        if len(values) > MOST_LEAVES:
             return None
         left, right = (np.where(child < 0, child - leaves, child + nodes) for child in (left, right))
         parts.append((features, decisions, left, right, thresholds, values))

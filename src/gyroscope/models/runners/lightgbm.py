@@ -24,6 +24,9 @@ from gyroscope.records import Signature
 # Of LightGBM's C API: the kind of prediction, and the type of the row.
 _NORMAL, _FLOAT64 = 0, 1
 
+MOST_CHARACTERS = 4 * 1024 * 1024
+"""Of a model whose trees are said in ONNX too, some 1,000 of 31 leaves: more would take a quarter of a second."""
+
 
 class LightgbmRunner:
     """One booster; threads are given with every call, because LightGBM keeps them per prediction."""
@@ -61,9 +64,11 @@ class LightgbmRunner:
 
     def _grow(self, text: str) -> None:
         """Have several rows answered by a forest where one can be had."""
+        if len(text) > MOST_CHARACTERS or not _adds_up(text[: text.find("\nTree=") + 1]):
+            return
         try:
             from gyroscope.models.runners.forest import FROM_ROWS, forest
-        except ModuleNotFoundError:  # without the extra `onnx` every row is asked about by itself
+        except ImportError:  # without the extra `onnx`, or with one that is broken, every row is asked about by itself
             return
         grown = forest(text, self._booster.num_feature(), self.one)
         if grown is not None:
@@ -111,6 +116,11 @@ class _SingleRow:
         self._row[:] = matrix[0]
         _must(self._ask(*self._arguments))
         return self._answer.ravel().copy() if self._answer.size == 1 else self._answer.copy()
+
+
+def _adds_up(head: str) -> bool:
+    """Whether the answer is the sum of the trees, as `forest.py` can say it: only then is ONNX worth its memory."""
+    return ("\nobjective=binary " in head or "\nobjective=regression\n" in head) and "\naverage_output" not in head
 
 
 def _must(code: int) -> None:
