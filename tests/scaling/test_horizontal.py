@@ -50,6 +50,12 @@ def test_a_line_whose_last_is_still_in_time_asks_for_nothing():
     assert decide(asked(even(20.0, waiting=12), 4)).replicas == 4
 
 
+def test_a_line_that_is_gone_before_a_new_replica_works_asks_for_nothing():
+    assert decide(asked(even(20.0, waiting=60), 4, start_s=10.0)).replicas == 4
+    full = decide(asked(even(39.0, waiting=60), 4, start_s=10.0))
+    assert full.replicas > decide(asked(even(39.0), 4, start_s=10.0)).replicas, "ten of a second are not cleared"
+
+
 def test_a_burst_is_met_where_it_will_be_as_long_as_too_few_work():
     rising = Load((Stretch(80.0, 2.0), Stretch(60.0, 5.0), Stretch(20.0, 30.0)))
     now, later = asked(rising, 12, start_s=0.0), asked(rising, 12, start_s=10.0)

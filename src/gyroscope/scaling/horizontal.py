@@ -176,7 +176,7 @@ def _wanted(load: Load, service: Service, policy: Policy, ready: int) -> tuple[i
     is_whole = level.seconds >= STRETCHES_S[LEVEL] - TINY_S
     ahead_per_s = min(load.trend * (level.seconds / 2 + policy.start_s), level.per_s)
     per_s = level.per_s + ahead_per_s if is_whole else _between(level)[0]
-    line = _line(load.waiting, service, policy.promise, ready)
+    line = _line(load, service, policy, ready)
     needed = _size_for(per_s, line, service, policy)
     enough = _size_for(max(per_s, _with_margin(level)), 0, service, policy)
     for stretch in load.stretches[:LEVEL]:
@@ -193,10 +193,16 @@ def _wanted(load: Load, service: Service, policy: Policy, ready: int) -> tuple[i
     return needed, enough, False
 
 
-def _line(waiting: int, service: Service, promise: Promise, ready: int) -> int:
-    """Those who wait, where the last of them would be late; a line that chance made is as soon gone."""
-    wait_s = waiting * service.mean_s / max(ready, 1)
-    return waiting if wait_s + service.answer_s > promise.within_s else 0
+def _line(load: Load, service: Service, policy: Policy, ready: int) -> int:
+    """Those who still wait when a new replica would work, where the last of all who wait would be late.
+
+    A line that chance made is as soon gone, and one that what works clears before it has help needs none.
+    """
+    wait_s = load.waiting * service.mean_s / max(ready, 1)
+    if wait_s + service.answer_s <= policy.promise.within_s:
+        return 0
+    spare_per_s = max(0.0, ready / service.mean_s - load.level.per_s)
+    return max(0, load.waiting - math.floor(spare_per_s * policy.start_s))
 
 
 def _rise(load: Load) -> float:
