@@ -11,12 +11,12 @@ import msgspec
 import psutil
 import pytest
 
-from gyroscope.clock import DAY_US, EventTime, wall_now
+from gyroscope.clock import DAY_US, SECOND_US, EventTime, wall_now
 from gyroscope.errors import ModelError
 from gyroscope.models.challengers import Challengers
 from gyroscope.retraining.decide import Seen, recompute
 from gyroscope.retraining.loop import KEPT, Retraining
-from gyroscope.retraining.trainer import BEHIND, LOG, PID, Limits, end, look, start, works
+from gyroscope.retraining.trainer import BEHIND, LOG, PID, Limits, Result, end, look, start, works
 from gyroscope.retraining.trainings import Trainings
 from gyroscope.signals.journal import Journal
 
@@ -199,6 +199,28 @@ def test_a_trainer_whose_number_is_not_there_yet_has_no_second(tmp_path):
     holders[0].wait(10)
     # Whether its number came to be written before the file was taken away is chance.
     assert look(tmp_path, LIMITS, wall_now()) in ("it was never started", "it ended without a result: ")
+
+
+def test_a_result_counts_when_the_trainer_is_gone_and_leaves_no_zombie(tmp_path):
+    start([sys.executable, "-c", f"{FINE}; import time; time.sleep(1)"], tmp_path, wall_now())
+    give_up = time.monotonic() + 30
+    while (seen := look(tmp_path, LIMITS, wall_now())) is None:
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
+    assert isinstance(seen, Result)
+    assert not works(tmp_path)
+    assert int((tmp_path / PID).read_text()) not in [one.pid for one in psutil.Process().children()]
+
+
+def test_the_result_of_a_trainer_that_hangs_at_its_end_is_kept(tmp_path):
+    start([sys.executable, "-c", f"{FINE}; import time; time.sleep(60)"], tmp_path, wall_now())
+    give_up = time.monotonic() + 30
+    while not (tmp_path / "result.json").is_file():
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
+    assert look(tmp_path, LIMITS, wall_now()) is None
+    late = EventTime(wall_now() + round(LIMITS.timeout_s * SECOND_US) + SECOND_US)
+    assert isinstance(look(tmp_path, LIMITS, late), Result)
 
 
 def test_seen_is_one_record():

@@ -73,23 +73,26 @@ def start(argv: Sequence[str], folder: Path, now: EventTime) -> None:
 
 
 def look(folder: Path, limits: Limits, now: EventTime) -> Result | str | None:
-    """What came of it: the result, why there is none, or None while it works. Ends one that takes too long."""
-    with contextlib.suppress(OSError, msgspec.MsgspecError):
-        return msgspec.json.decode((folder / RESULT).read_bytes(), type=Result)
+    """What came of it: the result, why there is none, or None while it works. Ends one that takes too long.
+
+    A result counts once who wrote it is gone and buried: nobody looks again, and it would stay a zombie of control.
+    """
     try:
         pid, since = (int((folder / name).read_text(encoding="utf-8")) for name in (PID, SINCE))
     except (OSError, ValueError):
         return None if works(folder) else "it was never started"
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
-    if not works(folder):
-        with contextlib.suppress(OSError, msgspec.MsgspecError):  # it may have ended between the two looks
-            return msgspec.json.decode((folder / RESULT).read_bytes(), type=Result)
-        return f"it ended without a result: {tail(folder)}"
-    if now - since > limits.timeout_s * SECOND_US:
+    is_late = works(folder)
+    if is_late and now - since <= limits.timeout_s * SECOND_US:
+        return None
+    if is_late:
         end(pid)
+    with contextlib.suppress(OSError, msgspec.MsgspecError):
+        return msgspec.json.decode((folder / RESULT).read_bytes(), type=Result)
+    if is_late:
         return f"it took longer than {limits.timeout_s:g} s and was ended: {tail(folder)}"
-    return None
+    return f"it ended without a result: {tail(folder)}"
 
 
 def works(folder: Path) -> bool:
