@@ -16,7 +16,6 @@ FOREIGN_CODE = {
     "predictions/keeping/upkeep.py": "the outermost line of a loop: recording goes on, this table is tried again",
     "predictions/recording/recorder.py": "the outermost line of a loop: the other models go on, this one is read back",
     "predictions/segments/full.py": "the outermost line of a thread: this group is told no, the next is written",
-    "models/runners/forest.py": "what ONNX refuses to build has no type of its own; such a model has no forest",
     "models/runners/__init__.py": "the one border to a user's model, at load and at predict",
     "serving/http.py": "the outermost line of a loop: ordinary requests that met a fault of ours go on to the line",
     "serving/line.py": "the outermost line of a loop: this call is told of a fault of ours, the next ones are answered",

@@ -39,7 +39,7 @@ from gyroscope.monitoring.months import Month, months
 from gyroscope.monitoring.reader import ROWS_A_ROUND, Reader
 from gyroscope.monitoring.references import References, Standard
 from gyroscope.monitoring.rounds import Collector, Round
-from gyroscope.monitoring.segments import Segment, segments_of
+from gyroscope.monitoring.segments import Segment, labelled_in, segments_of
 from gyroscope.monitoring.tally import Packed
 from gyroscope.monitoring.windows import cell_length, window_of
 from gyroscope.predictions.labels.labels import Labels
@@ -48,7 +48,7 @@ from gyroscope.records import Cause, NotEnoughData, Signal, Window
 from gyroscope.settings import Monitoring
 from gyroscope.settings_models import ModelMonitor, ModelPolicy
 from gyroscope.signals.store import Signals
-from gyroscope.stats.performance import MATURE_COVERAGE, Outcomes, SegmentOutcomes
+from gyroscope.stats.performance import MATURE_COVERAGE, Outcomes
 from gyroscope.stats.profiles import Profile
 
 # A window that keeps changing is measured this often: a replay touches the same day in every round for seconds.
@@ -347,13 +347,12 @@ class Monitor:
 
     def _facts(self, model: str, due: Due, standard: Standard) -> Facts:
         cells = self._cache.cells(model, due.version, due.window)
-        labelled = self._cache.labelled(model, due.version, due.window)
-        nothing = NotEnoughData("no rows in this window")
+        labelled = labelled_in(self._cache, model, due.version, due.window)
         return Facts(
             window=due.window,
             fold=_merged(cells) if cells else Fold(profile=Profile.empty(standard.lens.layout)),
-            outcomes=reduce(Outcomes.merge, [outcomes for outcomes, _ in labelled]) if labelled else nothing,
-            segments=reduce(SegmentOutcomes.merge, [part for _, part in labelled], SegmentOutcomes()).parts,
+            outcomes=labelled[0] if labelled else NotEnoughData("no rows in this window"),
+            segments=labelled[1].parts if labelled else {},
         )
 
     def _coverage(self, facts: Facts, standard: Standard, now: EventTime) -> Coverage:

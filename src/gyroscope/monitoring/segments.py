@@ -44,9 +44,13 @@ def segments_of(cache: Cache, model: str, version: str, columns: tuple[str, ...]
     return tuple(_segment(name, whole.parts[name], groups) for name in names)
 
 
-def segments_in(cache: Cache, model: str, version: str, window: Window) -> dict[str, Outcomes]:
-    """The outcomes of one window by segment."""
-    return reduce(SegmentOutcomes.merge, cache.segments(model, version, window), SegmentOutcomes()).parts
+def labelled_in(cache: Cache, model: str, version: str, window: Window) -> tuple[Outcomes, SegmentOutcomes] | None:
+    """The outcomes of one window, in all and by segment; None where it has no row."""
+    found = cache.labelled(model, version, window)
+    if not found:
+        return None
+    outcomes, segments = zip(*found, strict=True)
+    return reduce(Outcomes.merge, outcomes), reduce(SegmentOutcomes.merge, segments)
 
 
 def _segment(name: str, whole: Outcomes, groups: list[SegmentOutcomes]) -> Segment:

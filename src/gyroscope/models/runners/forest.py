@@ -15,6 +15,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
+from onnxruntime.capi import onnxruntime_pybind11_state as refusals
 
 from gyroscope.models.runners.onnx import open_session
 
@@ -23,6 +24,12 @@ FROM_ROWS = 4
 
 MOST_LEAVES = 4_096
 """Of a tree: ONNX Runtime walks one by recursion when it loads it, and a chain of 13,000 leaves ends the process."""
+
+REFUSED = (
+    refusals.Fail, refusals.InvalidArgument, refusals.InvalidGraph, refusals.InvalidProtobuf, refusals.NotImplemented,
+    refusals.RuntimeException,
+)  # fmt: skip
+"""What ONNX Runtime raises at a model that it cannot build or run: they have no base of their own."""
 
 # How the sum over the trees becomes the answer; any other way is left to LightGBM.
 _SUMS = re.compile(r"^objective=(?:binary sigmoid:(\S+)|regression)$", re.MULTILINE)
@@ -95,7 +102,7 @@ def forest(text: str, width: int, one: Callable[[bytes], float]) -> Forest | Non
         made = Forest(trees, width, float(sums[1]) if sums[1] else None)
         rows = _rows_on_the_edge(trees, width)
         is_same = np.array(made.numbers(rows)).tobytes() == np.array([one(row) for row in rows]).tobytes()
-    except Exception:  # noqa: BLE001  # written otherwise than LightGBM 4 does, sums beyond `exp`, whatever ONNX refuses
+    except (KeyError, ValueError, OverflowError, *REFUSED):  # written otherwise than LightGBM 4 does, sums beyond `exp`
         return None
     return made if is_same else None
 

@@ -28,12 +28,12 @@ from gyroscope.monitoring.judging.seasons import Seasons
 from gyroscope.monitoring.judging.verdicts import OF_LABELS, OF_ROWS, Case, Verdicts
 from gyroscope.monitoring.judging.watched import Watched, watched
 from gyroscope.monitoring.references import Standard
-from gyroscope.monitoring.segments import segments_in
+from gyroscope.monitoring.segments import labelled_in
 from gyroscope.records import Cause, CauseKind, Judged, NotEnoughData, Signal, Window
 from gyroscope.settings import Monitoring, per_30_days
 from gyroscope.settings_models import ModelMonitor
 from gyroscope.stats.attribution import FeatureLosses
-from gyroscope.stats.performance import Outcomes, SegmentOutcomes
+from gyroscope.stats.performance import Outcomes
 from gyroscope.stats.profiles import Profile
 
 NEAR_WINDOWS = 3
@@ -240,10 +240,9 @@ class Judge:
         return reduce(Outcomes.merge, found) if found else None
 
     def _labelled(self, about: About, window: Window, scored: int) -> Iterator[Labelled]:
-        found = self._outcomes(about, window)
+        found = labelled_in(self._cache, about.model, about.version, window)
         if found is not None:
-            segments = SegmentOutcomes(segments_in(self._cache, about.model, about.version, window))
-            yield Labelled(window, scored, found, segments)
+            yield Labelled(window, scored, *found)
 
     def _losses(self, about: About, window: Window) -> FeatureLosses | None:
         found = self._cache.losses(about.model, about.version, window)

@@ -22,7 +22,7 @@ from gyroscope.stats.sums import exact_sum
 from gyroscope.stats.texts import Texts
 
 _GREATEST = float(np.finfo(np.float64).max)
-_SQUARABLE = 1e154
+_ROOT = 1e154  # of the greatest float, nearly: squares of what is greater overflow
 _NO_SIZE = 1 << 17  # greater than that of any float
 _MANY = 1 << 12  # fewer values than these are sorted faster
 
@@ -176,7 +176,7 @@ def _squares(values: Floats, ends: tuple[float, float], center: float) -> int:
         distances = values - center
         distances *= distances
     furthest = max(ends[1] - center, center - ends[0])
-    if furthest > _SQUARABLE:
+    if furthest > _ROOT:
         # Beyond 1e154 a square overflows: it is cut to the greatest float, and `sd` refuses such columns.
         return exact_sum(np.minimum(distances, _GREATEST, out=distances))
     least = float(distances.min())
