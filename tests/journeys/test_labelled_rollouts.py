@@ -45,13 +45,14 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Own]:
 
 
 def proposed(own: Own, folder: Path, factor: str) -> Version:
-    """A challenger whose shadow is ready."""
+    """A challenger whose shadow is ready and has copies sent to it: the champion looks for it with each beat."""
     (folder / "challenger.py").write_text(CODE.format(factor))
     candidate = Candidate(MODEL, "python", own.version.signature, folder / "challenger.py", entry="challenger:Model")
     version = own.house.models.add(candidate, wall_now())
     own.house.challengers.propose(MODEL, version.version, "the test", wall_now())
     names = f"{MODEL}-{version.version}-shadow"
     until(lambda: [one["state"] for one in own.replicas() if one["name"] == names] == ["ready"], "the shadow is ready")
+    until(lambda: own.ask(10.0, "near").status == 200 and copied(own, version), "copies reach the shadow")
     return version
 
 
