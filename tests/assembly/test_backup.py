@@ -7,6 +7,7 @@ import json
 import tarfile
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.assembly.conftest import Lived, record
@@ -106,7 +107,7 @@ def test_a_segment_that_is_drained_and_deleted_meanwhile_is_not_doubled(lived, t
     live = lived.fill()
     real = getattr(backup_module, step)
 
-    def drain_first(*args, **more):  # type: ignore[no-untyped-def]
+    def drain_first(*args: Any, **more: Any) -> Any:
         live.close()
         lived.record()
         later = lived.log()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.assembly.conftest import Lived
 
 from gyroscope.assembly.erasing import AUDIT, erase_subject
 from gyroscope.assembly.verifying import verify_home
@@ -51,7 +52,7 @@ def rows(lived, condition: str = "") -> int:
 
 
 @pytest.fixture
-def with_subjects(lived):  # type: ignore[no-untyped-def]
+def with_subjects(lived: Lived) -> Lived:
     """Rows of two entities and clients, on several days and in several files, and their labels."""
     log = lived.log()
     lived.predict(log, *range(20), entity_key="N-first", client_id="client-one")
@@ -167,7 +168,7 @@ def test_a_segment_that_was_set_aside_loses_one_subject_and_no_other(with_subjec
 
 
 @pytest.fixture
-def aside(with_subjects):  # type: ignore[no-untyped-def]
+def aside(with_subjects: Lived) -> tuple[Lived, Path, Path]:
     """A segment of records that was set aside; `r-000007` is also a part of what others are called."""
     lived = with_subjects
     log = lived.log()

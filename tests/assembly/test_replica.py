@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,11 @@ from gyroscope.predictions.segments.wal import LogEntry
 from gyroscope.records import Feature, Signature, Version
 
 NAME = "flights-0a1b2c3d4e5f-0"
+MakeHouse = Callable[[str], House]  # of what its settings say
 
 
 @pytest.fixture
-def house(tmp_path: Path):  # type: ignore[no-untyped-def]
+def house(tmp_path: Path) -> MakeHouse:
     def make(text: str) -> House:
         (tmp_path / "gyroscope.yaml").write_text(f"home: home\nruntime_dir: runtime\n{text}\n")
         made = House(tmp_path / "gyroscope.yaml")
@@ -45,7 +47,7 @@ def write(log: PredictionLog, columns: int = 1, requests: int = 40) -> list[str]
 
 
 @pytest.mark.parametrize(("mode", "place"), [("os", "runtime"), ("full", "home")])
-def test_segments_lie_where_they_are_safe(house, tmp_path, mode, place):  # type: ignore[no-untyped-def]
+def test_segments_lie_where_they_are_safe(house: MakeHouse, tmp_path: Path, mode: str, place: str) -> None:
     log = open_log(house(f"serving: {{log: {mode}}}"), NAME, version(Feature("x")))
     assert set(write(log)) == {mode}
     assert [path.parent for path in tmp_path.rglob("*.seg")] == [tmp_path / place / "segments" / "flights"]
@@ -60,11 +62,11 @@ def test_segments_lie_where_they_are_safe(house, tmp_path, mode, place):  # type
         ("models: {others: {keep_one_in: 4}}", False),
     ],
 )
-def test_a_model_is_sampled_as_its_policy_says(house, text, is_sampled):  # type: ignore[no-untyped-def]
+def test_a_model_is_sampled_as_its_policy_says(house: MakeHouse, text: str, is_sampled: bool) -> None:
     assert ("sampled" in write(open_log(house(text), NAME, version(Feature("x"))))) == is_sampled
 
 
-def test_a_key_is_made_only_where_it_is_needed(house):  # type: ignore[no-untyped-def]
+def test_a_key_is_made_only_where_it_is_needed(house: MakeHouse) -> None:
     plain = house("")
     open_log(plain, NAME, version(Feature("x")))
     assert not (plain.home / "keys" / "privacy").exists()
@@ -74,7 +76,9 @@ def test_a_key_is_made_only_where_it_is_needed(house):  # type: ignore[no-untype
 
 
 @pytest.mark.parametrize(("mode", "asked"), [("os", "runtime"), ("full", "home"), ("off", "")])
-def test_there_must_be_room_where_the_log_lies(house, monkeypatch, mode, asked):  # type: ignore[no-untyped-def]
+def test_there_must_be_room_where_the_log_lies(
+    house: MakeHouse, monkeypatch: pytest.MonkeyPatch, mode: str, asked: str
+) -> None:
     made = house(f"serving: {{log: {mode}}}")
     monkeypatch.setattr(
         "shutil.disk_usage", lambda path: type("Usage", (), {"free": 0 if path.name == asked else 2**40})
@@ -95,7 +99,9 @@ def test_there_must_be_room_where_the_log_lies(house, monkeypatch, mode, asked):
         ("serving: {batch_calls: 8}\nmodels: {flights: {batch_calls: 2}, others: {threads: 3}}", 1, 2),
     ],
 )
-def test_how_large_a_replica_is(house, tmp_path, monkeypatch, text, threads, batch_calls):  # type: ignore[no-untyped-def]
+def test_how_large_a_replica_is(
+    house: MakeHouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, threads: int, batch_calls: int
+) -> None:
     """What would serve is looked at instead: a served replica ends with a signal only."""
     made = house(text)
     (tmp_path / "model.py").write_text(

@@ -7,6 +7,7 @@ import random
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ def attempt(name: str, number: int = 1, *, rows: int = 1, at: int = 0, answered:
 
 
 @pytest.fixture
-def index(tmp_path: Path):  # type: ignore[no-untyped-def]
+def index(tmp_path: Path) -> Iterator[IdIndex]:
     made = IdIndex(tmp_path / "m")
     yield made
     made.close()
@@ -42,7 +43,7 @@ def everything(index: IdIndex) -> list[tuple[int, int]]:
         found += [tuple(key) for key in keys.tolist()]
 
 
-def test_it_answers_as_a_dictionary_would(index, monkeypatch):  # type: ignore[no-untyped-def]
+def test_it_answers_as_a_dictionary_would(index: IdIndex, monkeypatch: pytest.MonkeyPatch) -> None:
     """Thousands of changes in hundreds of commits, merged in small steps, against the plainest model of it."""
     monkeypatch.setattr(room, "SMALLEST", 16)
     monkeypatch.setattr("gyroscope.predictions.ids.runs.STEP", 50)
@@ -76,7 +77,7 @@ def test_it_answers_as_a_dictionary_would(index, monkeypatch):  # type: ignore[n
     assert len(list(index._path.glob("*.run"))) == len(index._runs) < 40
 
 
-def test_find_is_in_the_order_of_the_question(index):  # type: ignore[no-untyped-def]
+def test_find_is_in_the_order_of_the_question(index: IdIndex) -> None:
     index.take_in(("t", 0), [attempt("a", rows=2), attempt("b", rows=0), attempt("c", answered=False)], [])
     found = index.find(id_keys(["c", "a", "nobody", "b", "a"]))
     assert found.is_found.tolist() == [False, True, False, False, True]
@@ -84,7 +85,7 @@ def test_find_is_in_the_order_of_the_question(index):  # type: ignore[no-untyped
     assert found.day.tolist() == [0, day_number("2013-03-01"), 0, 0, day_number("2013-03-01")]
 
 
-def test_since_tells_what_is_new_or_changed(index):  # type: ignore[no-untyped-def]
+def test_since_tells_what_is_new_or_changed(index: IdIndex) -> None:
     index.take_in(("t", 0), [attempt(f"r{number}") for number in range(50)], [])
     keys, token = index.since(0)
     assert len(keys) == 50
@@ -100,7 +101,7 @@ def test_since_tells_what_is_new_or_changed(index):  # type: ignore[no-untyped-d
     assert {tuple(id_keys([f"more{version}"])[0].tolist()) for version in range(2, 30)} <= set(everything(index))
 
 
-def test_a_reader_keeps_what_it_opened_and_sees_more_when_it_asks(index, tmp_path):  # type: ignore[no-untyped-def]
+def test_a_reader_keeps_what_it_opened_and_sees_more_when_it_asks(index: IdIndex, tmp_path: Path) -> None:
     index.take_in(("t", 0), [attempt("first")], [])
     reader = IdIndex.reading(tmp_path / "m")
     for version in range(1, 40):  # runs are merged away under the reader
@@ -129,7 +130,7 @@ for turn in range(400):
 """
 
 
-def test_a_reader_beside_a_busy_writer_never_misses_what_was_there(tmp_path):  # type: ignore[no-untyped-def]
+def test_a_reader_beside_a_busy_writer_never_misses_what_was_there(tmp_path: Path) -> None:
     writer = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path / "m")])
     reached, looks = 0, 0
     names = [f"r{turn}" for turn in range(400)]
@@ -147,7 +148,7 @@ def test_a_reader_beside_a_busy_writer_never_misses_what_was_there(tmp_path):  #
 
 
 @pytest.mark.parametrize("spoil", ["cut", "gone", "manifest"])
-def test_a_damaged_index_is_empty_and_says_that_it_reflects_nothing(tmp_path, spoil):  # type: ignore[no-untyped-def]
+def test_a_damaged_index_is_empty_and_says_that_it_reflects_nothing(tmp_path: Path, spoil: str) -> None:
     index = IdIndex(tmp_path / "m")
     index.take_in(("t", 5), [attempt("a")], [attempt("old")])
     epoch = index.epoch
@@ -164,7 +165,7 @@ def test_a_damaged_index_is_empty_and_says_that_it_reflects_nothing(tmp_path, sp
     assert again.epoch != epoch
 
 
-def test_a_flipped_byte_is_found_before_it_is_copied(index, tmp_path):  # type: ignore[no-untyped-def]
+def test_a_flipped_byte_is_found_before_it_is_copied(index: IdIndex, tmp_path: Path) -> None:
     index.take_in(("t", 0), [attempt(f"r{number}") for number in range(100)], [])
     run = index._runs[0].path
     data = bytearray(run.read_bytes())
@@ -176,7 +177,7 @@ def test_a_flipped_byte_is_found_before_it_is_copied(index, tmp_path):  # type: 
     assert index.reflects == ("", -1)
 
 
-def test_what_is_owed_is_kept_until_it_is_given(index):  # type: ignore[no-untyped-def]
+def test_what_is_owed_is_kept_until_it_is_given(index: IdIndex) -> None:
     index.take_in(("t", 0), [attempt("a")], [])
     owed = attempt("a", answered=False)
     index.take_in(("t", 1), [attempt("a", 2)], [owed])
@@ -186,7 +187,7 @@ def test_what_is_owed_is_kept_until_it_is_given(index):  # type: ignore[no-untyp
     assert not index.places(["b"])
 
 
-def test_half_written_runs_are_swept(tmp_path):  # type: ignore[no-untyped-def]
+def test_half_written_runs_are_swept(tmp_path: Path) -> None:
     IdIndex(tmp_path / "m").close()
     stray = tmp_path / "m" / "0000-1-1.run"
     stray.write_bytes(b"half")
@@ -194,7 +195,7 @@ def test_half_written_runs_are_swept(tmp_path):  # type: ignore[no-untyped-def]
     assert not stray.exists()
 
 
-def test_ids_with_equal_halves_are_told_apart(tmp_path):  # type: ignore[no-untyped-def]
+def test_ids_with_equal_halves_are_told_apart(tmp_path: Path) -> None:
     """No two texts with one high half are known: so the keys are given as such."""
     index = IdIndex(tmp_path / "m")
     high = np.array([5, 5, 9], dtype=np.uint64)
@@ -205,14 +206,14 @@ def test_ids_with_equal_halves_are_told_apart(tmp_path):  # type: ignore[no-unty
     assert index.find(keys).rows.tolist() == [4, 3, 0, 5]
 
 
-def test_a_reader_says_when_the_index_was_taken_away(index, tmp_path):  # type: ignore[no-untyped-def]
+def test_a_reader_says_when_the_index_was_taken_away(index: IdIndex, tmp_path: Path) -> None:
     reader = IdIndex.reading(tmp_path / "m")
     (tmp_path / "m" / "manifest.json").unlink()
     with pytest.raises(Torn):
         reader.refresh()
 
 
-def test_damage_of_the_first_format_is_kept_and_its_file_goes(tmp_path):  # type: ignore[no-untyped-def]
+def test_damage_of_the_first_format_is_kept_and_its_file_goes(tmp_path: Path) -> None:
     spine = tmp_path / "m.db"
     with contextlib.closing(sqlite3.connect(spine)) as old, old:
         old.execute("CREATE TABLE damage(segment TEXT, offset INTEGER, length INTEGER, reason TEXT, data BLOB)")

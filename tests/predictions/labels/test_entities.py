@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 
 import pytest
-from tests.predictions.conftest import HOUR_US, MARCH_1_US, House
+from tests.predictions.house import HOUR_US, MARCH_1_US, Entry, House
 
 from gyroscope.clock import DAY_US, EventTime
 from gyroscope.predictions.labels.labels import Labels
-from gyroscope.predictions.segments.wal import LogEntry
 from gyroscope.records import Label
 
 NOW = EventTime(1_700_000_000_000_000)
@@ -18,7 +16,7 @@ NONE = {"joined": 0, "pending": 0, "quarantined": 0, "duplicate": 0, "superseded
 
 
 @pytest.fixture
-def labels(house) -> Labels:  # type: ignore[no-untyped-def]
+def labels(house: House) -> Labels:
     return Labels(house.home, lambda _: house.versions["0a1b2c3d4e5f"].signature, horizon_days=3)
 
 
@@ -35,7 +33,7 @@ def joined(labels: Labels) -> dict[tuple[str, int], float]:
     return found
 
 
-def test_a_label_joins_the_newest_prediction_at_or_before_its_time(house, entry, labels):  # type: ignore[no-untyped-def]
+def test_a_label_joins_the_newest_prediction_at_or_before_its_time(house: House, entry: Entry, labels: Labels) -> None:
     house.write(*(entry(number, entity_key="ann") for number in (1, 3, 30)), entry(2, entity_key="bob"))
     house.record()
     assert labels.add("flights", [said(2.9), said(30, 0.0), said(29, entity="bob")], NOW).counts == NONE | {
@@ -46,7 +44,7 @@ def test_a_label_joins_the_newest_prediction_at_or_before_its_time(house, entry,
     assert labels.counts("flights") == NONE | {"joined": 3}
 
 
-def test_nothing_before_or_too_long_ago_waits_and_is_quarantined(house, entry, labels):  # type: ignore[no-untyped-def]
+def test_nothing_before_or_too_long_ago_waits_and_is_quarantined(house: House, entry: Entry, labels: Labels) -> None:
     house.write(entry(10, entity_key="ann"))
     house.record()
     labels.add("flights", [said(9.9), said(10 + 72.1), said(20, entity="eve")], NOW)
@@ -56,7 +54,7 @@ def test_nothing_before_or_too_long_ago_waits_and_is_quarantined(house, entry, l
     assert labels.counts("flights") == NONE | {"quarantined": 3}
 
 
-def test_a_failed_request_and_another_row_are_no_prediction(house, entry, labels):  # type: ignore[no-untyped-def]
+def test_a_failed_request_and_another_row_are_no_prediction(house: House, entry: Entry, labels: Labels) -> None:
     house.write(entry(1, entity_key="ann", rows=2), entry(2, entity_key="ann", status=500))
     house.record()
     labels.add("flights", [said(3), said(3, row=1), said(3, row=2)], NOW)
@@ -66,7 +64,7 @@ def test_a_failed_request_and_another_row_are_no_prediction(house, entry, labels
 
 
 def test_what_a_canary_answered_is_a_prediction_and_what_a_shadow_said_is_none(
-    house: House, entry: Callable[..., LogEntry], labels: Labels
+    house: House, entry: Entry, labels: Labels
 ) -> None:
     house.write(entry(1, entity_key="ann", variant="canary"), entry(2, entity_key="ann", variant="shadow"))
     house.record()
@@ -75,7 +73,7 @@ def test_what_a_canary_answered_is_a_prediction_and_what_a_shadow_said_is_none(
     assert joined(labels) == {("r-000001", 0): 1.0}
 
 
-def test_a_nearer_prediction_that_comes_later_takes_the_label_over(house, entry, labels):  # type: ignore[no-untyped-def]
+def test_a_nearer_prediction_that_comes_later_takes_the_label_over(house: House, entry: Entry, labels: Labels) -> None:
     house.write(entry(1, entity_key="ann"))
     house.record()
     labels.add("flights", [said(30), Label("r-000001", 0.0, version=1)], NOW)
@@ -93,7 +91,7 @@ def test_a_nearer_prediction_that_comes_later_takes_the_label_over(house, entry,
     assert ("r-000028", 0) in joined(labels), "one farther off changes nothing"
 
 
-def test_the_label_that_waited_behind_wins_when_the_other_moves_on(house, entry, labels):  # type: ignore[no-untyped-def]
+def test_the_label_that_waited_behind_wins_when_the_other_moves_on(house: House, entry: Entry, labels: Labels) -> None:
     house.write(entry(1, entity_key="ann"))
     house.record()
     labels.add("flights", [said(5, 1.0, labeled_at=7), said(6, 0.0, labeled_at=8)], NOW)
@@ -106,7 +104,9 @@ def test_the_label_that_waited_behind_wins_when_the_other_moves_on(house, entry,
     assert joined(labels) == {("r-000001", 0): 1.0, ("r-000005", 0): 0.0}
 
 
-def test_the_same_statement_is_a_duplicate_before_and_after_it_is_joined(house, entry, labels):  # type: ignore[no-untyped-def]
+def test_the_same_statement_is_a_duplicate_before_and_after_it_is_joined(
+    house: House, entry: Entry, labels: Labels
+) -> None:
     labels.add("flights", [said(2), said(2)], NOW)
     labels.settle("flights", NOW)
     house.write(entry(1, entity_key="ann"))
@@ -116,7 +116,7 @@ def test_the_same_statement_is_a_duplicate_before_and_after_it_is_joined(house, 
     assert labels.counts("flights") == NONE | {"joined": 1, "duplicate": 2}
 
 
-def test_a_request_answered_anew_at_another_time_is_looked_for_anew(house, entry, labels):  # type: ignore[no-untyped-def]
+def test_a_request_answered_anew_at_another_time_is_looked_for_anew(house: House, entry: Entry, labels: Labels) -> None:
     house.write(entry(1, entity_key="ann"), entry(3, entity_key="ann"))
     house.record()
     labels.add("flights", [said(4)], NOW)
@@ -128,7 +128,9 @@ def test_a_request_answered_anew_at_another_time_is_looked_for_anew(house, entry
     assert joined(labels) == {("r-000001", 0): 1.0}
 
 
-def test_without_an_event_time_the_time_of_the_label_or_of_its_arrival_counts(house, entry, labels):  # type: ignore[no-untyped-def]
+def test_without_an_event_time_the_time_of_the_label_or_of_its_arrival_counts(
+    house: House, entry: Entry, labels: Labels
+) -> None:
     house.write(entry(1, entity_key="ann"), entry(5, entity_key="ann"))
     house.record()
     hours = MARCH_1_US + 3 * HOUR_US, MARCH_1_US + 6 * HOUR_US
@@ -149,14 +151,16 @@ def test_without_an_event_time_the_time_of_the_label_or_of_its_arrival_counts(ho
         (Label("", 1.0, entity_key="ann", event_time=EventTime(2**70)), "64 bits"),
     ],
 )
-def test_what_names_nothing_or_two_things_is_refused(labels, wrong, reason):  # type: ignore[no-untyped-def]
+def test_what_names_nothing_or_two_things_is_refused(labels: Labels, wrong: Label, reason: str) -> None:
     report = labels.add("flights", [wrong], NOW)
     assert report.counts == NONE | {"refused": 1}
     assert reason in report.refused[0][1]
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
-def test_any_order_of_labels_and_predictions_ends_the_same(house, entry, labels, order):  # type: ignore[no-untyped-def]
+def test_any_order_of_labels_and_predictions_ends_the_same(
+    house: House, entry: Entry, labels: Labels, order: tuple[int, ...]
+) -> None:
     """Three steps: an early prediction, a nearer one, the labels; whichever comes first."""
     steps = [
         lambda: house.write(entry(1, entity_key="ann")),
@@ -173,7 +177,7 @@ def test_any_order_of_labels_and_predictions_ends_the_same(house, entry, labels,
     assert labels.counts("flights") == NONE | {"joined": 2, "superseded": 1}
 
 
-def test_a_batch_of_both_kinds_balances(house, entry, labels):  # type: ignore[no-untyped-def]
+def test_a_batch_of_both_kinds_balances(house: House, entry: Entry, labels: Labels) -> None:
     house.write(*(entry(number, entity_key=f"e{number}") for number in range(40)))
     house.record()
     batch = [said(50, entity=f"e{number}") for number in range(40)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from tests.predictions.house import Entry, House
 
 from gyroscope.clock import DAY_US, EventTime
 from gyroscope.predictions.labels.labels import Labels
@@ -15,7 +16,7 @@ DAY = "2013-03-01"
 
 
 @pytest.fixture
-def labels(house) -> Labels:  # type: ignore[no-untyped-def]
+def labels(house: House) -> Labels:
     return Labels(house.home, lambda _: house.versions["0a1b2c3d4e5f"].signature, wait_days=1)
 
 
@@ -28,7 +29,7 @@ def values(labels: Labels, then: int | None) -> dict[str, float]:
     return dict(zip(ids.tolist(), found.tolist(), strict=True))
 
 
-def test_every_moment_of_a_history_is_told_as_it_was(house, entry, labels):  # type: ignore[no-untyped-def]
+def test_every_moment_of_a_history_is_told_as_it_was(house: House, entry: Entry, labels: Labels) -> None:
     """At each step the counts and values are noted; later each is asked for as of then."""
     steps = [
         (lambda: labels.add("flights", [label(1, 1.0, 2), label(9)], EventTime(10))),
@@ -54,6 +55,6 @@ def test_every_moment_of_a_history_is_told_as_it_was(house, entry, labels):  # t
     assert sum(Counter(told[-1][1]).values()) == 9
 
 
-def test_a_model_without_labels_has_no_history(labels):  # type: ignore[no-untyped-def]
+def test_a_model_without_labels_has_no_history(labels: Labels) -> None:
     assert labels.counts("trains", as_of=EventTime(0)) == NONE
     assert labels.of_day("flights", DAY, as_of=EventTime(0))[0].shape == (0,)

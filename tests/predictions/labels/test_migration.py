@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 
 from gyroscope.clock import EventTime
 from gyroscope.predictions.labels.labels import Labels
@@ -40,7 +41,7 @@ INSERT INTO arrivals VALUES(5);
 """
 
 
-def test_everything_is_taken_over_once(tmp_path):  # type: ignore[no-untyped-def]
+def test_everything_is_taken_over_once(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "labels.db") as old:
         old.executescript(FIRST_FORMAT)
     old.close()

@@ -11,7 +11,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -27,15 +29,15 @@ NONE = {"joined": 0, "pending": 0, "quarantined": 0, "duplicate": 0, "superseded
 
 
 @pytest.fixture
-def labels(tmp_path) -> Labels:  # type: ignore[no-untyped-def]
+def labels(tmp_path: Path) -> Labels:
     return Labels(tmp_path / "home", lambda _: Signature("binary", ()))
 
 
-def sources(labels, tmp_path, **given) -> LabelSources:  # type: ignore[no-untyped-def]
+def sources(labels: Labels, tmp_path: Path, **given: Any) -> LabelSources:
     return LabelSources({"s": LabelSource(model="m", **given)}, labels, tmp_path / "home", tmp_path)
 
 
-def test_a_file_is_read_once_and_again_when_it_has_changed(labels, tmp_path):  # type: ignore[no-untyped-def]
+def test_a_file_is_read_once_and_again_when_it_has_changed(labels: Labels, tmp_path: Path) -> None:
     file = tmp_path / "in" / "a.csv"
     file.parent.mkdir()
     file.write_text("request_id,value\na,1\nb,0\n")
@@ -48,7 +50,7 @@ def test_a_file_is_read_once_and_again_when_it_has_changed(labels, tmp_path):  #
     assert sources(labels, tmp_path, path="in/*.csv").pull("s", wall_now()).received == 0, "another process knows too"
 
 
-def test_all_three_kinds_of_files_with_columns_of_other_names(labels, tmp_path):  # type: ignore[no-untyped-def]
+def test_all_three_kinds_of_files_with_columns_of_other_names(labels: Labels, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("order,outcome,when,more\na,1,2026-01-01T00:00:00Z,x\n")
     (tmp_path / "b.jsonl").write_text('{"order": "b", "outcome": true, "when": 5, "x": 1}\n\n7\n{"order"\n')
     query = "SELECT 'c' AS order, 1.0 AS outcome, TIMESTAMP '2026-01-01' AS when, 3.0 AS place"
@@ -61,7 +63,7 @@ def test_all_three_kinds_of_files_with_columns_of_other_names(labels, tmp_path):
     assert [row[0] for row in labels.refused("m")] == [4, 3]
 
 
-def test_one_bad_line_costs_that_line_and_is_called_by_its_number(labels, tmp_path):  # type: ignore[no-untyped-def]
+def test_one_bad_line_costs_that_line_and_is_called_by_its_number(labels: Labels, tmp_path: Path) -> None:
     lines = [
         b"request_id,value,row",
         b"a,1,0",
@@ -91,7 +93,9 @@ def test_one_bad_line_costs_that_line_and_is_called_by_its_number(labels, tmp_pa
         ("a.parquet", "no parquet", {}, "cannot be read"),
     ],
 )
-def test_a_file_of_another_form_is_named_and_the_others_are_read(labels, tmp_path, name, text, columns, word):  # type: ignore[no-untyped-def]
+def test_a_file_of_another_form_is_named_and_the_others_are_read(
+    labels: Labels, tmp_path: Path, name: str, text: str, columns: dict[str, str], word: str
+) -> None:
     (tmp_path / name).write_text(text)
     fine = "id,value\nz,1\n" if columns == {"request_id": "id", "value": "value"} else "request_id,value\nz,1\n"
     (tmp_path / "z.csv").write_text(fine)
@@ -102,7 +106,7 @@ def test_a_file_of_another_form_is_named_and_the_others_are_read(labels, tmp_pat
     assert labels.counts("m") == NONE | {"pending": 1}
 
 
-def test_it_is_looked_at_when_it_is_due_and_a_fresh_file_rests_first(labels, tmp_path):  # type: ignore[no-untyped-def]
+def test_it_is_looked_at_when_it_is_due_and_a_fresh_file_rests_first(labels: Labels, tmp_path: Path) -> None:
     made = sources(labels, tmp_path, path="*.csv", every_s=10)
     (tmp_path / "a.csv").write_text("request_id,value\na,1\n")
     now, moment = wall_now(), machine_now()
@@ -112,7 +116,9 @@ def test_it_is_looked_at_when_it_is_due_and_a_fresh_file_rests_first(labels, tmp
     assert made.run_once(later, MachineTime(moment + 10 * SECOND_NS))["s"].received == 1
 
 
-def test_a_source_that_fails_stops_no_other_and_is_told_once(labels, tmp_path, caplog):  # type: ignore[no-untyped-def]
+def test_a_source_that_fails_stops_no_other_and_is_told_once(
+    labels: Labels, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     file = tmp_path / "a.csv"
     file.write_text("request_id,value\na,1\n")
     os.utime(file, (1, 1))
@@ -129,13 +135,13 @@ def test_a_source_that_fails_stops_no_other_and_is_told_once(labels, tmp_path, c
     assert labels.counts("m") == NONE | {"pending": 1}
 
 
-def test_an_unknown_source_is_named(labels, tmp_path):  # type: ignore[no-untyped-def]
+def test_an_unknown_source_is_named(labels: Labels, tmp_path: Path) -> None:
     with pytest.raises(LabelError, match="'t'") as raised:
         sources(labels, tmp_path, path="x").pull("t", wall_now())
     assert "known: s" in raised.value.fix
 
 
-def test_a_table_of_sqlite_is_read_from_where_it_was_left(labels, tmp_path):  # type: ignore[no-untyped-def]
+def test_a_table_of_sqlite_is_read_from_where_it_was_left(labels: Labels, tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "shop.db") as shop:
         shop.execute("CREATE TABLE orders(id TEXT, churned INTEGER, seq INTEGER)")
         shop.executemany("INSERT INTO orders VALUES(?,?,?)", [(f"o{n}", n % 2, n) for n in range(25_000)])
@@ -158,7 +164,9 @@ def test_a_table_of_sqlite_is_read_from_where_it_was_left(labels, tmp_path):  # 
     assert (done.counts["pending"], [place for place, _ in done.refused]) == (1, ["row:1"])
 
 
-def test_the_place_is_kept_only_once_the_labels_are_on_disk(labels, tmp_path, monkeypatch):  # type: ignore[no-untyped-def]
+def test_the_place_is_kept_only_once_the_labels_are_on_disk(
+    labels: Labels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with sqlite3.connect(tmp_path / "shop.db") as shop:
         shop.execute("CREATE TABLE orders AS SELECT 'a' AS request_id, 1 AS value, 5 AS seq")
     shop.close()
@@ -181,12 +189,16 @@ def test_the_place_is_kept_only_once_the_labels_are_on_disk(labels, tmp_path, mo
         ({"url": "sqlite://", "query": "SELECT 1 AS value, 'a' AS request_id", "cursor": "seq"}, "no column 'seq'"),
     ],
 )
-def test_a_database_that_gives_no_labels_says_why(labels, tmp_path, given, word):  # type: ignore[no-untyped-def]
+def test_a_database_that_gives_no_labels_says_why(
+    labels: Labels, tmp_path: Path, given: dict[str, Any], word: str
+) -> None:
     with pytest.raises(LabelError, match=word):
         sources(labels, tmp_path, **given).pull("s", wall_now())
 
 
-def test_without_its_library_the_extra_is_named(labels, tmp_path, monkeypatch):  # type: ignore[no-untyped-def]
+def test_without_its_library_the_extra_is_named(
+    labels: Labels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)
     with pytest.raises(GyroscopeError, match="sqlalchemy") as raised:
         sources(labels, tmp_path, url="sqlite://", query="SELECT 1").pull("s", wall_now())
@@ -194,10 +206,11 @@ def test_without_its_library_the_extra_is_named(labels, tmp_path, monkeypatch): 
 
 
 POSTGRES = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
+Server = tuple[int, Callable[[str], object]]  # its port, and how to run SQL
 
 
 @pytest.fixture(scope="module")
-def postgres():  # type: ignore[no-untyped-def]
+def postgres() -> Iterator[Server]:
     """A real server of one's own, with a password; (port, how to run SQL)."""
     if POSTGRES is None:
         if os.environ.get("CI"):
@@ -237,7 +250,7 @@ def postgres():  # type: ignore[no-untyped-def]
 
 
 @pytest.mark.peer
-def test_labels_come_out_of_postgresql_as_they_are_added(postgres, labels, tmp_path):  # type: ignore[no-untyped-def]
+def test_labels_come_out_of_postgresql_as_they_are_added(postgres: Server, labels: Labels, tmp_path: Path) -> None:
     port, sql = postgres
     sql("CREATE TABLE outcomes(customer text, churned boolean, at timestamptz, version bigint, amount numeric)")
     sql("INSERT INTO outcomes SELECT 'c' || n, n % 2 = 0, '2026-01-01Z'::timestamptz + n * interval '1 s', n, n"
@@ -259,7 +272,7 @@ def test_labels_come_out_of_postgresql_as_they_are_added(postgres, labels, tmp_p
 
 @pytest.mark.peer
 @pytest.mark.parametrize("password", ["p%40ss%20w%2Frd", "wr%20ong%2B1"])
-def test_no_message_shows_the_password(postgres, labels, tmp_path, password):  # type: ignore[no-untyped-def]
+def test_no_message_shows_the_password(postgres: Server, labels: Labels, tmp_path: Path, password: str) -> None:
     port, _ = postgres
     given = {"url": f"postgresql+psycopg://ann:{password}@127.0.0.1:{port}/postgres", "query": "SELECT nothing"}
     with pytest.raises(LabelError) as raised:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from tests.predictions.house import Entry, House
 
 from gyroscope.predictions.recording.attempts import CONFLICT_US, Attempt, judge
 from gyroscope.predictions.recording.decoded import decode
 from gyroscope.predictions.segments.scan import scan
-from gyroscope.predictions.segments.wal import Layout, encode, seal, segment_head
+from gyroscope.predictions.segments.wal import Layout, LogEntry, encode, seal, segment_head
 
 A, B, UNKNOWN = 7, 8, 0
 
@@ -38,11 +39,11 @@ def attempt(number: int, hashed: int, arrived_at: int, rows: int = 1) -> Attempt
         ),
     ],
 )
-def test_judge(attempts, expected):  # type: ignore[no-untyped-def]
+def test_judge(attempts: list[Attempt], expected: dict[int, tuple[bool, bool]]) -> None:
     assert judge(attempts) == expected
 
 
-def test_judging_does_not_slow_down_with_the_square():
+def test_judging_does_not_slow_down_with_the_square() -> None:
     """A client that uses one id for everything: each attempt has a neighbour with another input."""
     many = [attempt(number, 1 + number % 2, number) for number in range(1, 50_001)]
     flags = judge(many)
@@ -50,10 +51,10 @@ def test_judging_does_not_slow_down_with_the_square():
     assert sum(answered for answered, _ in flags.values()) == 2
 
 
-def test_the_hash_is_that_of_the_input_alone(house, entry):  # type: ignore[no-untyped-def]
+def test_the_hash_is_that_of_the_input_alone(house: House, entry: Entry) -> None:
     layout = Layout(house.versions["0a1b2c3d4e5f"].signature)
 
-    def hashed(some) -> int:  # type: ignore[no-untyped-def]
+    def hashed(some: LogEntry) -> int:
         data = segment_head(1, layout.schema_id) + encode(some, layout, 1) + seal(1, 1)
         decoded, odd = decode([(0, scan(data, segment=1, sealed=True))], layout)
         assert odd == []

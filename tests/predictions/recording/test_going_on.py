@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.predictions.house import Entry, House
 
 from gyroscope.errors import ModelError
 from gyroscope.predictions.keeping.erasure import Erased, Subject
@@ -27,17 +28,17 @@ def ask(home: Path, name: str) -> Path:
     return path.with_suffix(".done")
 
 
-def rows_of_ann(house) -> int:  # type: ignore[no-untyped-def]
+def rows_of_ann(house: House) -> int:
     return len(house.rows(where="entity_key = 'ann'"))
 
 
 @pytest.fixture
-def small_batches(monkeypatch):  # type: ignore[no-untyped-def]
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gyroscope.predictions.recording.drain.Segments", lambda folders: Segments(folders, 2_000))
 
 
 @pytest.fixture
-def sent_again(house, entry, small_batches):  # type: ignore[no-untyped-def]
+def sent_again(house: House, entry: Entry, small_batches: None) -> House:
     """Batches of nothing but repeated records, and behind them ann's."""
     house.write(*[entry(number, ingested=True) for number in range(50)])
     house.record()
@@ -46,7 +47,9 @@ def sent_again(house, entry, small_batches):  # type: ignore[no-untyped-def]
     return house
 
 
-def test_a_request_that_cannot_be_read_holds_up_no_other(house, entry, caplog):  # type: ignore[no-untyped-def]
+def test_a_request_that_cannot_be_read_holds_up_no_other(
+    house: House, entry: Entry, caplog: pytest.LogCaptureFixture
+) -> None:
     house.write(entry(1, entity_key="ann"), entry(2))
     recorder = house.recorder(commit_every_s=0)
     done = ask(house.home, "erase-b.json")
@@ -58,7 +61,9 @@ def test_a_request_that_cannot_be_read_holds_up_no_other(house, entry, caplog): 
     assert len(caplog.records) == 1, "said once"
 
 
-def test_an_answer_that_cannot_be_written_ends_nothing(house, entry, caplog):  # type: ignore[no-untyped-def]
+def test_an_answer_that_cannot_be_written_ends_nothing(
+    house: House, entry: Entry, caplog: pytest.LogCaptureFixture
+) -> None:
     house.write(entry(1, entity_key="ann"), entry(2))
     recorder = house.recorder(commit_every_s=0)
     done = ask(house.home, "erase-a.json")
@@ -73,7 +78,9 @@ def test_an_answer_that_cannot_be_written_ends_nothing(house, entry, caplog):  #
     assert done.exists()
 
 
-def test_a_fault_of_an_erasure_is_answered_and_its_words_are_not_logged(house, monkeypatch, caplog):  # type: ignore[no-untyped-def]
+def test_a_fault_of_an_erasure_is_answered_and_its_words_are_not_logged(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def fault(home: Path, runtime: Path, model: str, subject: Subject) -> Erased:
         raise ValueError(f"what is it about {subject.value}?")
 
@@ -85,19 +92,21 @@ def test_a_fault_of_an_erasure_is_answered_and_its_words_are_not_logged(house, m
     assert "ann?" not in caplog.text
 
 
-def test_drain_ends_only_when_nothing_is_left(sent_again):  # type: ignore[no-untyped-def]
+def test_drain_ends_only_when_nothing_is_left(sent_again: House) -> None:
     assert sent_again.recorder(commit_every_s=0).drain() == 1
     assert (sent_again.segments(), rows_of_ann(sent_again)) == ([], 1)
 
 
-def test_what_is_erased_does_not_come_back(sent_again):  # type: ignore[no-untyped-def]
+def test_what_is_erased_does_not_come_back(sent_again: House) -> None:
     recorder = sent_again.recorder(commit_every_s=0)
     assert recorder.erase("flights", ANN).rows == 1
     recorder.drain()
     assert rows_of_ann(sent_again) == 0
 
 
-def test_a_batch_that_nobody_can_read_yet_keeps_drain_from_nothing(house, entry, small_batches):  # type: ignore[no-untyped-def]
+def test_a_batch_that_nobody_can_read_yet_keeps_drain_from_nothing(
+    house: House, entry: Entry, small_batches: None
+) -> None:
     """Its writer lives and its version is gone: it is read again later, and `drain` does not wait for that."""
     gone = msgspec.structs.replace(house.versions["0a1b2c3d4e5f"], version="ffffffffffff")
     writer = house.log(version=gone)
@@ -116,7 +125,7 @@ def test_a_batch_that_nobody_can_read_yet_keeps_drain_from_nothing(house, entry,
     assert recorder.drain() == 50
 
 
-def test_upkeep_has_its_turn_while_rows_keep_coming(house, entry, small_batches):  # type: ignore[no-untyped-def]
+def test_upkeep_has_its_turn_while_rows_keep_coming(house: House, entry: Entry, small_batches: None) -> None:
     house.write(*[entry(number) for number in range(50)])
     stop = threading.Event()
 
@@ -129,7 +138,7 @@ def test_upkeep_has_its_turn_while_rows_keep_coming(house, entry, small_batches)
     assert house.segments() != [], "there was still something to record"
 
 
-def test_the_report_names_what_upkeep_cannot_do(house, entry):  # type: ignore[no-untyped-def]
+def test_the_report_names_what_upkeep_cannot_do(house: House, entry: Entry) -> None:
     house.write(entry(1))
     broken = house.home / "tables" / "broken" / "_delta_log"
     broken.mkdir(parents=True)

@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 import pytest
 from deltalake import DeltaTable
+from tests.predictions.house import Entry, House
 
 from gyroscope.clock import SECOND_NS, day_of, machine_now
 from gyroscope.errors import ModelError, StoreError
@@ -20,7 +21,7 @@ from gyroscope.predictions.ids.index import MANIFEST, IdIndex, ids_path
 from gyroscope.predictions.recording.heartbeat import REPORT_FILE, read_report
 from gyroscope.predictions.segments.log import segment_folder
 from gyroscope.predictions.segments.waiting import Segments
-from gyroscope.predictions.segments.wal import SEAL, SEGMENT_HEAD, seal
+from gyroscope.predictions.segments.wal import SEAL, SEGMENT_HEAD, LogEntry, seal
 from gyroscope.predictions.tables.commits import OFFSETS
 from gyroscope.predictions.tables.table import table_path
 from gyroscope.records import Feature, Signature, Version
@@ -68,7 +69,7 @@ STEPS = [
 ]
 
 
-def test_rows_are_typed_and_fall_on_the_day_of_their_zone(house, entry):  # type: ignore[no-untyped-def]
+def test_rows_are_typed_and_fall_on_the_day_of_their_zone(house: House, entry: Entry) -> None:
     writer = house.log()
     before, after = entry(1, at=1362114000000000 - 1), entry(2, at=1362114000000000, client_id="c", entity_key="N1")
     after.matrix[0, :] = np.nan
@@ -91,7 +92,7 @@ def test_rows_are_typed_and_fall_on_the_day_of_their_zone(house, entry):  # type
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kathmandu", "America/St_Johns", "Europe/London"])
-def test_days_are_exact_at_midnight_everywhere(house, entry, zone):  # type: ignore[no-untyped-def]
+def test_days_are_exact_at_midnight_everywhere(house: House, entry: Entry, zone: str) -> None:
     house.zone = zone
     writer = house.log()
     moments = [1364688000000000 + minute * 60_000_000 - 1 + edge for minute in range(0, 2_880, 15) for edge in (0, 1)]
@@ -101,7 +102,7 @@ def test_days_are_exact_at_midnight_everywhere(house, entry, zone):  # type: ign
     assert house.rows("epoch_us(event_time), day") == [(at, day_of(at, zone)) for at in moments]
 
 
-def test_errors_are_rows(house, entry):  # type: ignore[no-untyped-def]
+def test_errors_are_rows(house: House, entry: Entry) -> None:
     writer = house.log()
     writer.append(entry(1, status=422))
     writer.append(entry(2))
@@ -112,7 +113,7 @@ def test_errors_are_rows(house, entry):  # type: ignore[no-untyped-def]
     ]
 
 
-def test_the_error_of_a_request_stands_on_its_first_row(house, entry):  # type: ignore[no-untyped-def]
+def test_the_error_of_a_request_stands_on_its_first_row(house: House, entry: Entry) -> None:
     writer = house.log()
     for number, rows in ((1, 3), (2, 1), (3, 2)):
         some = entry(number, rows=rows, entity_key=f"{number}" * 256)
@@ -126,7 +127,7 @@ def test_the_error_of_a_request_stands_on_its_first_row(house, entry):  # type: 
     ]  # fmt: skip
 
 
-def test_a_live_segment_is_drained_as_it_grows_and_deleted_when_sealed(house, entry):  # type: ignore[no-untyped-def]
+def test_a_live_segment_is_drained_as_it_grows_and_deleted_when_sealed(house: House, entry: Entry) -> None:
     writer = house.log()
     recorder = house.recorder(commit_every_s=0)
     written = []
@@ -142,13 +143,13 @@ def test_a_live_segment_is_drained_as_it_grows_and_deleted_when_sealed(house, en
     assert len(house.rows()) == 3
 
 
-def test_a_second_recorder_is_refused(house):  # type: ignore[no-untyped-def]
+def test_a_second_recorder_is_refused(house: House) -> None:
     house.recorder()
     with pytest.raises(StoreError, match=f"process {os.getpid()}"):
         house.recorder()
 
 
-def test_commits_keep_their_pace(house, entry):  # type: ignore[no-untyped-def]
+def test_commits_keep_their_pace(house: House, entry: Entry) -> None:
     writer = house.log()
     recorder = house.recorder(commit_every_s=3_600)
     writer.append(entry(1))
@@ -158,7 +159,7 @@ def test_commits_keep_their_pace(house, entry):  # type: ignore[no-untyped-def]
     assert recorder._due_ns["flights"] > machine_now()
 
 
-def test_drain_does_not_wait_for_its_turn(house, entry):  # type: ignore[no-untyped-def]
+def test_drain_does_not_wait_for_its_turn(house: House, entry: Entry) -> None:
     writer = house.log()
     recorder = house.recorder(commit_every_s=3_600)
     writer.append(entry(1))
@@ -169,7 +170,7 @@ def test_drain_does_not_wait_for_its_turn(house, entry):  # type: ignore[no-unty
     assert house.segments() == []
 
 
-def test_run_forever_stops_when_told(house, entry):  # type: ignore[no-untyped-def]
+def test_run_forever_stops_when_told(house: House, entry: Entry) -> None:
     house.write(entry(1))
     recorder = house.recorder()
     stop = threading.Event()
@@ -182,7 +183,7 @@ def test_run_forever_stops_when_told(house, entry):  # type: ignore[no-untyped-d
     assert not runner.is_alive()
 
 
-def test_retries_leave_one_answered_row(house, entry):  # type: ignore[no-untyped-def]
+def test_retries_leave_one_answered_row(house: House, entry: Entry) -> None:
     first, second = house.log(0), house.log(1)
     first.append(entry(1, arrival=10))
     second.append(entry(1, arrival=20))
@@ -202,7 +203,7 @@ def test_retries_leave_one_answered_row(house, entry):  # type: ignore[no-untype
     ]
 
 
-def test_all_rows_of_an_earlier_attempt_are_demoted(house, entry):  # type: ignore[no-untyped-def]
+def test_all_rows_of_an_earlier_attempt_are_demoted(house: House, entry: Entry) -> None:
     house.write(entry(1, rows=3, arrival=10))
     house.record()
     house.write(entry(1, rows=3, arrival=20))
@@ -210,7 +211,7 @@ def test_all_rows_of_an_earlier_attempt_are_demoted(house, entry):  # type: igno
     assert house.rows("attempt, row, answered") == [(n, row, n == 2) for n in (1, 2) for row in range(3)]
 
 
-def test_one_id_with_two_inputs_is_flagged_and_kept(house, entry):  # type: ignore[no-untyped-def]
+def test_one_id_with_two_inputs_is_flagged_and_kept(house: House, entry: Entry) -> None:
     hostile = "r'); DROP TABLE x; -- \\ \" é\n"
     for value, arrival in ((1.0, 10), (2.0, 20)):
         some = entry(1, value=value, arrival=arrival)
@@ -220,7 +221,7 @@ def test_one_id_with_two_inputs_is_flagged_and_kept(house, entry):  # type: igno
     assert house.rows() == [(hostile, 1, True, True), (hostile, 2, True, True)]
 
 
-def test_two_versions_with_other_features_share_one_table(house, entry):  # type: ignore[no-untyped-def]
+def test_two_versions_with_other_features_share_one_table(house: House, entry: Entry) -> None:
     features = (Feature("distance", dtype="string", categories=("near", "far")), Feature("new"))
     signature = Signature("multiclass", features, classes=("a", "b"))
     second = msgspec.structs.replace(house.versions["0a1b2c3d4e5f"], version="ffffffffffff", signature=signature)
@@ -243,7 +244,7 @@ def test_two_versions_with_other_features_share_one_table(house, entry):  # type
     ]
 
 
-def test_damage_costs_one_record_and_is_written_down_once(house, entry):  # type: ignore[no-untyped-def]
+def test_damage_costs_one_record_and_is_written_down_once(house: House, entry: Entry) -> None:
     house.write(*[entry(number) for number in range(4)])
     segment = house.segments()[0]
     data = bytearray(segment.read_bytes())
@@ -258,7 +259,7 @@ def test_damage_costs_one_record_and_is_written_down_once(house, entry):  # type
     assert house.segments() == []
 
 
-def test_a_renamed_segment_gives_no_rows(house, entry):  # type: ignore[no-untyped-def]
+def test_a_renamed_segment_gives_no_rows(house: House, entry: Entry) -> None:
     house.write(entry(1))
     house.segments()[0].rename(house.folder / "flights-0a1b2c3d4e5f-0-0000000000000001.seg")
     assert house.record() == 0
@@ -266,7 +267,7 @@ def test_a_renamed_segment_gives_no_rows(house, entry):  # type: ignore[no-untyp
     assert reasons == ["head", "torn tail"]
 
 
-def test_a_record_of_another_schema_is_damage(house, entry):  # type: ignore[no-untyped-def]
+def test_a_record_of_another_schema_is_damage(house: House, entry: Entry) -> None:
     house.write(entry(1))
     version = house.versions["0a1b2c3d4e5f"]
     features = (*version.signature.features, Feature("more"))
@@ -275,7 +276,7 @@ def test_a_record_of_another_schema_is_damage(house, entry):  # type: ignore[no-
     assert [row[3] for row in IdIndex(ids_path(house.home, "flights")).damage()] == ["schema"]
 
 
-def test_a_segment_of_a_version_that_is_gone_is_set_aside(house, entry):  # type: ignore[no-untyped-def]
+def test_a_segment_of_a_version_that_is_gone_is_set_aside(house: House, entry: Entry) -> None:
     """Nobody can read it and nobody waits for it; moved back when the version is there again, it is recorded."""
     gone = msgspec.structs.replace(house.versions["0a1b2c3d4e5f"], version="ffffffffffff")
     house.write(entry(1), version=gone)
@@ -302,7 +303,7 @@ def test_a_segment_of_a_version_that_is_gone_is_set_aside(house, entry):  # type
     assert sorted(row[0] for row in house.rows()) == ["r-000001", "r-000002"]
 
 
-def test_a_table_that_cannot_be_written_loses_nothing(house, entry):  # type: ignore[no-untyped-def]
+def test_a_table_that_cannot_be_written_loses_nothing(house: House, entry: Entry) -> None:
     house.write(entry(1))
     house.home.mkdir(parents=True, exist_ok=True)
     (house.home / "tables").write_text("in the way")
@@ -314,7 +315,7 @@ def test_a_table_that_cannot_be_written_loses_nothing(house, entry):  # type: ig
     assert len(house.rows()) == 1
 
 
-def test_each_failure_in_a_row_waits_twice_as_long_up_to_a_bound(house, entry):  # type: ignore[no-untyped-def]
+def test_each_failure_in_a_row_waits_twice_as_long_up_to_a_bound(house: House, entry: Entry) -> None:
     house.write(entry(1))
     house.home.mkdir(parents=True, exist_ok=True)
     (house.home / "tables").write_text("in the way")
@@ -335,7 +336,7 @@ def test_each_failure_in_a_row_waits_twice_as_long_up_to_a_bound(house, entry): 
     assert round((recorder._due_ns["flights"] - machine_now()) / SECOND_NS) == 1, "success forgets"
 
 
-def test_offsets_are_found_behind_commits_of_others(house, entry):  # type: ignore[no-untyped-def]
+def test_offsets_are_found_behind_commits_of_others(house: House, entry: Entry) -> None:
     """A visitor's commits carry no offsets, and may be many."""
     live = house.log()
     live.append(entry(1))
@@ -349,7 +350,7 @@ def test_offsets_are_found_behind_commits_of_others(house, entry):  # type: igno
     assert len(house.rows()) == 2
 
 
-def test_an_index_that_cannot_be_written_loses_nothing(house, entry):  # type: ignore[no-untyped-def]
+def test_an_index_that_cannot_be_written_loses_nothing(house: House, entry: Entry) -> None:
     """Its disk takes nothing just after the table's commit: said, tried again, nothing twice."""
     house.write(entry(1))
     recorder = house.recorder(commit_every_s=0)
@@ -367,7 +368,7 @@ def test_an_index_that_cannot_be_written_loses_nothing(house, entry):  # type: i
 
 
 @pytest.mark.parametrize("lose", ["all", "a run", "behind", "ahead"])
-def test_the_index_is_made_again_from_the_table(house, entry, lose):  # type: ignore[no-untyped-def]
+def test_the_index_is_made_again_from_the_table(house: House, entry: Entry, lose: str) -> None:
     """The folder or a run is gone, is an old copy, or belongs to a table that is not there any more."""
     path = ids_path(house.home, "flights")
     house.write(entry(1, arrival=10))
@@ -394,7 +395,7 @@ def test_the_index_is_made_again_from_the_table(house, entry, lose):  # type: ig
     assert len(house.rows()) == 4
 
 
-def test_the_index_is_made_again_though_no_segment_waits(house, entry):  # type: ignore[no-untyped-def]
+def test_the_index_is_made_again_though_no_segment_waits(house: House, entry: Entry) -> None:
     writer = house.log()
     writer.append(entry(1))
     writer.close()
@@ -405,7 +406,7 @@ def test_the_index_is_made_again_though_no_segment_waits(house, entry):  # type:
     assert IdIndex(ids_path(house.home, "flights")).places(["r-000001"])["r-000001"].rows == 1
 
 
-def test_a_record_that_was_written_twice_is_one_row(house, entry):  # type: ignore[no-untyped-def]
+def test_a_record_that_was_written_twice_is_one_row(house: House, entry: Entry) -> None:
     """After a failed fsync records are written again into a new segment: there they are the same to the microsecond."""
     twice = [entry(1), entry(2), entry(3, status=500)]
     house.write(*twice)
@@ -417,7 +418,7 @@ def test_a_record_that_was_written_twice_is_one_row(house, entry):  # type: igno
     assert house.segments() == []
 
 
-def test_an_ingested_record_counts_once(house, entry):  # type: ignore[no-untyped-def]
+def test_an_ingested_record_counts_once(house: House, entry: Entry) -> None:
     house.write(entry(1, ingested=True), entry(2, ingested=True))
     house.record()
     again = [entry(number, ingested=True, arrival=1_800_000_000_000_000) for number in (1, 2, 3)]
@@ -429,7 +430,7 @@ def test_an_ingested_record_counts_once(house, entry):  # type: ignore[no-untype
     assert [row[:2] for row in house.rows()] == [("r-000001", 1), ("r-000001", 2), ("r-000002", 1), ("r-000003", 1)]
 
 
-def test_a_shadow_answer_stands_beside_the_live_one(house, entry):  # type: ignore[no-untyped-def]
+def test_a_shadow_answer_stands_beside_the_live_one(house: House, entry: Entry) -> None:
     """Same request, another version, never a retry; its own retries are judged among themselves."""
     house.write(entry(1, arrival=10), entry(1, arrival=11, variant="shadow", weight=4))
     house.record()
@@ -450,7 +451,7 @@ def test_a_shadow_answer_stands_beside_the_live_one(house, entry):  # type: igno
     ]  # fmt: skip
 
 
-def test_both_places_of_segments_are_drained(house, entry):  # type: ignore[no-untyped-def]
+def test_both_places_of_segments_are_drained(house: House, entry: Entry) -> None:
     """Those on tmpfs and those that had to be on a disk."""
     house.write(entry(1))
     house.write(entry(2))
@@ -461,7 +462,9 @@ def test_both_places_of_segments_are_drained(house, entry):  # type: ignore[no-u
     assert (house.segments(), list(durable.iterdir())) == ([], [])
 
 
-def test_a_long_backlog_is_recorded_in_bounded_batches(house, entry, monkeypatch):  # type: ignore[no-untyped-def]
+def test_a_long_backlog_is_recorded_in_bounded_batches(
+    house: House, entry: Entry, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Smaller than a segment and than its largest record; without waiting for the next second in between."""
     monkeypatch.setattr("gyroscope.predictions.recording.drain.Segments", lambda folders: Segments(folders, 2_000))
     for start in (0, 50):
@@ -475,7 +478,7 @@ def test_a_long_backlog_is_recorded_in_bounded_batches(house, entry, monkeypatch
     assert recorder.report().damage == {"flights": 0}
 
 
-def test_a_new_recorder_goes_on_counting_records(house, entry):  # type: ignore[no-untyped-def]
+def test_a_new_recorder_goes_on_counting_records(house: House, entry: Entry) -> None:
     """It reads on in the middle of a segment and still notices that a record is missing there."""
     writer = house.log()
     for number in range(3):
@@ -494,7 +497,9 @@ def test_a_new_recorder_goes_on_counting_records(house, entry):  # type: ignore[
 
 
 @pytest.mark.parametrize("lose", ["nothing", "all", "the last record"])
-def test_a_segment_that_is_gone_is_missed_by_the_next(house, entry, monkeypatch, lose):  # type: ignore[no-untyped-def]
+def test_a_segment_that_is_gone_is_missed_by_the_next(
+    house: House, entry: Entry, monkeypatch: pytest.MonkeyPatch, lose: str
+) -> None:
     monkeypatch.setattr("gyroscope.predictions.segments.log.SEGMENT_BYTES", 1)
     writer = house.log()
     for number in range(4):
@@ -519,7 +524,7 @@ def test_a_segment_that_is_gone_is_missed_by_the_next(house, entry, monkeypatch,
     assert said == {"nothing": [], "all": ["is missing"], "the last record": ["had 0 of 1 records"]}[lose]
 
 
-def test_the_recorder_says_how_it_goes(house, entry):  # type: ignore[no-untyped-def]
+def test_the_recorder_says_how_it_goes(house: House, entry: Entry) -> None:
     house.write(entry(1))
     recorder = house.recorder()
     stop = threading.Event()
@@ -535,8 +540,8 @@ def test_the_recorder_says_how_it_goes(house, entry):  # type: ignore[no-untyped
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_one_id_for_everything_is_recorded_all_the_same(house, entry):  # type: ignore[no-untyped-def]
-    def same(number: int):  # type: ignore[no-untyped-def]
+def test_one_id_for_everything_is_recorded_all_the_same(house: House, entry: Entry) -> None:
+    def same(number: int) -> LogEntry:
         some = entry(number, value=float(number), arrival=1_700_000_000_000_000 + number)
         some.request_id = "constant"
         return some
@@ -550,7 +555,7 @@ def test_one_id_for_everything_is_recorded_all_the_same(house, entry):  # type: 
 DAY_US = 24 * 3_600_000_000
 
 
-def test_many_days_are_appended_a_few_at_a_time(house, entry):  # type: ignore[no-untyped-def]
+def test_many_days_are_appended_a_few_at_a_time(house: House, entry: Entry) -> None:
     house.write(*[entry(number, at=number * DAY_US // 2) for number in range(500)], entry(500, rows=2, at=0))
     assert house.record() == 502
     assert [row[0] for row in house.rows("request_id", "row = 0")] == [f"r-{number:06d}" for number in range(501)]
@@ -560,7 +565,7 @@ def test_many_days_are_appended_a_few_at_a_time(house, entry):  # type: ignore[n
 
 
 @pytest.mark.parametrize("step", ["Commits sync before", "Commits sync after"])
-def test_a_kill_between_the_days_of_a_batch_doubles_nothing(house, entry, step):  # type: ignore[no-untyped-def]
+def test_a_kill_between_the_days_of_a_batch_doubles_nothing(house: House, entry: Entry, step: str) -> None:
     house.write(*[entry(number, at=number * DAY_US, rows=1 + number % 2) for number in range(250)])
     version = msgspec.json.encode(house.versions["0a1b2c3d4e5f"]).decode()
     command = [sys.executable, "-c", KILLED_RECORDER, str(house.home), str(house.runtime), step, version]
@@ -574,7 +579,7 @@ def test_a_kill_between_the_days_of_a_batch_doubles_nothing(house, entry, step):
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_killed_recorder_neither_loses_nor_doubles(house, entry, step):  # type: ignore[no-untyped-def]
+def test_a_killed_recorder_neither_loses_nor_doubles(house: House, entry: Entry, step: str) -> None:
     first = house.log(0)
     for number in range(30):
         first.append(entry(number, arrival=1_000 + number))

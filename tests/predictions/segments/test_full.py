@@ -6,9 +6,12 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.predictions.house import Entry, House
 
 from gyroscope.errors import StoreError
 from gyroscope.predictions.segments import cap, full
@@ -49,20 +52,20 @@ class Disk:
 
 
 @pytest.fixture
-def disk(monkeypatch):  # type: ignore[no-untyped-def]
+def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
     made = Disk(monkeypatch)
     yield made
     made.is_open.set()
 
 
-def test_an_entry_is_synced_when_append_returns(house, entry, disk):  # type: ignore[no-untyped-def]
+def test_an_entry_is_synced_when_append_returns(house: House, entry: Entry, disk: Disk) -> None:
     writer = house.log(mode="full")
     assert [writer.append(entry(number)) for number in range(3)] == ["full"] * 3
     assert house.ids() == ["r-000000", "r-000001", "r-000002"]
     assert (writer.logged, writer.failed, len(disk.synced)) == (3, 0, 3)
 
 
-def test_those_who_wait_share_a_sync(house, entry, disk):  # type: ignore[no-untyped-def]
+def test_those_who_wait_share_a_sync(house: House, entry: Entry, disk: Disk) -> None:
     writer = house.log(mode="full")
     disk.is_open.clear()
     first = writer.submit(entry(0))
@@ -76,7 +79,7 @@ def test_those_who_wait_share_a_sync(house, entry, disk):  # type: ignore[no-unt
     assert house.ids() == [f"r-{number:06d}" for number in range(50)]
 
 
-def test_many_entries_are_appended_in_few_commits(house, entry, disk):  # type: ignore[no-untyped-def]
+def test_many_entries_are_appended_in_few_commits(house: House, entry: Entry, disk: Disk) -> None:
     writer = house.log(mode="full")
     assert writer.append_all([entry(number) for number in range(200)]) == ["full"] * 200
     assert len(disk.synced) < 200
@@ -84,7 +87,7 @@ def test_many_entries_are_appended_in_few_commits(house, entry, disk):  # type: 
 
 
 @pytest.mark.parametrize("what", ["fail_syncs", "fail_writes"])
-def test_after_a_failure_the_same_file_is_never_asked_again(house, entry, disk, what):  # type: ignore[no-untyped-def]
+def test_after_a_failure_the_same_file_is_never_asked_again(house: House, entry: Entry, disk: Disk, what: str) -> None:
     writer = house.log(mode="full")
     assert writer.append(entry(1)) == "full"
     file = writer._disk._file.name
@@ -98,7 +101,9 @@ def test_after_a_failure_the_same_file_is_never_asked_again(house, entry, disk, 
     assert set(house.ids()) == {"r-000001", "r-000002", "r-000003"}
 
 
-def test_a_disk_that_takes_nothing_is_said_at_once_and_heals(house, entry, disk, monkeypatch):  # type: ignore[no-untyped-def]
+def test_a_disk_that_takes_nothing_is_said_at_once_and_heals(
+    house: House, entry: Entry, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(full, "LOOK_AGAIN_NS", 0)
     writer = house.log(mode="full")
     disk.fail_syncs = 2
@@ -108,7 +113,9 @@ def test_a_disk_that_takes_nothing_is_said_at_once_and_heals(house, entry, disk,
     assert (writer.logged, writer.failed) == (1, 1)
 
 
-def test_while_the_disk_has_just_refused_nobody_waits(house, entry, disk, monkeypatch):  # type: ignore[no-untyped-def]
+def test_while_the_disk_has_just_refused_nobody_waits(
+    house: House, entry: Entry, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(full, "LOOK_AGAIN_NS", 10**12)
     writer = house.log(mode="full")
     disk.fail_syncs = 2
@@ -118,14 +125,14 @@ def test_while_the_disk_has_just_refused_nobody_waits(house, entry, disk, monkey
     assert "fix:   make room" in writer.failure
 
 
-def test_fail_closed_raises(house, entry, disk):  # type: ignore[no-untyped-def]
+def test_fail_closed_raises(house: House, entry: Entry, disk: Disk) -> None:
     writer = house.log(mode="full", on_failure="fail_closed")
     disk.fail_syncs = 2
     with pytest.raises(StoreError, match="Input/output error"):
         writer.append(entry(1))
 
 
-def test_a_fault_of_its_own_is_said_and_the_next_is_written(house, entry, disk):  # type: ignore[no-untyped-def]
+def test_a_fault_of_its_own_is_said_and_the_next_is_written(house: House, entry: Entry, disk: Disk) -> None:
     writer = house.log(mode="full", on_failure="fail_closed")
     assert writer.append(entry(0)) == "full"
     disk.fail_writes, disk.error = 1, MemoryError()
@@ -139,7 +146,7 @@ def test_a_fault_of_its_own_is_said_and_the_next_is_written(house, entry, disk):
     assert house.ids() == ["r-000000", "r-000002"]
 
 
-def test_who_cannot_be_told_keeps_it_from_nobody_else(house, entry, disk):  # type: ignore[no-untyped-def]
+def test_who_cannot_be_told_keeps_it_from_nobody_else(house: House, entry: Entry, disk: Disk) -> None:
     writer = house.log(mode="full")
     disk.is_open.clear()
     first, second = writer.submit(entry(0)), writer.submit(entry(1))
@@ -151,7 +158,9 @@ def test_who_cannot_be_told_keeps_it_from_nobody_else(house, entry, disk):  # ty
 
 
 @pytest.mark.parametrize("policy", ["serve_unlogged", "fail_closed"])
-def test_a_disk_that_hangs_holds_up_nobody_and_heals(house, entry, disk, monkeypatch, policy):  # type: ignore[no-untyped-def]
+def test_a_disk_that_hangs_holds_up_nobody_and_heals(
+    house: House, entry: Entry, disk: Disk, monkeypatch: pytest.MonkeyPatch, policy: str
+) -> None:
     """Who waits gives up; who comes later is told at once; served entries reach the disk when it comes back."""
     monkeypatch.setattr(full, "STALLED_NS", 0)
     writer = house.log(mode="full", on_failure=policy)
@@ -175,14 +184,14 @@ def test_a_disk_that_hangs_holds_up_nobody_and_heals(house, entry, disk, monkeyp
     assert (writer.logged, writer.failed) == (1, 3)
 
 
-def _said(call, argument):  # type: ignore[no-untyped-def]
+def _said(call: Callable[[Any], object], argument: object) -> object:
     try:
         return call(argument)
     except StoreError:
         return "no"
 
 
-def test_memory_is_bounded_while_the_disk_hangs(house, entry, disk):  # type: ignore[no-untyped-def]
+def test_memory_is_bounded_while_the_disk_hangs(house: House, entry: Entry, disk: Disk) -> None:
     writer = house.log(mode="full", cap_bytes=4 * MIB)
     disk.is_open.clear()
     said = [writer.submit(entry(number, rows=ROWS_OF_A_MIB)) for number in range(6)]
@@ -192,7 +201,9 @@ def test_memory_is_bounded_while_the_disk_hangs(house, entry, disk):  # type: ig
     assert [one.wait(10) for one in said[:4]] == ["full"] * 4
 
 
-def test_at_the_cap_it_waits_for_the_recorder(house, entry, disk, monkeypatch):  # type: ignore[no-untyped-def]
+def test_at_the_cap_it_waits_for_the_recorder(
+    house: House, entry: Entry, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(full, "LOOK_AGAIN_NS", 0)
     monkeypatch.setattr(cap, "LOOK_AGAIN_NS", 0)
     writer = house.log(mode="full", cap_bytes=4 * MIB)
@@ -203,7 +214,7 @@ def test_at_the_cap_it_waits_for_the_recorder(house, entry, disk, monkeypatch): 
     assert writer.append(entry(99)) == "full"
 
 
-def test_segments_rotate_and_are_sealed(house, entry, disk):  # type: ignore[no-untyped-def]
+def test_segments_rotate_and_are_sealed(house: House, entry: Entry, disk: Disk) -> None:
     writer = house.log(mode="full", cap_bytes=12 * MIB)
     for number in range(7):
         assert writer.append(entry(number, rows=ROWS_OF_A_MIB)) == "full"
@@ -214,7 +225,9 @@ def test_segments_rotate_and_are_sealed(house, entry, disk):  # type: ignore[no-
     assert all(path.stat().st_size % MIB for path in house.segments())
 
 
-def test_a_full_disk_is_said_and_survived(small_tmpfs, house, entry, monkeypatch):  # type: ignore[no-untyped-def]
+def test_a_full_disk_is_said_and_survived(
+    small_tmpfs: Path, house: House, entry: Entry, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(full, "LOOK_AGAIN_NS", 0)
     house.folder = small_tmpfs / "s"
     writer = house.log(mode="full")
@@ -235,7 +248,7 @@ def test_a_full_disk_is_said_and_survived(small_tmpfs, house, entry, monkeypatch
     assert (house.ids(), writer.logged) == (["r-000012", "r-000013"], said.count("full") + 2)
 
 
-def test_closing_writes_what_waits_and_the_log_can_be_used_again(house, entry, disk):  # type: ignore[no-untyped-def]
+def test_closing_writes_what_waits_and_the_log_can_be_used_again(house: House, entry: Entry, disk: Disk) -> None:
     writer = house.log(mode="full")
     waiting = [writer.submit(entry(number)) for number in range(5)]
     writer.close()
@@ -244,7 +257,9 @@ def test_closing_writes_what_waits_and_the_log_can_be_used_again(house, entry, d
     assert len(house.segments()) == 2
 
 
-def test_closing_leaves_a_disk_that_hangs_behind(house, entry, disk, monkeypatch):  # type: ignore[no-untyped-def]
+def test_closing_leaves_a_disk_that_hangs_behind(
+    house: House, entry: Entry, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(full, "CLOSE_S", 0.01)
     writer = house.log(mode="full")
     disk.is_open.clear()
@@ -255,7 +270,7 @@ def test_closing_leaves_a_disk_that_hangs_behind(house, entry, disk, monkeypatch
     assert waiting.wait(10) == "full"
 
 
-def test_an_outcome_is_told_once_and_also_to_who_asks_late(house, entry, disk):  # type: ignore[no-untyped-def]
+def test_an_outcome_is_told_once_and_also_to_who_asks_late(house: House, entry: Entry, disk: Disk) -> None:
     writer = house.log(mode="full")
     waiting = writer.submit(entry(1))
     assert waiting.wait(10) == "full"
@@ -270,14 +285,14 @@ import sys
 sys.path.insert(0, {tests!r})
 from pathlib import Path
 from gyroscope.predictions.segments.log import LogPolicy, PredictionLog
-from tests.predictions.conftest import VERSION, make_entry
+from tests.predictions.house import VERSION, make_entry
 log = PredictionLog(Path({folder!r}), "flights-0a1b2c3d4e5f-0", VERSION, LogPolicy(mode="full"))
 for number in range(100):
     print(number, log.append(make_entry(number)), flush=True)
 """
 
 
-def test_a_killed_writer_has_lost_nothing_that_it_acknowledged(house, entry, tmp_path):  # type: ignore[no-untyped-def]
+def test_a_killed_writer_has_lost_nothing_that_it_acknowledged(house: House, entry: Entry, tmp_path: Path) -> None:
     script = WRITER.format(tests=str(Path(__file__).parents[3]), folder=str(house.folder))
     child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None

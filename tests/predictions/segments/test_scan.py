@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from google_crc32c import value as crc32c
+from tests.predictions.house import Entry, House
 
 from gyroscope.errors import StoreError
 from gyroscope.predictions.segments.entries import entries_in
@@ -27,15 +29,16 @@ from gyroscope.records import Feature, Signature
 
 NUMBER = 0x1234
 HEAD = SEGMENT_HEAD.size
+MakeSegment = Callable[[list[bytes], Layout], bytes]  # records to the bytes of a segment
 
 
 @pytest.fixture
-def layout(house) -> Layout:  # type: ignore[no-untyped-def]
+def layout(house: House) -> Layout:
     return Layout(house.versions["0a1b2c3d4e5f"].signature)
 
 
 @pytest.fixture
-def records(entry, layout) -> list[bytes]:  # type: ignore[no-untyped-def]
+def records(entry: Entry, layout: Layout) -> list[bytes]:
     """Runs of one length and a few of others."""
     entries = [entry(number, entity_key="x" * (40 if number in (12, 13, 20) else 0)) for number in range(24)]
     return [encode(some, layout, NUMBER, number) for number, some in enumerate(entries)]
@@ -62,7 +65,7 @@ def said(found: Scan) -> list[tuple[int, int, str]]:
     return [(damage.offset, damage.length, damage.reason) for damage in found.damages]
 
 
-def test_numpy_sees_the_header_as_it_was_packed():
+def test_numpy_sees_the_header_as_it_was_packed() -> None:
     fields = tuple(range(1, 24))
     packed = PREFIX.pack(b"abcd", 77) + HEADER.pack(*fields)
     assert HEADERS.itemsize == HEADER_BYTES == len(packed)
@@ -70,7 +73,7 @@ def test_numpy_sees_the_header_as_it_was_packed():
 
 
 @pytest.mark.parametrize("make", [sealed, killed])
-def test_a_whole_segment_has_no_damage(records, layout, make):  # type: ignore[no-untyped-def]
+def test_a_whole_segment_has_no_damage(records: list[bytes], layout: Layout, make: MakeSegment) -> None:
     data = make(records, layout)
     found = look(data)
     assert (numbers(found), found.damages, found.end) == (list(range(24)), [], len(data))
@@ -79,7 +82,7 @@ def test_a_whole_segment_has_no_damage(records, layout, make):  # type: ignore[n
     assert [data[at : at + 4] for at in found.offsets] == [b"\xa9GY2"] * 24
 
 
-def test_a_live_segment_is_read_as_it_grows(records, layout):  # type: ignore[no-untyped-def]
+def test_a_live_segment_is_read_as_it_grows(records: list[bytes], layout: Layout) -> None:
     """However the writes are cut, each record is returned once, as soon as all of it is there."""
     whole = killed(records, layout)
     at = sequence = 0
@@ -94,7 +97,9 @@ def test_a_live_segment_is_read_as_it_grows(records, layout):  # type: ignore[no
 
 
 @pytest.mark.parametrize("make", [sealed, killed])
-def test_every_flipped_byte_is_noticed_and_costs_one_record(records, layout, make):  # type: ignore[no-untyped-def]
+def test_every_flipped_byte_is_noticed_and_costs_one_record(
+    records: list[bytes], layout: Layout, make: MakeSegment
+) -> None:
     data = make(_renumbered(records[:6] + records[12:15]), layout)
     ends = HEAD + np.cumsum([len(r) for r in records[:6] + records[12:15]])
     behind = int(ends[-1]) + SEAL.size
@@ -112,7 +117,7 @@ def test_every_flipped_byte_is_noticed_and_costs_one_record(records, layout, mak
         assert found.end == len(data)
 
 
-def test_every_truncation_is_noticed_and_costs_the_torn_record(records, layout):  # type: ignore[no-untyped-def]
+def test_every_truncation_is_noticed_and_costs_the_torn_record(records: list[bytes], layout: Layout) -> None:
     for make in (sealed, killed):
         data = make(records, layout)
         ends = (HEAD + np.cumsum([len(r) for r in records])).tolist()
@@ -123,7 +128,7 @@ def test_every_truncation_is_noticed_and_costs_the_torn_record(records, layout):
             assert found.damages, cut
 
 
-def test_a_record_that_was_cut_out_is_missed(records, layout):  # type: ignore[no-untyped-def]
+def test_a_record_that_was_cut_out_is_missed(records: list[bytes], layout: Layout) -> None:
     found = look(sealed(records[:5] + records[6:], layout))
     at = HEAD + 5 * len(records[0])
     assert said(found) == [(at, 0, "missing records"), (found.end - SEAL.size, 0, "missing records")]
@@ -132,7 +137,7 @@ def test_a_record_that_was_cut_out_is_missed(records, layout):  # type: ignore[n
     assert [reason for _, _, reason in said(last)] == ["missing records"]
 
 
-def test_a_damaged_body_costs_its_record_whatever_is_in_it(entry, layout):  # type: ignore[no-untyped-def]
+def test_a_damaged_body_costs_its_record_whatever_is_in_it(entry: Entry, layout: Layout) -> None:
     """Whoever sends the bytes of a record as text gets no row, not even when that text's own record is damaged."""
     hostile = entry(1, entity_key="x")
     forged = encode(entry(2), layout, NUMBER, 1)
@@ -147,19 +152,19 @@ def test_a_damaged_body_costs_its_record_whatever_is_in_it(entry, layout):  # ty
     assert said(found) == [(HEAD, len(broken), "checksum")]
 
 
-def test_records_of_another_segment_are_damage(entry, layout):  # type: ignore[no-untyped-def]
+def test_records_of_another_segment_are_damage(entry: Entry, layout: Layout) -> None:
     found = look(sealed([encode(entry(1), layout, NUMBER + 1)], layout))
     assert (len(found.headers), found.damages[0].offset) == (0, HEAD)
 
 
-def test_a_segment_that_was_written_twice_over_says_so(records, layout):  # type: ignore[no-untyped-def]
+def test_a_segment_that_was_written_twice_over_says_so(records: list[bytes], layout: Layout) -> None:
     found = look(sealed([*records, *records[:2]], layout))
     assert said(found)[0][2] == "records out of order"
     behind = look(sealed(records, layout) + b"more")
     assert said(behind) == [(behind.end - 4, 4, "bytes behind the seal")]
 
 
-def test_a_seal_before_the_cut_is_whole(records, layout):  # type: ignore[no-untyped-def]
+def test_a_seal_before_the_cut_is_whole(records: list[bytes], layout: Layout) -> None:
     """The writer was killed, or is being watched, between sealing the segment and cutting it to its size."""
     data = sealed(records, layout).ljust(CHUNK_BYTES, b"\0")
     for is_sealed in (True, False):
@@ -169,7 +174,7 @@ def test_a_seal_before_the_cut_is_whole(records, layout):  # type: ignore[no-unt
     assert [reason for _, _, reason in said(spoiled)] == ["bytes behind the seal"]
 
 
-def test_a_half_written_record_of_a_killed_writer_is_a_torn_tail(records, layout):  # type: ignore[no-untyped-def]
+def test_a_half_written_record_of_a_killed_writer_is_a_torn_tail(records: list[bytes], layout: Layout) -> None:
     """The eight bytes of its prefix are written last: they are still zero."""
     data = segment_head(NUMBER, layout.schema_id) + b"".join(records[:3]) + bytes(8) + records[3][8:50]
     found = look(data.ljust(CHUNK_BYTES, b"\0"))
@@ -178,7 +183,7 @@ def test_a_half_written_record_of_a_killed_writer_is_a_torn_tail(records, layout
     assert scan(data.ljust(CHUNK_BYTES, b"\0"), segment=NUMBER, sealed=False).damages == []
 
 
-def test_damage_in_a_live_segment_is_told_once_something_follows(records, layout):  # type: ignore[no-untyped-def]
+def test_damage_in_a_live_segment_is_told_once_something_follows(records: list[bytes], layout: Layout) -> None:
     broken = bytearray(killed(records[:3], layout))
     at = HEAD + len(records[0]) + HEADER_BYTES + 3
     broken[at] ^= 1
@@ -188,7 +193,7 @@ def test_damage_in_a_live_segment_is_told_once_something_follows(records, layout
     assert (numbers(later), len(later.damages)) == ([0, 2], 1)
 
 
-def test_an_entry_comes_back_as_it_went_in(entry, layout):  # type: ignore[no-untyped-def]
+def test_an_entry_comes_back_as_it_went_in(entry: Entry, layout: Layout) -> None:
     before = entry(7, rows=3, client_id="mine", entity_key="N123", variant="canary", weight=5, ingested=True)
     before.matrix[0, 1] = np.nan
     before.unseen = [(2, 1, "Ærø Air")]
@@ -200,7 +205,7 @@ def test_an_entry_comes_back_as_it_went_in(entry, layout):  # type: ignore[no-un
     assert all(getattr(after, name) == getattr(before, name) for name in plain)
 
 
-def test_a_record_of_another_schema_is_not_decoded(records, layout):  # type: ignore[no-untyped-def]
+def test_a_record_of_another_schema_is_not_decoded(records: list[bytes], layout: Layout) -> None:
     other = Layout(Signature("binary", (Feature("other"),)))
     with pytest.raises(StoreError, match="another schema"):
         entries_in(look(sealed(records, layout)), other)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+from tests.predictions.house import Entry, House
 
 from gyroscope.predictions.segments import waiting
 from gyroscope.predictions.segments.copy import segment_copy
@@ -14,7 +15,9 @@ from gyroscope.predictions.segments.waiting import Segments
 PAGE = 4_096
 
 
-def test_pages_that_are_older_than_those_behind_them_are_no_damage(house, entry, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_pages_that_are_older_than_those_behind_them_are_no_damage(
+    house: House, entry: Entry, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A read that the kernel breaks off between two pages sees the writer's place before and after it moved."""
     writer = house.log()
     for number in range(20):
@@ -42,7 +45,7 @@ def test_pages_that_are_older_than_those_behind_them_are_no_damage(house, entry,
 
 
 @pytest.mark.parametrize("count", [3, 60])
-def test_a_copy_of_a_live_segment_holds_what_is_whole(house, entry, count) -> None:  # type: ignore[no-untyped-def]
+def test_a_copy_of_a_live_segment_holds_what_is_whole(house: House, entry: Entry, count: int) -> None:
     writer = house.log()
     for number in range(count):
         writer.append(entry(number))
@@ -51,7 +54,7 @@ def test_a_copy_of_a_live_segment_holds_what_is_whole(house, entry, count) -> No
     assert (len(found.offsets), found.damages) == (count, [])
 
 
-def test_a_batch_has_so_many_rows_at_most(house, entry, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_a_batch_has_so_many_rows_at_most(house: House, entry: Entry, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "BATCH_ROWS", 25)
     house.write(*(entry(number, rows=10) for number in range(7)))
     segments, offsets, seen = Segments([house.folder]), {}, []

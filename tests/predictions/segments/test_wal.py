@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 from google_crc32c import value as crc32c
+from tests.predictions.house import Entry, House
 
 from gyroscope.errors import StoreError
 from gyroscope.predictions.segments.entries import entries_in
@@ -31,7 +32,7 @@ from gyroscope.records import Feature, Signature
 
 
 @pytest.fixture
-def layout(house) -> Layout:  # type: ignore[no-untyped-def]
+def layout(house: House) -> Layout:
     return Layout(house.versions["0a1b2c3d4e5f"].signature)
 
 
@@ -42,7 +43,7 @@ def there_and_back(entry: LogEntry, layout: Layout) -> LogEntry:
     return entries_in(found, layout)[0]
 
 
-def test_an_entry_comes_back_as_it_went_in(entry, layout):  # type: ignore[no-untyped-def]
+def test_an_entry_comes_back_as_it_went_in(entry: Entry, layout: Layout) -> None:
     before = entry(7, rows=3, client_id="mine", entity_key="N123")
     before.matrix[0, 1] = np.nan  # a missing carrier
     before.matrix[1, 0] = np.nan  # a missing distance
@@ -59,7 +60,7 @@ def test_an_entry_comes_back_as_it_went_in(entry, layout):  # type: ignore[no-un
 
 
 @pytest.mark.parametrize("request_id", ["a", "r-0000007", "x" * 128])
-def test_a_plain_row_is_the_entry_of_the_same(request_id):
+def test_a_plain_row_is_the_entry_of_the_same(request_id: str) -> None:
     layout = Layout(Signature("regression", (Feature("a"), Feature("b"))))
     numbers, outputs = np.array([[0.1, -3.0]]), np.array([0.7])
     entry = LogEntry(request_id, 1_700, 1_700, 99, 200, numbers, outputs)
@@ -67,7 +68,7 @@ def test_a_plain_row_is_the_entry_of_the_same(request_id):
     assert pack_plain(row, layout, 3, 5) == pack(entry, layout, 3, 5)
 
 
-def test_one_row_is_encoded_as_the_first_of_many(entry, layout):  # type: ignore[no-untyped-def]
+def test_one_row_is_encoded_as_the_first_of_many(entry: Entry, layout: Layout) -> None:
     many, one = entry(1, rows=2), entry(1)
     for some in (many, one):
         some.matrix[0, 1] = np.nan
@@ -77,7 +78,7 @@ def test_one_row_is_encoded_as_the_first_of_many(entry, layout):  # type: ignore
     assert alone.matrix[0, 1] == UNSEEN
 
 
-def test_an_error_has_a_record_without_arrays(entry, layout):  # type: ignore[no-untyped-def]
+def test_an_error_has_a_record_without_arrays(entry: Entry, layout: Layout) -> None:
     before = entry(1, status=504)
     before.error = "x" * 10_000
     after = there_and_back(before, layout)
@@ -85,7 +86,7 @@ def test_an_error_has_a_record_without_arrays(entry, layout):  # type: ignore[no
     assert 1_000 < len(after.error) < 5_000
 
 
-def test_numpy_alone_can_decode_a_record(entry, layout):  # type: ignore[no-untyped-def]
+def test_numpy_alone_can_decode_a_record(entry: Entry, layout: Layout) -> None:
     data = encode(entry(2), layout)
     fields = HEADER.unpack_from(data, PREFIX.size)
     rows, numeric, category, outputs = fields[7], fields[12], fields[13], fields[14]
@@ -114,7 +115,7 @@ def test_numpy_alone_can_decode_a_record(entry, layout):  # type: ignore[no-unty
     ],
     ids=lambda spoil: ",".join(spoil),
 )
-def test_what_does_not_fit_is_refused(entry, layout, spoil):  # type: ignore[no-untyped-def]
+def test_what_does_not_fit_is_refused(entry: Entry, layout: Layout, spoil: dict[str, object]) -> None:
     wrong = entry(1)
     for name, value in spoil.items():
         setattr(wrong, name, value)
@@ -122,14 +123,14 @@ def test_what_does_not_fit_is_refused(entry, layout, spoil):  # type: ignore[no-
         encode(wrong, layout)
 
 
-def test_an_id_that_is_no_text_is_kept_readable(entry):  # type: ignore[no-untyped-def]
+def test_an_id_that_is_no_text_is_kept_readable(entry: Entry) -> None:
     layout = Layout(Signature("binary", (Feature("a"),)))
     some = entry(1)
     some.request_id, some.matrix = "half \ud83d pair", np.array([[1.0]])
     assert there_and_back(some, layout).request_id == "half \\ud83d pair"
 
 
-def test_a_numeric_signature_needs_no_category_block(entry):  # type: ignore[no-untyped-def]
+def test_a_numeric_signature_needs_no_category_block(entry: Entry) -> None:
     layout = Layout(Signature("multiclass", (Feature("a"), Feature("b")), classes=("x", "y", "z")))
     some = entry(1)
     some.matrix, some.outputs = np.array([[1.0, np.nan]]), np.array([[0.1, 0.2, 0.7]])
@@ -138,12 +139,12 @@ def test_a_numeric_signature_needs_no_category_block(entry):  # type: ignore[no-
     np.testing.assert_array_equal(after.outputs, some.outputs)
 
 
-def test_variant_weight_and_origin_travel(entry, layout):  # type: ignore[no-untyped-def]
+def test_variant_weight_and_origin_travel(entry: Entry, layout: Layout) -> None:
     after = there_and_back(entry(1, variant="shadow", weight=8, ingested=True), layout)
     assert (after.variant, after.weight, after.ingested) == ("shadow", 8, True)
 
 
-def test_a_record_can_be_given_another_place(entry, layout):  # type: ignore[no-untyped-def]
+def test_a_record_can_be_given_another_place(entry: Entry, layout: Layout) -> None:
     data = encode(entry(1), layout, 3, 41)
     assert readdress(data, 9, 2) == encode(entry(1), layout, 9, 2)
     assert readdress(data, 3, 41) == data
@@ -162,7 +163,7 @@ PRIVATE = Signature(
 )
 
 
-def test_what_is_dropped_or_hashed_is_in_no_block(entry):  # type: ignore[no-untyped-def]
+def test_what_is_dropped_or_hashed_is_in_no_block(entry: Entry) -> None:
     layout = Layout(PRIVATE)
     assert [feature.name for feature in layout.logged] == ["mail", "plan", "account", "visits"]
     assert [feature.dtype for feature in layout.logged] == ["string", "string", "string", "float64"]
@@ -180,26 +181,26 @@ def test_what_is_dropped_or_hashed_is_in_no_block(entry):  # type: ignore[no-unt
             assert np.float64(private).tobytes() not in encode(kept, layout)
 
 
-def _first_row(entry):  # type: ignore[no-untyped-def]
+def _first_row(entry: LogEntry) -> LogEntry:
     return msgspec.structs.replace(
         entry, matrix=entry.matrix[:1], outputs=entry.outputs[:1], unseen=[text for text in entry.unseen if not text[0]]
     )
 
 
 @pytest.mark.parametrize("text", [(0, 1, "ann@example.com"), (0, 3, "00ff00ff00ff00ff"), (0, 0, "51")])
-def test_a_text_that_the_log_may_not_hold_is_refused(entry, text):  # type: ignore[no-untyped-def]
+def test_a_text_that_the_log_may_not_hold_is_refused(entry: Entry, text: tuple[int, int, str]) -> None:
     some = entry(1)
     some.matrix, some.unseen = np.array([[51.0, 0, 1, 9e9, 77, 3]]), [text]
     with pytest.raises(StoreError, match="column"):
         encode(some, Layout(PRIVATE))
 
 
-def test_a_role_changes_the_schema():  # type: ignore[no-untyped-def]
+def test_a_role_changes_the_schema() -> None:
     plain = Signature("binary", (Feature("age"),))
     assert Layout(plain).schema_id != Layout(Signature("binary", (Feature("age", role="drop"),))).schema_id
 
 
-def test_head_and_seal_check_themselves():
+def test_head_and_seal_check_themselves() -> None:
     head, tail = segment_head(7, 9, 5, 300), seal(7, 300)
     assert (len(head), len(tail)) == (64, 32)
     assert SEGMENT_HEAD.unpack(head) == (b"\xa9GYSEG2\n", 2, 0, 0, 7, 9, 5, 300, crc32c(head[:60]))

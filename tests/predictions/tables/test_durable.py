@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable
+from tests.predictions.house import Entry, House
 
 from gyroscope.predictions.tables import commits
 from gyroscope.predictions.tables.commits import FORMAT, OFFSETS
@@ -15,7 +17,7 @@ from gyroscope.predictions.tables.table import table_path
 
 
 @pytest.fixture
-def cut(house, entry, tmp_path):  # type: ignore[no-untyped-def]
+def cut(house: House, entry: Entry, tmp_path: Path) -> House:
     """A house in which a segment was committed, but the power went before anything of it was on the disk."""
     house.write(*[entry(number) for number in range(5)])
     house.record()
@@ -30,7 +32,7 @@ def cut(house, entry, tmp_path):  # type: ignore[no-untyped-def]
     return house
 
 
-def test_commits_are_marked_as_synced_and_carry_their_format(house, entry):  # type: ignore[no-untyped-def]
+def test_commits_are_marked_as_synced_and_carry_their_format(house: House, entry: Entry) -> None:
     house.write(entry(1))
     house.record()
     path = table_path(house.home, "flights")
@@ -40,7 +42,7 @@ def test_commits_are_marked_as_synced_and_carry_their_format(house, entry):  # t
 
 
 @pytest.mark.parametrize("torn", ["empty page", "half a page", "zeros", "short file", "no file", "file of zeros"])
-def test_a_torn_commit_is_made_again(cut, torn):  # type: ignore[no-untyped-def]
+def test_a_torn_commit_is_made_again(cut: House, torn: str) -> None:
     path = table_path(cut.home, "flights")
     page = page_path(path, 1)
     data = next(path / line["add"]["path"] for line in map(json.loads, page.read_text().splitlines()) if "add" in line)
@@ -58,13 +60,13 @@ def test_a_torn_commit_is_made_again(cut, torn):  # type: ignore[no-untyped-def]
     assert cut.segments() == []
 
 
-def test_a_commit_that_is_whole_is_kept(cut):  # type: ignore[no-untyped-def]
+def test_a_commit_that_is_whole_is_kept(cut: House) -> None:
     assert cut.record() == 0
     assert len(cut.rows()) == 9
     assert cut.segments() == []
 
 
-def test_files_that_were_merged_away_since_are_not_missed(cut):  # type: ignore[no-untyped-def]
+def test_files_that_were_merged_away_since_are_not_missed(cut: House) -> None:
     path = table_path(cut.home, "flights")
     DeltaTable(str(path)).optimize.compact()
     DeltaTable(str(path)).vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
@@ -74,7 +76,9 @@ def test_files_that_were_merged_away_since_are_not_missed(cut):  # type: ignore[
 
 
 @pytest.mark.parametrize("spoil", ["pointer", "checkpoint", "nothing"])
-def test_a_torn_checkpoint_is_forgotten(house, entry, monkeypatch, spoil):  # type: ignore[no-untyped-def]
+def test_a_torn_checkpoint_is_forgotten(
+    house: House, entry: Entry, monkeypatch: pytest.MonkeyPatch, spoil: str
+) -> None:
     monkeypatch.setattr(commits, "CHECKPOINT_EVERY", 3)
     for number in range(5):
         house.write(entry(number))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from deltalake import write_deltalake
+from tests.predictions.house import Entry, House
 
 from gyroscope.errors import StoreError
 from gyroscope.predictions.tables.table import Table
@@ -13,7 +16,7 @@ DAYS = ["2013-03-01", "2013-03-02", "2013-03-03"]
 
 
 @pytest.fixture
-def filled(house, entry):  # type: ignore[no-untyped-def]
+def filled(house: House, entry: Entry) -> House:
     """Three days of 24 hourly requests; number 5 misses everything, number 6 failed."""
     entries = [entry(number) for number in range(72)]
     entries[5].matrix[0, :] = np.nan
@@ -23,7 +26,7 @@ def filled(house, entry):  # type: ignore[no-untyped-def]
     return house
 
 
-def test_before_the_first_commit_there_is_nothing(house):  # type: ignore[no-untyped-def]
+def test_before_the_first_commit_there_is_nothing(house: House) -> None:
     table = house.table
     assert (table.version(), table.columns(), table.files()) == (-1, [], [])
     assert table.outcomes("2013-03-01").row.shape == (0,)
@@ -31,7 +34,7 @@ def test_before_the_first_commit_there_is_nothing(house):  # type: ignore[no-unt
         table.rows()
 
 
-def test_files_tell_day_and_rows_and_follow_the_table(filled, entry):  # type: ignore[no-untyped-def]
+def test_files_tell_day_and_rows_and_follow_the_table(filled: House, entry: Entry) -> None:
     table = filled.table
     files = table.files()
     assert [(file.day, file.rows) for file in files] == [(day, 24) for day in DAYS]
@@ -40,7 +43,7 @@ def test_files_tell_day_and_rows_and_follow_the_table(filled, entry):  # type: i
     assert set(files) < set(table.files())
 
 
-def test_a_demotion_replaces_only_the_files_it_touches(filled, entry):  # type: ignore[no-untyped-def]
+def test_a_demotion_replaces_only_the_files_it_touches(filled: House, entry: Entry) -> None:
     table = filled.table
     before = set(table.files())
     filled.write(entry(30, arrival=1_800_000_000_000_000))
@@ -50,7 +53,7 @@ def test_a_demotion_replaces_only_the_files_it_touches(filled, entry):  # type: 
     assert sum(file.rows for file in after) == 73
 
 
-def test_read_gives_numbers_texts_and_times(filled):  # type: ignore[no-untyped-def]
+def test_read_gives_numbers_texts_and_times(filled: House) -> None:
     table = filled.table
     names = [
         "request_id",
@@ -75,7 +78,7 @@ def test_read_gives_numbers_texts_and_times(filled):  # type: ignore[no-untyped-
     assert not any(isinstance(values, np.ma.MaskedArray) for values in found.values())
 
 
-def test_outcomes_of_a_day_show_every_attempt(filled, entry):  # type: ignore[no-untyped-def]
+def test_outcomes_of_a_day_show_every_attempt(filled: House, entry: Entry) -> None:
     filled.write(entry(7, arrival=1_800_000_000_000_000), entry(6, arrival=1_800_000_000_000_000))
     filled.record()
     day = filled.table.outcomes("2013-03-01")
@@ -86,7 +89,7 @@ def test_outcomes_of_a_day_show_every_attempt(filled, entry):  # type: ignore[no
     assert not day.id_conflict.any()
 
 
-def test_rows_come_as_arrow_for_a_range_of_days(filled):  # type: ignore[no-untyped-def]
+def test_rows_come_as_arrow_for_a_range_of_days(filled: House) -> None:
     table = filled.table
     assert table.rows().num_rows == 72
     some = table.rows("2013-03-02", "2013-03-02")
@@ -95,7 +98,7 @@ def test_rows_come_as_arrow_for_a_range_of_days(filled):  # type: ignore[no-unty
     assert "feature_distance" in some.schema.names
 
 
-def test_names_with_quotes_and_blanks_are_read(tmp_path, filled):  # type: ignore[no-untyped-def]
+def test_names_with_quotes_and_blanks_are_read(tmp_path: Path, filled: House) -> None:
     name = 'feature_the "dep" time, local'
     rows = filled.table.rows().rename_columns(
         [name if column == "feature_distance" else column for column in filled.table.rows().schema.names]
@@ -105,7 +108,7 @@ def test_names_with_quotes_and_blanks_are_read(tmp_path, filled):  # type: ignor
     assert np.nanmax(table.read(table.files()[0], [name])[name]) == 1.5
 
 
-def test_a_folder_that_is_no_table_says_so(tmp_path):  # type: ignore[no-untyped-def]
+def test_a_folder_that_is_no_table_says_so(tmp_path: Path) -> None:
     log = tmp_path / "t" / "_delta_log"
     log.mkdir(parents=True)
     (log / "00000000000000000000.json").write_text("not a commit\n")
