@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import hmac
 import logging
-import socket
 import sqlite3
 import threading
 from contextlib import closing
@@ -23,18 +21,15 @@ from gyroscope.alerts.notices import Notice
 from gyroscope.alerts.notifiers import Outcome
 from gyroscope.alerts.notifiers.alertmanager import AlertmanagerNotifier
 from gyroscope.alerts.notifiers.log import LogNotifier
-from gyroscope.alerts.notifiers.posting import Posted, post
 from gyroscope.alerts.notifiers.webhook import WebhookNotifier
-from gyroscope.alerts.outbox import LONGEST_WAIT_US, Letter, Outbox
+from gyroscope.alerts.outbox import Letter, Outbox
 from gyroscope.alerts.outbox import post as put_in
-from gyroscope.alerts.patience import after
-from gyroscope.clock import SECOND_NS, SECOND_US, EventTime, MachineTime, machine_now, wall_now
+from gyroscope.clock import HOUR_US, SECOND_NS, EventTime, MachineTime, machine_now, wall_now
 from gyroscope.errors import SettingsError, StoreError
 from gyroscope.signals.store import Signals
 
 RAW = b"0123456789abcdef01234567"
 SECRET = "whsec_" + base64.b64encode(RAW).decode()
-HOUR_US = 3_600 * SECOND_US
 
 
 class Desk:
@@ -311,72 +306,6 @@ def test_a_secret_that_cannot_be_read_is_said(tmp_path):
 
     outcome = WebhookNotifier("http://127.0.0.1:9/", missing, 1.0).send(notice(), EventTime(0))
     assert outcome == Outcome(False, "there is no secret to sign with (team.secret)")
-
-
-@pytest.mark.parametrize("host", ["169.254.169.254", "[::ffff:169.254.169.254]", "0.0.0.0", "[fe80::1]", "224.0.0.1"])
-def test_addresses_that_no_receiver_has_are_not_connected_to(host):
-    outcome = post(Posted(f"http://{host}:9/", b"", {}, 5.0), EventTime(0))
-    assert outcome.said == "no answer: ConnectionRefusedError"
-
-
-def test_a_name_that_is_none_is_an_outcome():
-    assert post(Posted("http://nobody.invalid/", b"", {}, 5.0), EventTime(0)).said == "no answer: gaierror"
-
-
-def test_https_needs_a_certificate_that_is_trusted():
-    with receiving() as receiver:
-        outcome = post(Posted(receiver.url.replace("http:", "https:"), b"", {}, 5.0), EventTime(0))
-    assert outcome.said == "no answer: SSLError"
-
-
-def test_a_handshake_that_never_ends_is_left_in_time():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        ended = threading.Event()
-
-        def trickle() -> None:
-            taken, _ = server.accept()
-            with taken, contextlib.suppress(OSError):
-                taken.sendall(b"\x16\x03\x03\x40\x00")  # a record of 16 KiB is to come
-                while not ended.wait(0.02):
-                    taken.sendall(b"\0")
-
-        thread = threading.Thread(target=trickle, daemon=True)
-        thread.start()
-        began = machine_now()
-        outcome = post(Posted(f"https://127.0.0.1:{server.getsockname()[1]}/", b"", {}, 0.3), EventTime(0))
-        taken_ns = machine_now() - began
-        ended.set()
-        thread.join()
-    assert (outcome.is_delivered, outcome.is_final) == (False, False)
-    assert taken_ns < 20 * SECOND_NS
-
-
-def test_a_receiver_that_says_when_is_believed_within_an_hour():
-    letter = Letter(1, "team", notice())
-    far = EventTime(10 * HOUR_US)
-
-    def next_s(outcome: Outcome, tries: int = 0, drawn: float = 0.0) -> float:
-        started = msgspec.structs.replace(letter, tries=tries)
-        return after(started, outcome, EventTime(0), far, drawn).next_at / SECOND_US
-
-    assert next_s(Outcome(False, after_s=120.0)) == 120
-    assert next_s(Outcome(False, after_s=1e9)) == LONGEST_WAIT_US / SECOND_US
-    assert [next_s(Outcome(False), tries) for tries in (0, 1, 2, 9, 5_000)] == [0.5, 1, 2, 150, 150]
-    assert next_s(Outcome(False), 9, 0.999) == pytest.approx(299.85)
-
-
-@pytest.mark.parametrize(
-    ("said", "seconds"),
-    [
-        ("5", 5.0),
-        ("Thu, 01 Jan 1970 00:01:00 GMT", 60.0),
-        ("soon", 0.0),
-        ("Mon, 01 Jan 99999999999 00:00:00 GMT", 0.0),
-    ],
-)
-def test_retry_after_is_a_number_or_a_date(said, seconds):
-    with receiving(lambda key, seen: f"429 after {said}") as receiver:
-        assert post(Posted(receiver.url, b"", {}, 5.0), EventTime(0)).after_s == seconds
 
 
 def test_a_clock_that_was_set_back_delays_nothing_for_long(desk):

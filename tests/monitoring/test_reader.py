@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from deltalake import DeltaTable
+from tests.monitoring.said import JANUARY, MARCH_1, MARCH_2, everything
 
 from gyroscope.clock import DAY_US, SECOND_US, EventTime, MachineTime, wall_now
 from gyroscope.monitoring import Monitor, Stores
@@ -14,13 +15,6 @@ from gyroscope.predictions.keeping.retention import Keeping
 from gyroscope.predictions.keeping.upkeep import Upkeep
 from gyroscope.predictions.tables.dropped import Dropped, note_dropped
 from gyroscope.predictions.tables.table import Table, table_path
-
-MARCH_1, MARCH_2 = "2013-03-01T00:00:00-05:00", "2013-03-02T00:00:00-05:00"
-JANUARY = "2013-01-01T00:00:00-05:00"
-
-
-def everything(house):
-    return {name: house.points(name) for name in house.signals.names() if house.points(name)}
 
 
 def compact(house, *, sweep=True):
