@@ -26,6 +26,8 @@ from gyroscope.records import Feature, Signature
 CODE = """\
 import time
 
+time.sleep({load_s})
+
 
 class Model:
     def predict(self, matrix, columns):
@@ -94,10 +96,10 @@ def central_queue(seen: NDArray[np.void]) -> list[float]:
     return took
 
 
-def sleeper(folder: Path) -> Candidate:
-    """The model, its code in this folder."""
+def sleeper(folder: Path, load_s: float = 0.0) -> Candidate:
+    """The model, its code in this folder; it takes so long to load."""
     code = folder / "sleeper.py"
-    code.write_text(CODE, encoding="utf-8")
+    code.write_text(CODE.format(load_s=load_s), encoding="utf-8")
     return Candidate(
         MODEL, "python", Signature("regression", (Feature("ms"),), output="slept"), code, entry="sleeper:Model"
     )
