@@ -96,3 +96,20 @@ def test_new_customers_and_what_is_one_value_a_window_are_not_broken(seed):
 def test_a_counter_goes_on_and_is_not_broken():
     days = iter(np.arange(10_000.0, 10_000.0 + 60 * 1_000).reshape(60, 1_000))
     assert found_in(lambda rng: next(days), np.arange(160_000.0, 161_000.0)) == ()
+
+
+def rain(rng, wet=0.05, scale=0.02):
+    """Hours of one day in inches: mostly none."""
+    return np.where(rng.random(400) < wet, np.ceil(rng.exponential(scale, 400) * 100) / 100, 0.0)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_storm_beyond_the_rain_of_some_dry_weeks_is_not_broken(seed):
+    assert found_in(rain, rain(np.random.default_rng(400 + seed), wet=0.9, scale=0.3)) == ()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_rain_in_millimetres_is_broken_on_a_wet_day_and_so_is_a_number_for_none(seed):
+    wet = rain(np.random.default_rng(500 + seed), wet=0.9, scale=0.1)
+    assert [one.kind for one in found_in(rain, 25.4 * wet)] == [FindingKind.UNUSUAL]
+    assert [one.kind for one in found_in(rain, np.where(wet > 0, 9999.0, 0.0))] == [FindingKind.UNUSUAL]

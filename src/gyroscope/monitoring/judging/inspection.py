@@ -37,6 +37,9 @@ LEAST_NARROWER = 5.0
 MOSTLY_ONE = 0.5
 """A column that is mostly one value, such as rain, has no unit that its few other values could tell."""
 
+BEYOND, BEYOND_RARE = 1.0, 10.0
+"""Ranges of the reference's. A dry fortnight says little of rain: in 2013 storms went 7 of its ranges beyond it."""
+
 
 def inspect(
     limits: Mapping[str, ColumnLimits],
@@ -113,8 +116,9 @@ def _explained_by_windows(
 def _is_broken(rule: Finding, total: Profile, current: Profile) -> bool:
     """A warm spring is out of the winter's range and not broken; a sentinel or another unit lies far beyond it.
 
-    What lies within a whole range of the reference's is left to the streams `below` and `above` of drift. So is what
-    lies nearer to nought and no unit explains: accounts that are days old where they were years are new customers.
+    What lies within a whole range of the reference's, within ten of a column that is mostly one value, is left to the
+    streams `below` and `above` of drift. So is what lies nearer to nought and no unit explains: accounts that are days
+    old where they were years are new customers.
     """
     before, now = total.columns.get(rule.column), current.columns.get(rule.column)
     if rule.kind is not FindingKind.UNUSUAL or before is None or now is None or now.nan_or_inf > now.n // 10:
@@ -123,11 +127,12 @@ def _is_broken(rule: Finding, total: Profile, current: Profile) -> bool:
 
 
 def _is_beyond(before: ColumnCounts, now: ColumnCounts) -> bool:
-    """Whether the middle of a window's numbers reaches a whole range of the reference's away from it."""
+    """Whether the middle of a window's numbers reaches a whole range of the reference's away from it, or ten."""
     middle = now.quantiles(MIDDLE)
     if isinstance(middle, NotEnoughData) or not before.values:
         return False
-    (low, high), margin = middle, before.greatest - before.least
+    ranges = BEYOND_RARE if most_alike_share(before) > MOSTLY_ONE else BEYOND
+    (low, high), margin = middle, ranges * (before.greatest - before.least)
     return low < before.least - margin or high > before.greatest + margin
 
 
