@@ -14,11 +14,13 @@ from benchmarks.rows import Row, at_least, at_most
 from benchmarks.statistics.flights import Rows, Year, load_year
 from benchmarks.target import Options
 from gyroscope.records import NotEnoughData
-from gyroscope.stats.estimation import Estimator, fit_estimator, fit_first_labels, track
+from gyroscope.stats.estimation import Estimator, FirstLabels, fit_estimator, fit_first_labels, least_chance, track
 from gyroscope.stats.evidence import Family, Streams, fit_baselines, replay, stream
 from gyroscope.stats.performance import as_streams, matters_at, performance_streams
 
 HARM, HOUR, FLAGGED = 0.05, 16, 0.8
+HALF_LIVES = (1, 2, 3, 4, 6, 12, 24)
+"""Hours; with the last all flights that have landed by 16:00 count nearly alike."""
 BLOCK_DAYS, MONTH = 7, 30
 
 Array = np.ndarray
@@ -142,17 +144,24 @@ def _told(harmful: Array, flagged: Array, rng: np.random.Generator) -> _Told:
 
 
 def _with_first_labels(year: Year, estimator: Estimator, limit: float) -> Array:
-    """Days whose estimate with the labels so far is as high as that of as many reference days as were harmful."""
-    calibrations = estimator.held_out
-    first = _first_residuals(year.reference, lambda day: calibrations[day])
-    whole = estimator.residuals["brier"]
-    learned = fit_first_labels(first, whole)
-    assert not isinstance(learned, NotEnoughData)
-    before = brier_by_day(year.reference)
-    reference = learned.correct(before - whole, first)
-    expected = _expected(year.later, estimator)
-    later = learned.correct(expected, _first_residuals(year.later, lambda _: estimator.calibration))
-    return later >= np.quantile(reference, 1 - (before >= limit).mean())
+    """Days as likely harmful, by the labels so far, as it takes: half-life and chance are the reference's own."""
+    held_out, whole = estimator.held_out, estimator.residuals["brier"]
+    expected = brier_by_day(year.reference) - whole
+
+    def fitted(half_life: float) -> tuple[FirstLabels, Array, float]:
+        first = _first_residuals(year.reference, lambda day: held_out[day], half_life)
+        found = fit_first_labels(first, whole)
+        assert not isinstance(found, NotEnoughData)
+        return found, first, half_life
+
+    learned, first, half_life = min(map(fitted, HALF_LIVES), key=lambda one: one[0].error)
+    told_from = least_chance(_chances(learned, expected, first, limit))
+    later = _first_residuals(year.later, lambda _: estimator.calibration, half_life)
+    return _chances(learned, _expected(year.later, estimator), later, limit) >= told_from
+
+
+def _chances(learned: FirstLabels, expected: Array, first: Array, limit: float) -> Array:
+    return np.array([learned.chance(one, two, limit) for one, two in zip(expected, first, strict=True)])
 
 
 def _expected(rows: Rows, estimator: Estimator) -> Array:
@@ -160,14 +169,18 @@ def _expected(rows: Rows, estimator: Estimator) -> Array:
     return np.array(found, np.float64) - estimator.bias("brier")
 
 
-def _first_residuals(rows: Rows, calibration) -> Array:
-    """Per day the mean of realised less expected loss of the flights that had landed by the hour."""
+def _first_residuals(rows: Rows, calibration, half_life: float) -> Array:
+    """Per day the mean of realised less expected loss of the flights that had landed by the hour.
+
+    A flight counts half of one that was to leave a half-life later: delays grow over a day.
+    """
     there, off = rows.landed_by(HOUR), np.zeros(len(rows.late))
+    weight = 0.5 ** (-rows.flights.columns["departure_minute"] / 60 / half_life)
     for day in range(len(rows.names)):
         mine = rows.day == day
         s, share = rows.score[mine], calibration(day)(rows.score[mine])
         off[mine] = (s - rows.late[mine]) ** 2 - (s**2 * (1 - share) + (1 - s) ** 2 * share)
-    return rows.mean(off, there)
+    return rows.mean(off * weight, there) / rows.mean(weight, there)
 
 
 def brier_by_day(rows: Rows) -> Array:

@@ -13,7 +13,6 @@ from gyroscope.stats.estimation import (
     Verdict,
     estimate_stream,
     fit_estimator,
-    fit_first_labels,
     relation_stream,
     relation_verdict,
     support_of,
@@ -122,9 +121,6 @@ def test_what_cannot_be_learned_says_why() -> None:
     assert isinstance(fit_estimator(few), NotEnoughData)
     assert isinstance(fit_estimator([tally("binary", np.full(99, 0.5), np.ones(99))] * 20), NotEnoughData)
     assert isinstance(fit_estimator([tally("regression", np.ones(99), np.ones(99))] * 20), NotEnoughData)
-    assert isinstance(fit_first_labels(np.full(20, np.nan), np.zeros(20)), NotEnoughData)
-    same = fit_first_labels(np.zeros(20), np.ones(20))
-    assert not isinstance(same, NotEnoughData) and same.correct(0.5, 0.3) == 1.5
 
 
 def test_empty_windows_have_no_estimate_and_break_nothing() -> None:

@@ -7,6 +7,7 @@
 from gyroscope.stats.estimation.calibration import Calibration, fit_calibration
 from gyroscope.stats.estimation.estimator import Estimator, fit_estimator
 from gyroscope.stats.estimation.expected import expected_metrics
+from gyroscope.stats.estimation.first_labels import FirstLabels, fit_first_labels, least_chance
 from gyroscope.stats.estimation.relation import (
     Support,
     Verdict,
@@ -16,7 +17,7 @@ from gyroscope.stats.estimation.relation import (
     support_of,
 )
 from gyroscope.stats.estimation.scores import Scores
-from gyroscope.stats.estimation.tracking import FirstLabels, Track, fit_first_labels, track
+from gyroscope.stats.estimation.tracking import Track, track
 
 __all__ = [
     "Calibration",
@@ -31,6 +32,7 @@ __all__ = [
     "fit_calibration",
     "fit_estimator",
     "fit_first_labels",
+    "least_chance",
     "relation_stream",
     "relation_verdict",
     "support_of",

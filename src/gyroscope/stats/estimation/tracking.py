@@ -1,4 +1,4 @@
-"""Estimates of windows in a row, corrected by the labels of those before, and by the first labels of a window itself.
+"""Estimates of windows in a row, corrected by the labels of those before.
 
 Monitoring draws a `Track` as estimated against realised. It never uses a label before its time, and never alarms.
 """
@@ -101,59 +101,6 @@ def track(
     half = _half_widths(realised - estimate, sd, freedom, max(delay, 1))
     low, high = ([within_range(metric, value) for value in ends] for ends in (estimate - half, estimate + half))
     return Track(estimate, np.array(low), np.array(high), realised)
-
-
-class FirstLabels(msgspec.Struct, frozen=True):
-    """How a window's whole residual follows from that of its first labels: offset + slope * first.
-
-    Examples
-    --------
-    >>> FirstLabels(0.0, 0.5).correct(0.2, 0.1)
-    0.25
-    """
-
-    offset: float
-    slope: float
-
-    def correct(self, estimate: float, first: float) -> float:
-        """An estimate, moved by its first labels: the mean of realised less expected loss over their rows."""
-        return estimate + self.offset + self.slope * first
-
-
-def fit_first_labels(first: Floats, whole: Floats) -> FirstLabels | NotEnoughData:
-    """Learn from reference windows what the first labels of a window say about all of it.
-
-    Parameters
-    ----------
-    first : float64 array, shape (D,)
-        Mean of realised less expected loss over the rows that were labelled by some age; NaN without any.
-    whole : float64 array, shape (D,)
-        The same over all rows of the window.
-
-    Returns
-    -------
-    FirstLabels or NotEnoughData
-        `NotEnoughData` for fewer than 14 windows.
-
-    Notes
-    -----
-    Least squares. The first labels are not like the rest: a flight that is late lands late. Slope and offset have
-    that in them, as far as it was so in the reference.
-
-    Examples
-    --------
-    >>> first = np.linspace(-1, 1, 20)
-    >>> found = fit_first_labels(first, 0.1 + 0.8 * first)
-    >>> round(found.offset, 6), round(found.slope, 6)
-    (0.1, 0.8)
-    """
-    known = np.isfinite(first) & np.isfinite(whole)
-    if known.sum() < 14:
-        return NotEnoughData(f"{known.sum()} reference windows have first labels; 14 are needed")
-    x, y = first[known], whole[known]
-    spread = float(((x - x.mean()) ** 2).sum())
-    slope = float(((x - x.mean()) * y).sum()) / spread if spread > 0 else 0.0
-    return FirstLabels(float(y.mean() - slope * x.mean()), slope)
 
 
 def _plain(estimator: Estimator, scores: Scores, metric: str) -> float:
