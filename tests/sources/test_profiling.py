@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import polars as pl
 import pytest
@@ -36,6 +38,25 @@ def test_blocks_of_any_size_give_the_profile_of_all_rows(size):
     layout = fit_layout(columns)
     assert profile_table(in_blocks(columns, size), layout).profile == profile(columns, layout)
     assert profile_table(in_blocks(columns, size)).profile == profile(columns, layout)
+
+
+def test_one_thread_counts_while_the_next_block_is_read_here(monkeypatch):
+    columns, is_read, counting = rows(2), threading.Event(), []
+
+    def blocks():
+        yield Block(2, columns)
+        is_read.set()
+        for _ in range(9):
+            yield Block(2, columns)
+
+    def counted(*args, **named):
+        counting.append(threading.get_ident())
+        assert is_read.wait(10), "nothing is read while a block is counted"
+        return profile(*args, **named)
+
+    monkeypatch.setattr("gyroscope.sources.profiling.profile", counted)
+    assert profile_table(Table("made", blocks), fit_layout(columns)).profile.n == 20
+    assert len(counting) == 10 and len({*counting}) == 1 and counting[0] != threading.get_ident()
 
 
 def test_blocks_are_cut_and_joined_to_the_size_that_fits():
