@@ -71,6 +71,45 @@ def test_both_ways_say_the_same(signature, name):
     assert (short.client_id, short.rows.matrix.dtype, short.rows.matrix.flags.c_contiguous) == (client_id, "f8", True)
 
 
+ONE_ROW = {
+    "compact": b'{"inputs":[{"name":"x","shape":[1,2],"datatype":"FP64","data":[1.5,-2e-3]}]}',
+    "blanks all over": b' {"inputs" : [{ "name":"x", "shape":[1,2], "datatype":"FP64", "data": [0.1 , 1e300 ] } ] }',
+    "data in front": b'{"inputs":[{"data":[1,2],"datatype":"FP64","name":"][","shape":[1,2]}]}',
+    "a name that looks like a key": rb'{"inputs":[{"name":"\"data\"","shape":[1,2],"datatype":"FP64","data":[5,6]}]}',
+    "a blank behind the key": b'{"inputs":[{"name":"x","shape":[1,2],"datatype":"FP64","data" :[7,8]}]}',
+}
+ODD_DATA = ["[1]", "[1,2,3]", "[1,null]", "[1,true]", '[1,"2"]', "[1,1e999]", "[1,NaN]", "[[1,2]]", "[1,2],[3]", "1,2"]
+ODD_DATA += ["[1,2]]", '[1,2],"id":"a"', '[1,2]}],"id":"a","inputs":[{"data":[1,2]', "[1,2", "[01,2]", "[1,\xff]"]
+AROUND = {
+    **{data: ONE_ROW["compact"].replace(b"[1.5,-2e-3]", data.encode("latin-1")) for data in ODD_DATA},
+    "an id": ONE_ROW["compact"].replace(b'{"inputs', b'{"id":"a","inputs'),
+    "two rows": ONE_ROW["compact"].replace(b"[1,2]", b"[2,2]").replace(b"[1.5,", b"[1,2,3,"),
+    "only what is around": ONE_ROW["compact"].replace(b"[1.5,-2e-3]", b""),
+    "less": ONE_ROW["compact"][:40],
+    "more": ONE_ROW["compact"] + b"}",
+    "another end as long": ONE_ROW["compact"][:-3] + b"]}}",
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("signature", [NULLABLE, STRICT], ids=["nullable", "strict"])
+@pytest.mark.parametrize("before", ONE_ROW)
+def test_what_was_read_before_changes_nothing(signature, before):
+    reader, intake = PlainReader(Intake(signature)), Intake(signature)
+    assert reader.one(ONE_ROW[before]) == in_full(ONE_ROW[before], intake)[0].tolist()[0]
+    for name, text in {**ONE_ROW, **AROUND, **PLAIN, **ELSE}.items():
+        assert reader.one(text) == PlainReader(intake).one(text), name
+        assert (reader.one(text) is not None) == (name in ONE_ROW or (name == "[1,null]" and signature is NULLABLE))
+        reader.one(ONE_ROW[before])
+
+
+def test_the_numbers_alone_are_decoded_where_the_rest_is_known(monkeypatch):
+    reader = PlainReader(Intake(NULLABLE))
+    assert reader.one(ONE_ROW["compact"]) == [1.5, -0.002]
+    monkeypatch.setattr(reader, "_decode", lambda text: pytest.fail("all of it was decoded"))
+    assert reader.one(ONE_ROW["compact"].replace(b"1.5", b"3")) == [3, -0.002]
+
+
 @pytest.mark.parametrize(
     "features",
     [(Feature("a"),), (Feature("a"), Feature("b", "float32")), (Feature("a"), Feature("b", "string", ("x",)))],

@@ -19,6 +19,8 @@ from gyroscope.serving.dialects import Question
 from gyroscope.serving.intake import MAX_ROWS, Intake
 
 _KEYS = 5  # "inputs" and those of its one tensor
+_DATA = b'"data":'
+_NOTHING = (b"?", b"?")  # no JSON begins so
 
 
 class PlainReader:
@@ -41,19 +43,28 @@ class PlainReader:
             forbid_unknown_fields=True,
         )
         self._decode: Callable[[bytes], Any] = msgspec.json.Decoder(body).decode
+        self._numbers: Callable[[bytes], list[float | None]] = msgspec.json.Decoder(list[number]).decode  # type: ignore[valid-type]
+        self._around = _NOTHING
         # One feature alone may come as a vector of its own, and categories as texts.
         self.is_usable = intake.is_plain and self.width > 1
 
     def one(self, body: bytes) -> list[float | None] | None:
         """The numbers of a body that asks about one row and brings no id; None for any other."""
+        start, end = self._around
         try:
+            if body.startswith(start) and body.endswith(end):
+                numbers = self._numbers(body[len(start) : -len(end)])
+                return numbers if len(numbers) == self.width else None
             found = self._decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         (tensor,) = found.inputs
         values: list[float | None] = tensor.data
         is_one = tensor.shape == self._one and len(values) == self.width and found.id is UNSET
-        return values if is_one and body.count(b":") == _KEYS else None
+        if not is_one or body.count(b":") != _KEYS:
+            return None
+        self._around = _around(body)
+        return values
 
     def read(self, body: bytes) -> Question | None:
         """The question, or None for what must be read in full."""
@@ -74,3 +85,14 @@ class PlainReader:
             return Question(rows)
         is_kept = len(client_id) <= MAX_ID and client_id.isascii() and client_id.isprintable()
         return Question(rows, client_id) if is_kept else None
+
+
+def _around(body: bytes) -> tuple[bytes, bytes]:
+    """What is before and after the numbers of a body that asks about one row; the next one differs in nothing else.
+
+    >>> _around(b'{"inputs":[{"data":[1,2],"name":"]"}]}')
+    (b'{"inputs":[{"data":', b',"name":"]"}]}')
+    """
+    # Each colon is behind a key, none is in a text, and a key that only ends so would have been refused.
+    start, key, rest = body.partition(_DATA)
+    return (start + key, rest[rest.index(b"]") + 1 :]) if key else _NOTHING
