@@ -19,7 +19,7 @@ from gyroscope.serving.connection import Connection
 from gyroscope.serving.copies import Copy, Mirror, Target
 from gyroscope.serving.dialects.mlflow import Mlflow
 from gyroscope.serving.express import TOGETHER, Express, express
-from gyroscope.serving.http import Http
+from gyroscope.serving.http import MANY, Http
 from gyroscope.serving.intake import Intake
 from gyroscope.serving.keys import ApiKeys
 from gyroscope.serving.line import Line
@@ -280,6 +280,38 @@ def test_who_comes_in_one_turn_is_answered_in_one(door, together):
     ]
     assert served.pulse.counters()["model_calls"] == served.pulse.counters()["logged"] == TOGETHER + 5
     assert served.pulse.batch_buckets()[0] == sum(served.pulse.latency_buckets()) == TOGETHER + 5
+
+
+@pytest.mark.parametrize(
+    ("come", "turns"),
+    [
+        ((MANY - 1, 2), [(0, MANY - 1), (1, 2)]),
+        ((MANY, 2), [(2, MANY + 2)]),
+        ((MANY, 0, 2), [(1, MANY), (2, 2)]),
+        ((MANY, 0, MANY, 1), [(1, MANY), (4, MANY + 1)]),
+        ((MANY, 1, 1, 0, 1), [(3, MANY + 2), (4, 1)]),
+        ((TOGETHER, 2), [(0, TOGETHER), (1, 2)]),
+        ((MANY, TOGETHER), [(1, TOGETHER), (1, MANY)]),
+    ],
+)
+def test_many_wait_for_those_who_came_while_they_were_read(door, come, turns):
+    _, _, short, said, meet, text = door
+    looks, seen, answer = [], [], short.answer
+
+    async def scene():
+        meet()(text(body(1, 2, 3)))
+        await until(lambda: said)
+        said.clear()
+        short.answer = lambda asked: seen.append((len(looks), len(asked))) or answer(asked)
+        for n in come:
+            for _ in range(n):
+                meet()(text(body(1, 2, 3)))
+            await asyncio.sleep(0)
+            looks.append(n)
+        await until(lambda: len(said) == sum(come))
+
+    asyncio.run(scene())
+    assert seen == turns
 
 
 @pytest.fixture
