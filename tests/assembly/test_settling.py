@@ -12,7 +12,7 @@ from gyroscope.assembly.rollouts import RolloutTurns
 from gyroscope.assembly.ruling import rules
 from gyroscope.assembly.settling import Settling
 from gyroscope.clock import SECOND_US, EventTime, iso, wall_now
-from gyroscope.predictions.recording.heartbeat import REPORT_FILE, RecorderReport, write_report
+from gyroscope.predictions.recording.heartbeat import REPORT_FILE, RecorderReport, is_waited_for, write_report
 
 LATER_US = 3_600 * SECOND_US
 
@@ -42,8 +42,10 @@ def test_nothing_is_settled_before_the_recorder_has_spoken(house: House, settled
     assert settled.settle() == "answers of m are being recorded"
     report(house, lag_s=3_700.0)
     assert settled.settle() == "answers of m are being recorded"
+    assert is_waited_for(house.run_dir), "the recorder is told that somebody waits"
     report(house)
     assert settled.settle() == ""
+    assert not is_waited_for(house.run_dir)
 
 
 def test_a_training_takes_no_event_time(house: House, settled: Settling):

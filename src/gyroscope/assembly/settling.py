@@ -13,7 +13,7 @@ from gyroscope.assembly.house import House
 from gyroscope.assembly.retraining import RetrainingTurns
 from gyroscope.assembly.rollouts import RolloutTurns
 from gyroscope.clock import SECOND_NS, SECOND_US, EventTime, machine_now, sleep, wall_now
-from gyroscope.predictions.recording.heartbeat import REPORT_FILE, read_report
+from gyroscope.predictions.recording.heartbeat import REPORT_FILE, read_report, wait_for_recorder
 from gyroscope.supervisor import client
 
 PATIENCE_S = 15.0
@@ -47,7 +47,10 @@ class Settling:
         if report is None:
             return "the recorder has not reported yet"
         late = [name for name, lag_s in report.lag_s.items() if report.moment - lag_s * SECOND_US < asked_at]
-        return f"answers of {late[0]} are being recorded" if late else ""
+        if not late:
+            return ""
+        wait_for_recorder(self._house.run_dir)
+        return f"answers of {late[0]} are being recorded"
 
     def _not_ready(self) -> str:
         """A training takes no event time, and neither does the start of a challenger."""

@@ -12,7 +12,7 @@ from tests.predictions.house import Entry, House
 
 from gyroscope.clock import SECOND_NS, machine_now
 from gyroscope.errors import StoreError
-from gyroscope.predictions.recording.heartbeat import REPORT_FILE, read_report
+from gyroscope.predictions.recording.heartbeat import REPORT_FILE, read_report, wait_for_recorder
 from gyroscope.predictions.segments.log import segment_folder
 from gyroscope.predictions.segments.waiting import Segments
 from gyroscope.predictions.tables.table import table_path
@@ -48,6 +48,36 @@ def test_commits_keep_their_pace(house: House, entry: Entry) -> None:
     writer.append(entry(2))
     assert recorder.run_once() == 0
     assert recorder._due_ns["flights"] > machine_now()
+
+
+def test_who_waits_for_it_has_it_record_and_report_at_once(house: House, entry: Entry) -> None:
+    writer = house.log()
+    recorder = house.recorder(commit_every_s=3_600)
+    stop = threading.Event()
+    runner = threading.Thread(target=recorder.run_forever, args=(stop,))
+    writer.append(entry(1))
+    runner.start()
+    path, run_dir = house.home / "run" / REPORT_FILE, house.home / "run"
+    while (report := read_report(path)) is None or not report.rows:
+        stop.wait(0.01)
+    writer.append(entry(2))
+    wait_for_recorder(run_dir)
+    patience = machine_now() + 20_000_000_000
+    while (report := read_report(path)) is None or (report.rows < 2 and machine_now() < patience):
+        stop.wait(0.01)
+    stop.set()
+    runner.join(timeout=10)
+    assert report.rows == 2
+
+
+def test_what_fails_keeps_its_pauses_whoever_waits(house: House, entry: Entry) -> None:
+    recorder = house.recorder(commit_every_s=3_600)
+    recorder.failures["flights"] = "the disk is full"
+    recorder._due_ns |= {"flights": 2, "others": 2}
+    (house.home / "run").mkdir(parents=True, exist_ok=True)
+    wait_for_recorder(house.home / "run")
+    recorder._hurry_if_waited_for()
+    assert recorder._due_ns == {"flights": 2}
 
 
 def test_drain_does_not_wait_for_its_turn(house: House, entry: Entry) -> None:

@@ -1,10 +1,12 @@
 """What the recorder says about itself once a second: `<home>/run/recorder.json`, replaced whole.
 
-The recorder writes it; control, `gyro status` and `gyro predictions` read it. Nothing is decided here.
+The recorder writes it; control, `gyro status` and `gyro predictions` read it. Who waits for what was just answered asks
+for a report of now, by a file beside it. Nothing is decided here.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -12,6 +14,7 @@ import msgspec
 from gyroscope.clock import EventTime, parse_event_time
 
 REPORT_FILE = "recorder.json"
+WAITED_FOR = "recorder.waited-for"
 
 
 class RecorderReport(msgspec.Struct, frozen=True):
@@ -58,3 +61,28 @@ def read_report(path: Path) -> RecorderReport | None:
     except (OSError, msgspec.MsgspecError, ValueError):
         return None
     return report
+
+
+def wait_for_recorder(run_dir: Path) -> None:
+    """Have the next cycle record all that lies there, without waiting for its turn, and report at once.
+
+    Where the disk takes no file the recorder goes on at its pace.
+    """
+    with suppress(OSError):
+        (run_dir / WAITED_FOR).touch()
+
+
+def is_waited_for(run_dir: Path) -> bool:
+    """Whether somebody has asked since the last time; each word is heard once.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     wait_for_recorder(Path(folder))
+    ...     is_waited_for(Path(folder)), is_waited_for(Path(folder))
+    (True, False)
+    """
+    try:
+        (run_dir / WAITED_FOR).unlink()
+    except OSError:
+        return False
+    return True

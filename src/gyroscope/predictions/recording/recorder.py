@@ -23,7 +23,7 @@ from gyroscope.predictions.keeping.erasure import Erased, Subject, erase
 from gyroscope.predictions.keeping.errands import Errand, answer, errands, refuse
 from gyroscope.predictions.keeping.upkeep import Upkeep
 from gyroscope.predictions.recording.drain import Drain, Places
-from gyroscope.predictions.recording.heartbeat import REPORT_FILE, RecorderReport, write_report
+from gyroscope.predictions.recording.heartbeat import REPORT_FILE, RecorderReport, is_waited_for, write_report
 from gyroscope.predictions.segments.file import segment_folder
 from gyroscope.predictions.segments.waiting import remove_leftovers
 from gyroscope.predictions.tables.table import table_path
@@ -103,6 +103,7 @@ class Recorder:
     def run_forever(self, stop: threading.Event) -> None:
         """Cycle until `stop` is set."""
         while not stop.is_set():
+            self._hurry_if_waited_for()
             rows = self.run_once()
             self._report()
             self.run_errands()
@@ -181,6 +182,13 @@ class Recorder:
             table_bytes=upkeep.table_bytes() if upkeep is not None else {},
             over_budget=upkeep.over_budget(wall_now()) if upkeep is not None else {},
         )
+
+    def _hurry_if_waited_for(self) -> None:
+        """No commit waits for its turn then, nor the report; what failed keeps its pauses."""
+        if is_waited_for(self._home / "run"):
+            for model in self._due_ns.keys() - self.failures.keys():
+                del self._due_ns[model]
+            self._reported_ns = 0
 
     def _report(self) -> None:
         """Once a second; where the disk takes nothing, the age of the file says so."""
