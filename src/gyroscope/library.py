@@ -28,7 +28,8 @@ from gyroscope.models.signature import infer_signature
 from gyroscope.models.store import Candidate
 from gyroscope.predictions.ingest.cells import names
 from gyroscope.predictions.ingest.given import Given
-from gyroscope.predictions.reading.selection import FIRST_TIME, LAST_TIME, Selection
+from gyroscope.predictions.reading.selection import LAST_TIME, Selection
+from gyroscope.predictions.tables.table import FIRST_TIME
 from gyroscope.records import Task, Version
 from gyroscope.settings import FILE_NAME, find_settings, per_30_days
 from gyroscope.sources import read_columns

@@ -12,6 +12,10 @@ from gyroscope.assembly import rollouts as rollouts_module
 from gyroscope.assembly.rollouts import HouseSenses
 from gyroscope.clock import EventTime
 from gyroscope.errors import StoreError
+from gyroscope.models import Candidate
+from gyroscope.predictions.segments.file import segment_folder
+from gyroscope.predictions.segments.log import PredictionLog
+from gyroscope.predictions.tables.table import FIRST_TIME, Table
 from gyroscope.records import Cause, Judged, Label
 from gyroscope.rollouts.decide import Windows
 from gyroscope.rollouts.loop import Step
@@ -70,3 +74,31 @@ def test_days_on_which_data_was_broken_say_nothing_of_a_challenger(lived):
     assert rows() == (24,) * 3
     lived.house.incidents.take("flights", Judged((over, late), {}, hour, EventTime(0)))
     assert rows() == (24,) * 3, "labels that are late say nothing against the rows"
+
+
+def test_what_came_before_the_challenger_is_not_read(lived, monkeypatch):
+    (lived.home / "other.py").write_text("class Model:\n    pass  # another\n")
+    candidate = Candidate("flights", "python", lived.version.signature, lived.home / "other.py", "other:Model")
+    other = lived.house.models.add(candidate, EventTime(1))
+    shadow = PredictionLog(segment_folder(lived.house.runtime, "flights"), f"flights-{other.version}-shadow", other)
+    live = lived.log()
+    lived.predict(live, *range(240))
+    lived.predict(shadow, *range(144, 240), variant="shadow")
+    live.close()
+    shadow.close()
+    lived.record()
+    lived.house.labels.add("flights", [Label(f"r-{at:06d}", 1.0) for at in range(240)], EventTime(10**15))
+    senses = HouseSenses(lived.house)
+    step = Step("shadow", lived.version.version, other.version, 0.0, EventTime(0))
+    days: list[str] = []
+    read = lived.house.labels.of_day
+    monkeypatch.setattr(lived.house.labels, "of_day", lambda model, day: days.append(day) or read(model, day))
+    found = senses._read_losses(step, "flights")
+    assert found.whole.rows == (24, 24, 24, 23)
+    assert min(days) == "2013-03-05", "its first row is of the seventh"
+    nothing = msgspec.structs.replace(step, challenger="none")
+    days.clear()
+    assert senses._read_losses(nothing, "flights") == Compared()
+    assert days == []
+    monkeypatch.setattr(Table, "first_of", lambda self, version: FIRST_TIME)
+    assert senses._read_losses(step, "flights") == found

@@ -8,6 +8,7 @@ import pytest
 from arro3.core import Array, DataType, Table
 
 from gyroscope.assembly import House, training
+from gyroscope.assembly.labelled import Data, LabelledDays
 from gyroscope.assembly.retraining import HouseSenses
 from gyroscope.clock import DAY_US, EventTime
 from gyroscope.errors import GyroscopeError
@@ -75,7 +76,7 @@ def test_what_does_not_work_becomes_no_version(tmp_path, monkeypatch, answer, is
     signature = Signature("binary", (Feature("x"),))
     first = house.models.add(Candidate("m", "lightgbm", signature, tmp_path / "t.txt"), EventTime(1))
     monkeypatch.setattr(training, "limit", lambda limits: None)
-    monkeypatch.setattr(training, "describe", lambda house, model: training.Data(9))
+    monkeypatch.setattr(LabelledDays, "data", lambda self: Data(9))
     monkeypatch.setattr(training, "selection", lambda *given, **named: Rows())
     monkeypatch.setattr(House, "signature_of", lambda self, model: signature)
     if is_kept:
@@ -96,7 +97,7 @@ def test_the_same_model_again_keeps_its_reference(tmp_path, monkeypatch):
     made.mkdir()
     monkeypatch.chdir(made)
     monkeypatch.setattr(training, "limit", lambda limits: None)
-    monkeypatch.setattr(training, "describe", lambda house, model: training.Data(9))
+    monkeypatch.setattr(LabelledDays, "data", lambda self: Data(9))
     monkeypatch.setattr(House, "signature_of", lambda self, model: Signature("binary", (Feature("x"),)))
     references = []
     for labels in ([0, 1] * 4, [1, 1] * 6):
@@ -110,19 +111,19 @@ def test_the_same_model_again_keeps_its_reference(tmp_path, monkeypatch):
 
 def test_rows_of_data_that_was_broken_are_left_out_once_it_is_over(lived):
     lived.fill().close()
-    whole = training.describe(lived.house, "flights")
+    whole = LabelledDays(lived.house, "flights").data()
     assert whole.rows == 50
     hour, first = 3_600_000_000, whole.first
     made = {"model": "flights", "version": lived.version.version, "kind": "quality", "reason": "", "subjects": ("x",)}
     start = EventTime(first + 10 * hour)
     lasts = Cause(**made, since=start, seen=start)
     lived.house.incidents.take("flights", Judged((lasts,), {}, hour, EventTime(0)))
-    assert training.describe(lived.house, "flights") == whole, "it is the veto that keeps these rows out"
+    assert LabelledDays(lived.house, "flights").data() == whole, "it is the veto that keeps these rows out"
     senses = HouseSenses(lived.house)
     assert [one.since for one in senses.seen("flights", [], []).broken] == [start]
     over = msgspec.structs.replace(lasts, ended=EventTime(start + 5 * hour))
     lived.house.incidents.take("flights", Judged((over,), {}, hour, EventTime(0)))
-    left = training.describe(lived.house, "flights")
+    left = LabelledDays(lived.house, "flights").data()
     assert (left.rows, left.newest) == (45, whole.newest)
     assert left.digest != whole.digest
     assert senses.seen("flights", [], []).broken == ()

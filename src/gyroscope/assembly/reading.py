@@ -13,7 +13,8 @@ from arro3.core import Array, DataType, Table
 from gyroscope.assembly.house import House
 from gyroscope.clock import EventTime
 from gyroscope.monitoring.judging.hard_hours import LABELS, ROWS
-from gyroscope.predictions.reading.selection import FIRST_TIME, LAST_TIME, LabelsOf, Selection, Stretch, between
+from gyroscope.predictions.reading.selection import LAST_TIME, LabelsOf, Selection, Stretch, between
+from gyroscope.predictions.tables.table import FIRST_TIME
 
 
 def selection(

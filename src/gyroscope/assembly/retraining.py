@@ -14,7 +14,8 @@ import msgspec
 
 from gyroscope.alerts import Incident
 from gyroscope.assembly.house import House
-from gyroscope.assembly.training import Data, candidate_of, describe
+from gyroscope.assembly.labelled import Data, LabelledDays
+from gyroscope.assembly.training import candidate_of
 from gyroscope.assembly.turns import each
 from gyroscope.clock import SECOND_NS, EventTime, machine_now, wall_now
 from gyroscope.errors import ModelError
@@ -30,7 +31,7 @@ from gyroscope.settings_models import ModelPolicy
 
 LEAST_NS = 2 * SECOND_NS
 COSTS = 20
-"""Describing the data reads the whole log: not more often than so many times what it took."""
+"""To describe a long log the first time takes seconds: not more often than so many times what it took."""
 
 GOT_WORSE = ("performance", "estimate", "relation")
 ORIGIN = "training-"
@@ -42,6 +43,7 @@ class HouseSenses:
     def __init__(self, house: House) -> None:
         self._house = house
         self._data: dict[str, tuple[Data, int]] = {}
+        self._days: dict[str, LabelledDays] = {}
 
     def seen(self, model: str, trainings: Sequence[Training], tries: Sequence[Challenger]) -> Seen:
         """All that a decision about a model is made of."""
@@ -76,12 +78,17 @@ class HouseSenses:
         now = machine_now()
         known = self._data.get(model)
         if known is None or now >= known[1]:
-            data = describe(self._house, model) if policy_of(self._house, model).is_set_up else Data()
+            data = self._described(model) if policy_of(self._house, model).is_set_up else Data()
             known = self._data[model] = data, machine_now() + max(LEAST_NS, COSTS * (machine_now() - now))
         return known[0]
 
+    def _described(self, model: str) -> Data:
+        if model not in self._days:
+            self._days[model] = LabelledDays(self._house, model)
+        return self._days[model].data()
+
     def forget(self, model: str) -> None:
-        """Have the data read anew with the next look, where it may be asked for: that reads the whole log."""
+        """Have the data looked at anew with the next look, where it may be asked for."""
         policy = policy_of(self._house, model)
         standing = [one for one in self._house.incidents.all(model) if one.is_standing]
         if policy.every_days or policy.new_labels or _worse(standing, self._house.trainings.every(model)):

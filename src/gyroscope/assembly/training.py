@@ -17,9 +17,10 @@ import msgspec
 
 from gyroscope.assembly.held_out import reference_of
 from gyroscope.assembly.house import House
+from gyroscope.assembly.labelled import LabelledDays, columns_of, labelled_rows, span_begins
 from gyroscope.assembly.reading import selection, without_broken
-from gyroscope.clock import DAY_US, EventTime, wall_now
-from gyroscope.errors import ModelError, StoreError
+from gyroscope.clock import wall_now
+from gyroscope.errors import ModelError
 from gyroscope.models import Blocks, Candidate
 from gyroscope.models.formats import runner_of
 from gyroscope.models.signature import write_signature
@@ -29,46 +30,6 @@ from gyroscope.retraining.trainer import RESULT, Limits, Result, limit
 from gyroscope.settings_models import ModelPolicy
 from gyroscope.supervisor.wanted import replace_file
 
-LABELLED = (
-    "FROM predictions WHERE label IS NOT NULL AND status = 200 AND event_time > make_timestamptz({after}){left_out}"
-)
-
-
-class Data(msgspec.Struct, frozen=True):
-    """What is known of the labelled rows of a span: how many, from when to when, and a digest of all.
-
-    `newest` is the event time of the newest prediction, labelled or not.
-    """
-
-    rows: int = 0
-    first: EventTime = EventTime(0)
-    last: EventTime = EventTime(0)
-    digest: str = ""
-    newest: EventTime = EventTime(0)
-
-
-def describe(house: House, model: str) -> Data:
-    """The data that a training would be given now."""
-    columns = _columns(house.signature_of(model))
-    try:  # without labels: to read them all takes as long as the rest
-        log = selection(house, model).sql("SELECT epoch_us(max(event_time)) AS newest FROM predictions")
-        newest = _numbers(log.arrow())["newest"]
-    except StoreError:
-        return Data()  # nothing was recorded yet
-    hashed = ", ".join(["epoch_us(event_time)", *(quoted(name) for name, _ in columns), "label"])
-    found = _numbers(
-        selection(house, model, labels=True)
-        .sql(
-            "SELECT count(*) AS n, epoch_us(min(event_time)) AS first, epoch_us(max(event_time)) AS last,"
-            f" CAST(bit_xor(hash({hashed})) AS VARCHAR) AS digest {_labelled(house, model, newest)}"
-        )
-        .arrow()
-    )
-    if not found["n"]:
-        return Data(newest=EventTime(newest))
-    digest = f"{found['n']}-{int(found['digest']):016x}"
-    return Data(found["n"], EventTime(found["first"]), EventTime(found["last"]), digest, EventTime(newest))
-
 
 def run_training(settings_path: Path, model: str, folder: Path) -> None:
     """Read, train, write the result. Raises what the function raises: the log of the training shows it."""
@@ -77,12 +38,12 @@ def run_training(settings_path: Path, model: str, folder: Path) -> None:
     house = House(settings_path)
     policy = house.settings.models.get(model, ModelPolicy()).retrain
     limit(Limits(policy.timeout_s, policy.memory_gib))
-    data, train, code = describe(house, model), *_function(house, policy.train)
-    columns = ", ".join(
-        ["event_time", *(f"{quoted(name)} AS {quoted(short)}" for name, short in _columns_of(house, model))]
-    )
+    data, train, code = LabelledDays(house, model).data(), *_function(house, policy.train)
+    names = columns_of(house.signature_of(model))
+    columns = ", ".join(["event_time", *(f"{quoted(name)} AS {quoted(short)}" for name, short in names)])
+    labelled = labelled_rows(span_begins(house, model, data.newest), without_broken(house, model))
     rows = selection(house, model, labels=True).sql(
-        f"SELECT {columns}, weight, label {_labelled(house, model, data.newest)} ORDER BY event_time, request_id, row"
+        f"SELECT {columns}, weight, label {labelled} ORDER BY event_time, request_id, row"
     )
     print(f"training {model} on {data.rows} labelled rows", flush=True)  # noqa: T201  # the log of the training
     table, signature = rows.arrow(), house.signature_of(model)
@@ -108,24 +69,6 @@ def candidate_of(house: House, model: str, folder: Path, artifact: str, runner: 
     """What a training made, with the signature of the model; no `runner`: the one that fits it."""
     path = folder / artifact
     return Candidate(model, runner_of(path, entry, runner), house.signature_of(model), path, entry)
-
-
-def _labelled(house: House, model: str, newest: int) -> str:
-    """The labelled rows of the span, without stretches in which data was broken: a model learns those by heart.
-
-    While it is broken the veto keeps anything from being trained.
-    """
-    span = house.settings.models.get(model, ModelPolicy()).retrain.span_days
-    after = newest - round(span * DAY_US) if span else -62_135_596_800_000_000
-    return LABELLED.format(after=after, left_out=without_broken(house, model))
-
-
-def _columns(signature: Signature) -> list[tuple[str, str]]:
-    return [(f"feature_{feature.name}", feature.name) for feature in signature.as_logged.features]
-
-
-def _columns_of(house: House, model: str) -> list[tuple[str, str]]:
-    return _columns(house.signature_of(model))
 
 
 def _function(house: House, named: str) -> tuple[Callable[[Any], Any], str]:
@@ -181,7 +124,3 @@ def _parameters(made: Any) -> dict[str, str]:
     get = getattr(made, "get_params", None)
     plain = get() if callable(get) else getattr(made, "params", {})
     return {str(name): str(value) for name, value in plain.items()} if isinstance(plain, dict) else {}
-
-
-def _numbers(table: Any) -> dict[str, Any]:
-    return {name: table.column(name).to_pylist()[0] for name in table.column_names}

@@ -10,7 +10,7 @@ from deltalake import write_deltalake
 from tests.predictions.house import Entry, House
 
 from gyroscope.errors import StoreError
-from gyroscope.predictions.tables.table import Table
+from gyroscope.predictions.tables.table import FIRST_TIME, Table
 
 DAYS = ["2013-03-01", "2013-03-02", "2013-03-03"]
 
@@ -41,6 +41,17 @@ def test_files_tell_day_and_rows_and_follow_the_table(filled: House, entry: Entr
     filled.write(entry(100))
     filled.record()
     assert set(files) < set(table.files())
+
+
+def test_files_tell_when_a_version_may_have_come(filled: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = filled.table
+    assert table.first_of(next(iter(filled.versions))) == 1362114000000000
+    assert table.first_of("0") is None
+    assert table.first_of("~") is None
+    actions = table._newest().get_add_actions(flatten=True)
+    nothing = actions.select([name for name in actions.schema.names if name != "max.version"])
+    monkeypatch.setattr(type(table._newest()), "get_add_actions", lambda self, flatten: nothing)
+    assert table.first_of("0") == FIRST_TIME, "they may hold anything"
 
 
 def test_a_demotion_replaces_only_the_files_it_touches(filled: House, entry: Entry) -> None:

@@ -43,6 +43,8 @@ CREATE TABLE IF NOT EXISTS counts(
   model INTEGER NOT NULL, state TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY(model, state)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS restate(
   model INTEGER NOT NULL, day INTEGER NOT NULL, handed_out INTEGER NOT NULL, PRIMARY KEY(model, day)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS revisions(
+  model INTEGER NOT NULL, day INTEGER NOT NULL, revision INTEGER NOT NULL, PRIMARY KEY(model, day)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS met(model INTEGER PRIMARY KEY, epoch TEXT NOT NULL, token INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS last_arrival(number INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS source_files(
@@ -232,8 +234,12 @@ def count_repeats(db: sqlite3.Connection, model: int, repeated: int, now: EventT
 
 
 def mark_days(db: sqlite3.Connection, model: int, days: Iterable[int]) -> None:
-    """Windows of these days are to be measured again."""
-    db.executemany("INSERT OR REPLACE INTO restate VALUES(?,?,0)", [(model, day) for day in days])
+    """The labels of these days have changed: their windows are to be measured again."""
+    changed = [(model, day) for day in days]
+    db.executemany("INSERT OR REPLACE INTO restate VALUES(?,?,0)", changed)
+    db.executemany(
+        "INSERT INTO revisions VALUES(?,?,1) ON CONFLICT(model, day) DO UPDATE SET revision = revision + 1", changed
+    )
 
 
 def refuse(db: sqlite3.Connection, model: int, rows: Sequence[tuple[int, str, str]], now: EventTime) -> None:

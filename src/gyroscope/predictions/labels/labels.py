@@ -178,6 +178,12 @@ class Labels:
             np.array([row[2] for row in found], dtype=np.float64),
         )
 
+    def revisions(self, model: str) -> dict[str, int]:
+        """How often the labels of each day have changed: what was made of a day's labels holds while this does."""
+        with self._reading(model) as (db, number):
+            found = db.execute("SELECT day, revision FROM revisions WHERE model = ?", (number,)).fetchall()
+        return {day_text(day): revision for day, revision in found}
+
     def days_known(self, model: str, days: Iterable[str]) -> list[str]:
         """Those of some days that any label belongs to, oldest first."""
         by_number = {day_number(day): day for day in sorted(days)}

@@ -17,10 +17,10 @@ import msgspec
 from gyroscope.backends import missing_library
 from gyroscope.clock import DAY_US, EventTime, day_of
 from gyroscope.predictions.reading.query import attempts_sql, check_query, connect, errors_named, files_of
-from gyroscope.predictions.tables.table import Table
+from gyroscope.predictions.tables.table import FIRST_TIME, Table
 
 ALL_ROWS = "SELECT * FROM predictions"
-FIRST_TIME, LAST_TIME = EventTime(-62_135_596_800_000_000), EventTime(253_402_300_799_999_999)
+LAST_TIME = EventTime(253_402_300_799_999_999)
 
 LabelsOf = Callable[[list[str]], Any]
 """Days -> an Arrow table (request_id, row, label) of the labels joined to predictions of these days."""

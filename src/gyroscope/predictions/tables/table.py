@@ -19,8 +19,10 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from numpy.typing import NDArray
 
+from gyroscope.clock import EventTime, event_time_of
 from gyroscope.errors import StoreError
 
+FIRST_TIME = EventTime(-62_135_596_800_000_000)
 TIMES = ("event_time", "arrival_time")
 SOURCE = "read_parquet($1, union_by_name=true, hive_partitioning=true, hive_types={'day': VARCHAR})"
 SELECT_ALL = f"SELECT * FROM {SOURCE}"  # noqa: S608  # fixed text
@@ -86,6 +88,25 @@ class Table:
         root = self._path.absolute()
         found = [TableFile(str(root / name), day, count) for name, day, count in zip(names, days, rows, strict=True)]
         return sorted(found, key=lambda file: (file.day, file.path))
+
+    def first_of(self, version: str) -> EventTime | None:
+        """No row of a version has an earlier event time, as far as the statistics of the files say; None: it has none.
+
+        Files that tell nothing may hold any row: `FIRST_TIME`.
+        """
+        delta = self._newest()
+        if delta is None:
+            return None
+        actions = delta.get_add_actions(flatten=True)
+        if not {"min.version", "max.version", "min.event_time"} <= set(actions.schema.names):
+            return FIRST_TIME
+        told = (actions[name].to_pylist() for name in ("min.version", "max.version", "min.event_time"))
+        firsts = [
+            FIRST_TIME if at is None or low is None or high is None else event_time_of(at)
+            for low, high, at in zip(*told, strict=True)
+            if low is None or high is None or low <= version <= high
+        ]
+        return min(firsts, default=None)
 
     def read(self, file: TableFile, columns: Sequence[str]) -> dict[str, NDArray[Any]]:
         """Chosen columns of one file.

@@ -1,0 +1,168 @@
+"""What a training would be given, added up by day: a day is read again when its files or its labels have changed.
+
+The loop of retraining asks every few seconds, a trainer asks once. It reads the log and its labels and keeps sums only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import reduce
+from itertools import groupby
+from operator import xor
+
+import msgspec
+
+from gyroscope.assembly.house import House
+from gyroscope.assembly.reading import labels_of, without_broken
+from gyroscope.clock import DAY_US, EventTime, day_of
+from gyroscope.errors import StoreError
+from gyroscope.predictions.reading.query import quoted
+from gyroscope.predictions.reading.selection import Selection, Stretch
+from gyroscope.records import Signature
+from gyroscope.settings_models import ModelPolicy
+
+LABELLED = (
+    "FROM predictions WHERE label IS NOT NULL AND status = 200 AND event_time > make_timestamptz({after}){left_out}"
+)
+ALWAYS = -62_135_596_800_000_000
+
+NEWEST_DAYS = 3
+"""The newest prediction lies in one of so many days, even where the table was begun under another time zone."""
+
+
+class Data(msgspec.Struct, frozen=True):
+    """What is known of the labelled rows of a span: how many, from when to when, and a digest of all.
+
+    `newest` is the event time of the newest prediction, labelled or not.
+    """
+
+    rows: int = 0
+    first: EventTime = EventTime(0)
+    last: EventTime = EventTime(0)
+    digest: str = ""
+    newest: EventTime = EventTime(0)
+
+
+class Day(msgspec.Struct, frozen=True):
+    """The same of one day; `mixed` is the exclusive or of the hashes of its rows."""
+
+    rows: int = 0
+    first: EventTime = EventTime(0)
+    last: EventTime = EventTime(0)
+    mixed: int = 0
+
+
+class Key(msgspec.Struct, frozen=True):
+    """What a day's sums follow from: its files, how often its labels have changed, and what is asked of them."""
+
+    files: tuple[str, ...]
+    labels: int
+    query: str
+
+
+class LabelledDays:
+    """The labelled rows of one model; for one thread at a time."""
+
+    def __init__(self, house: House, model: str) -> None:
+        self._house = house
+        self._model = model
+        self._table = house.table(model)
+        self._newest: tuple[dict[str, tuple[str, ...]], EventTime | None] = {}, None
+        self._known: dict[str, tuple[Key, Day]] = {}
+
+    def data(self) -> Data:
+        """The data that a training would be given now."""
+        files = self._files()
+        if files != self._newest[0]:
+            self._newest = files, self._newest_of(sorted(files))
+        newest = self._newest[1]
+        if newest is None:
+            return Data()  # nothing was recorded yet
+        keys = self._keys(files, newest)
+        known = {day: one for day, one in self._known.items() if keys.get(day) == one[0]}
+        for is_known, query, days in _runs(keys, known):
+            found = {} if is_known else self._read(days, query)
+            known |= {day: (keys[day], found.get(day, Day())) for day in days if not is_known}
+        self._known = known
+        return _added([day for _, day in known.values() if day.rows], newest)
+
+    def _files(self) -> dict[str, tuple[str, ...]]:
+        """By day; none where the table cannot be read, of which others tell."""
+        found: dict[str, tuple[str, ...]] = {}
+        with suppress(StoreError):
+            for file in self._table.files():
+                found[file.day] = (*found.get(file.day, ()), file.path)
+        return found
+
+    def _newest_of(self, days: Sequence[str]) -> EventTime | None:
+        """Of the last days, or of all where nothing was answered on those."""
+        for first in dict.fromkeys([*days[-NEWEST_DAYS:][:1], *days[:1]]):
+            log = Selection(self._table, Stretch(first, days[-1]))
+            found = log.sql("SELECT epoch_us(max(event_time)) AS newest FROM predictions").arrow()
+            newest = found.column("newest").to_pylist()[0]
+            if newest is not None:
+                return EventTime(newest)
+        return None
+
+    def _keys(self, files: dict[str, tuple[str, ...]], newest: EventTime) -> dict[str, Key]:
+        """Of every day that the span reaches, oldest first."""
+        after, labels = span_begins(self._house, self._model, newest), self._house.labels.revisions(self._model)
+        left_out = without_broken(self._house, self._model)
+        # The span cuts through the days around its beginning and takes all of the later ones.
+        first, cut = (self._day_of(after + by) if after != ALWAYS else "" for by in (-DAY_US, DAY_US))
+        queries = {is_cut: self._query(after if is_cut else ALWAYS, left_out) for is_cut in (True, False)}
+        return {day: Key(files[day], labels.get(day, 0), queries[day <= cut]) for day in sorted(files) if day >= first}
+
+    def _day_of(self, at: int) -> str:
+        return day_of(EventTime(at), self._house.zone_of(self._model))
+
+    def _query(self, after: int, left_out: str) -> str:
+        names = [quoted(name) for name, _ in columns_of(self._house.signature_of(self._model))]
+        hashed = ", ".join(["epoch_us(event_time)", *names, "label"])
+        return (
+            "SELECT day, count(*) AS rows, epoch_us(min(event_time)) AS first, epoch_us(max(event_time)) AS last,"
+            f" CAST(bit_xor(hash({hashed})) AS VARCHAR) AS mixed {labelled_rows(after, left_out)} GROUP BY day"
+        )
+
+    def _read(self, days: Sequence[str], query: str) -> dict[str, Day]:
+        labels = labels_of(self._house, self._model)
+        found = Selection(self._table, Stretch(days[0], days[-1]), labels).sql(query).arrow()
+        columns = (found.column(name).to_pylist() for name in ("day", "rows", "first", "last", "mixed"))
+        return {
+            day: Day(rows, EventTime(first), EventTime(last), int(mixed))
+            for day, rows, first, last, mixed in zip(*columns, strict=True)
+        }
+
+
+def labelled_rows(after: int, left_out: str) -> str:
+    """The labelled rows later than a moment, without stretches in which data was broken: a model learns those by heart.
+
+    While it is broken the veto keeps anything from being trained.
+    """
+    return LABELLED.format(after=after, left_out=left_out)
+
+
+def span_begins(house: House, model: str, newest: int) -> int:
+    """After which moment of event time the rows of a training lie."""
+    span = house.settings.models.get(model, ModelPolicy()).retrain.span_days
+    return newest - round(span * DAY_US) if span else ALWAYS
+
+
+def columns_of(signature: Signature) -> list[tuple[str, str]]:
+    """Of each feature its name in the log and its own."""
+    return [(f"feature_{feature.name}", feature.name) for feature in signature.as_logged.features]
+
+
+def _runs(keys: Mapping[str, Key], known: Collection[str]) -> Iterator[tuple[bool, str, list[str]]]:
+    """Days that follow each other and are alike: whether they are known, what is asked of them, and which they are."""
+    for (is_known, query), days in groupby(keys, lambda day: (day in known, keys[day].query)):
+        yield is_known, query, list(days)
+
+
+def _added(days: Sequence[Day], newest: EventTime) -> Data:
+    if not days:
+        return Data(newest=newest)
+    rows, mixed = sum(day.rows for day in days), reduce(xor, (day.mixed for day in days))
+    first, last = min(day.first for day in days), max(day.last for day in days)
+    return Data(rows, first, last, f"{rows}-{mixed:016x}", newest)

@@ -1,0 +1,94 @@
+"""What a training would be given: days that changed are read again, no other, and the sums are those of all rows."""
+
+from __future__ import annotations
+
+import pytest
+
+from gyroscope.assembly import House
+from gyroscope.assembly.labelled import Data, LabelledDays
+from gyroscope.clock import EventTime
+from gyroscope.records import Cause, Judged, Label
+
+LATER = EventTime(10**15)
+HOUR_US = 3_600_000_000
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The days that are read, as they are."""
+    found: list[str] = []
+    whole = LabelledDays._read
+
+    def noted(self, days, query):  # type: ignore[no-untyped-def]
+        found.extend(days)
+        return whole(self, days, query)
+
+    monkeypatch.setattr(LabelledDays, "_read", noted)
+    return found
+
+
+def afresh(house: House) -> Data:
+    return LabelledDays(house, "flights").data()
+
+
+def test_only_days_that_changed_are_read_again(lived, read):
+    lived.fill().close()
+    days = LabelledDays(lived.house, "flights")
+    whole = days.data()
+    assert (whole.rows, sorted(read)) == (50, ["2013-03-01", "2013-03-02", "2013-03-03"])
+    read.clear()
+    assert days.data() == whole
+    assert read == []
+
+    lived.house.labels.add("flights", [Label("r-000030", 0.0)], LATER)
+    corrected = days.data()
+    assert read == ["2013-03-02"], "its label was corrected"
+    assert corrected == afresh(lived.house)
+    assert corrected.rows == whole.rows
+    assert corrected.digest != whole.digest
+
+    read.clear()
+    lived.record()
+    lived.house.labels.settle("flights", LATER)
+    more = days.data()
+    assert read == ["2013-03-03"], "rows 50 to 59 came"
+    assert more == afresh(lived.house)
+    assert more.rows == 60
+    assert more.newest > whole.newest
+
+
+def test_what_was_broken_is_left_out_of_days_that_are_known(lived):
+    lived.fill().close()
+    days = LabelledDays(lived.house, "flights")
+    whole = days.data()
+    start = EventTime(whole.first + 10 * HOUR_US)
+    made = {"model": "flights", "version": lived.version.version, "kind": "quality", "reason": "", "subjects": ("x",)}
+    over = Cause(**made, since=start, seen=start, ended=EventTime(start + 5 * HOUR_US))
+    lived.house.incidents.take("flights", Judged((over,), {}, HOUR_US, EventTime(0)))
+    left = days.data()
+    assert left == afresh(lived.house)
+    assert left.rows == 45
+
+
+def test_a_span_moves_on_with_the_newest_row(lived, read):
+    settings = lived.house.settings_path
+    retrain = "models: {flights: {retrain: {train: 'train.py:train', span_days: 2}}}\n"
+    settings.write_text(settings.read_text() + retrain)
+    house = House(settings)
+    live = lived.fill()
+    days = LabelledDays(house, "flights")
+    assert days.data().rows == 48, "newer than two days before the newest"
+    lived.predict(live, 100)
+    live.close()
+    lived.house.labels.add("flights", [Label("r-000100", 1.0)], LATER)
+    lived.record()
+    lived.house.labels.settle("flights", LATER)
+    read.clear()
+    later = days.data()
+    assert later.rows == len([*range(53, 60), 100])
+    assert later == afresh(house)
+    assert "2013-03-01" not in read
+
+
+def test_where_nothing_was_recorded_nothing_is_known(lived):
+    assert afresh(lived.house) == Data()
