@@ -32,17 +32,6 @@ def test_a_moved_column_ends_with_1_and_a_report(gyro, tables):
     assert "<html" in (tables / "report.html").read_text()
 
 
-@pytest.mark.parametrize("current", ["after", "moved"])
-def test_two_paths_alone_say_what_they_say_beside_options(gyro, tables, current):
-    alone = gyro("compare", "before.csv", f"{current}.csv")
-    assert alone == gyro("compare", "before.csv", f"{current}.csv", "--threshold", "0.3")
-    assert alone.code == (current == "moved")
-
-
-def test_a_path_too_many_is_refused(gyro, tables):
-    assert "unexpected" in gyro("compare", "before.csv", "after.csv", "moved.csv").err
-
-
 def test_the_threshold_is_that_of_the_settings():
     assert Thresholds().drift_effect == DRIFT_EFFECT
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -30,8 +29,6 @@ def gyro(words: Sequence[str] = ()) -> typer.Typer:
 
     `words` are those behind `gyro`; the first of them names a command or not.
     """
-    if len(words) == 3 and words[0] == "compare" and not any(word.startswith("-") for word in words):
-        return _comparison(*words[1:])
     shell = noun("Machine-learning models in production, kept accurate, observable and fast.")
     shell.callback()(_every_command)
     for word in words[:1] if words and words[0] in _WORDS else _WORDS:
@@ -40,20 +37,6 @@ def gyro(words: Sequence[str] = ()) -> typer.Typer:
         else:
             file = importlib.import_module(f"gyroscope.cli.{word}")
             shell.command(word)(getattr(file, _OTHERWISE.get(word, word)))
-    return shell
-
-
-def _comparison(reference: str, current: str) -> typer.Typer:
-    """`gyro compare` of two paths and nothing else: typer then has no value to convert.
-
-    For the first option, `--help` included, it imports pydantic: that takes a quarter of what two profiles take.
-    """
-    from gyroscope.cli.compare import compare
-
-    shell = noun("How far one table of rows has moved from another.")
-    # What it would convert are the words themselves, and they are taken already.
-    command = shell.command(add_help_option=False, context_settings={"allow_extra_args": True})
-    command(lambda: compare(Path(reference), Path(current)))
     return shell
 
 
