@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from gyroscope.assembly import House
-from gyroscope.assembly.labelled import Data, LabelledDays
+from gyroscope.assembly.labelled import Data, Day, LabelledDays
 from gyroscope.clock import EventTime
 from gyroscope.records import Cause, Judged, Label
 
@@ -19,7 +21,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
     whole = LabelledDays._read
 
-    def noted(self, days, query):  # type: ignore[no-untyped-def]
+    def noted(self: LabelledDays, days: Sequence[str], query: str) -> dict[str, Day]:
         found.extend(days)
         return whole(self, days, query)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from tests.serving.short_way import Sums
 
 from gyroscope.clock import EventTime, machine_now
 from gyroscope.models.runners import Checked, Rows
@@ -17,8 +18,11 @@ from gyroscope.predictions.segments.privacy import Privacy
 from gyroscope.predictions.segments.scan import scan
 from gyroscope.predictions.segments.wal import Layout, LogEntry
 from gyroscope.records import Feature, Signature, Version
+from gyroscope.serving.batching import CHEAP_NS
 from gyroscope.serving.dialects.v2 import V2
+from gyroscope.serving.express import Express, express
 from gyroscope.serving.intake import Intake
+from gyroscope.serving.line import Line
 from gyroscope.serving.plane import Call, Limits, Plane
 from gyroscope.supervisor.pulse import Pulse
 from gyroscope.supervisor.quarantine import Quarantine
@@ -121,5 +125,22 @@ def v2(tmp_path, version):
 
     def make(signature: Signature) -> V2:
         return V2(version(signature), Intake(signature), Pulse.create(tmp_path / "v2.pulse"))
+
+    return make
+
+
+@pytest.fixture
+def open_line(bench):
+    """A bench and its express, beside a line on which the model is known to be fast."""
+
+    def make(**log):
+        served = bench(**log)
+        line = Line(served.plane)
+        line._batcher.ended(1, 1, CHEAP_NS // 5, 0, 0)
+        runner = Checked(Sums(), served.signature)
+        served.plane._runner = runner
+        short = express([served.dialect], runner, served.log, served.pulse, line)
+        assert isinstance(short, Express)
+        return served, line, short
 
     return make

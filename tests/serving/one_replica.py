@@ -1,4 +1,4 @@
-"""A replica as its own process, for `test_replica.py`: home, socket or port, settings as JSON.
+"""A replica as its own process, for `process.py`: home, socket or port, settings as JSON.
 
 Run as a script; it builds what the assembly builds, from a store that the test has filled. Never imported.
 """

@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import socket
 import time
 
 import psutil
 import pytest
 from tests.serving.hostile_http import REFUSALS, SECRET, corpus, endless, send
-from tests.serving.test_replica import CODE, SIGNATURE, Replica
-
-from gyroscope.clock import EventTime
-from gyroscope.models.store import Candidate, ModelStore
+from tests.serving.process import home_in, running
 
 MIB = 1024 * 1024
 
 
 @pytest.fixture(scope="module")
 def replica(tmp_path_factory):
-    home = tmp_path_factory.mktemp("home")
-    (home / "model.py").write_text(CODE)
-    (home / "digests").write_text(hashlib.sha256(b"key").hexdigest())
-    ModelStore(home).add(Candidate("flights", "python", SIGNATURE, home / "model.py", "model:Model"), EventTime(0))
-    replica = Replica(home)
-    yield replica
-    replica.process.kill()
-    replica.process.communicate()
+    with running(home_in(tmp_path_factory.mktemp("home"))) as replica:
+        yield replica
 
 
 ASK = b"POST /v2/models/flights/infer HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer key\r\n"

@@ -9,149 +9,35 @@ import json
 import re
 import socket
 import stat
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
-
-from gyroscope.clock import EventTime
-from gyroscope.models.runners import Rows, open_runner
-from gyroscope.models.store import Candidate, ModelStore
-from gyroscope.predictions.segments.entries import entries_in
-from gyroscope.predictions.segments.scan import scan
-from gyroscope.predictions.segments.wal import Layout
-from gyroscope.records import Feature, Signature
-from gyroscope.supervisor.pulse import Pulse
-
-SIGNATURE = Signature(
-    "binary", (Feature("distance"), Feature("hour", "int64"), Feature("carrier", "string", ("AA", "UA")))
+from tests.serving.process import (
+    CAP_BYTES,
+    FINE,
+    Replica,
+    head,
+    home_in,
+    one_reply,
+    running,
+    start,
 )
-# A model with handles: the test can make it slow, wrong or spinning from outside, by what it sends.
-CODE = """
-import time
-import numpy as np
 
-
-class Model:
-    def load(self, folder):
-        pass
-
-    def predict(self, matrix, columns):
-        if matrix[0, 0] == -1:
-            raise ValueError("the secret is /etc/passwd")
-        if matrix[0, 0] == -2:
-            return matrix[:, 0] * np.nan
-        if matrix[0, 0] <= -100:
-            time.sleep(-matrix[0, 0] / 1000)
-        known = np.nan_to_num(matrix, nan=-1.0)
-        return 1 / (1 + np.exp(-(known @ np.array([0.001, -0.05, 0.3]))))
-"""
-CAP_BYTES = 16 * 1024
-
-
-class OverSocket(http.client.HTTPConnection):
-    """http.client over a unix socket."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=20)
-        self._path = str(path)
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(20)
-        try:
-            self.sock.connect(self._path)
-        except OSError:
-            self.close()
-            raise
-
-
-class Replica:
-    """A started replica and ways to ask it."""
-
-    def __init__(self, home: Path, **limits: float) -> None:
-        self.home = home
-        self.path = home / "r.sock"
-        self.store = ModelStore(home)
-        (self.version,) = self.store.versions("flights")
-        self.process = start(home, {"socket": str(self.path)}, {"body_bytes": CAP_BYTES, **limits})
-        self.wait_until_ready()
-
-    def wait_until_ready(self) -> None:
-        until = time.monotonic() + 30
-        while time.monotonic() < until and self.process.poll() is None:
-            with contextlib.suppress(OSError):
-                if self.ask("GET", "/v2/health/ready").status == 200:
-                    return
-            time.sleep(0.02)
-        raise AssertionError(f"the replica did not start: {self.process.communicate()[1]}")
-
-    def ask(self, method, path, body=None, connection=None, **headers):
-        own = connection or OverSocket(self.path)
-        sent = {"Authorization": "Bearer key", **{name.replace("_", "-"): value for name, value in headers.items()}}
-        try:
-            own.request(method, path, body if body is None or isinstance(body, bytes) else json.dumps(body), sent)
-            reply = own.getresponse()
-            reply.content = reply.read()
-        finally:
-            if connection is None:
-                own.close()
-        return reply
-
-    @contextlib.contextmanager
-    def raw(self):
-        """A bare connection, for what http.client would not send."""
-        with socket.socket(socket.AF_UNIX) as raw:
-            raw.settimeout(20)
-            raw.connect(str(self.path))
-            yield raw
-
-    def invoke(self, row, **more):
-        body = {"dataframe_split": {"columns": list(SIGNATURE.names), "data": [row]}}
-        return self.ask("POST", "/invocations", body, **more)
-
-    def written(self):
-        layout, found = Layout(self.version.signature), []
-        for path in sorted((self.home / "segments").glob("*.seg")):
-            result = scan(path.read_bytes(), sealed=False, segment=int(path.stem.rpartition("-")[2], 16))
-            assert not result.damages
-            found += entries_in(result, layout)
-        return found
-
-    def stop(self) -> str:
-        self.process.terminate()
-        _, said = self.process.communicate(timeout=20)
-        return said
-
-
-def start(home, listen, limits):
-    script = Path(__file__).with_name("one_replica.py")
-    return subprocess.Popen(
-        [sys.executable, str(script), str(home), json.dumps(listen), json.dumps(limits)],
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+from gyroscope.models.runners import Rows, open_runner
+from gyroscope.supervisor.pulse import Pulse
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    home = tmp_path_factory.mktemp("home")
-    (home / "model.py").write_text(CODE)
-    (home / "digests").write_text(hashlib.sha256(b"key").hexdigest())
-    ModelStore(home).add(Candidate("flights", "python", SIGNATURE, home / "model.py", "model:Model"), EventTime(0))
-    return home
+    return home_in(tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture(scope="module")
 def replica(home):
-    replica = Replica(home)
-    yield replica
-    replica.process.kill()
-    replica.process.communicate()
+    with running(home) as replica:
+        yield replica
 
 
 def test_answers_equal_the_offline_answers_to_the_last_bit(replica):
@@ -229,121 +115,6 @@ def stats(replica):
     return json.loads(replica.ask("GET", "/v2/models/flights/stats").content)["model_stats"][0]
 
 
-FINE = [1, 2, "UA"]
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "headers", "status"),
-    [
-        ("GET", "/v2/models/flight", {}, 404),
-        ("POST", "/v2/models/flights/versions/0/infer", {}, 404),
-        ("GET", "/nothing", {}, 404),
-        ("GET", "/v2/models/flights/infer", {}, 405),
-        ("DELETE", "/invocations", {}, 405),
-        ("POST", "/ping", {}, 405),
-        ("POST", "/invocations", {"Authorization": "Bearer wrong"}, 401),
-        ("POST", "/v2/models/flights/infer", {"Authorization": ""}, 401),
-        ("POST", "/invocations", {"Content-Type": "text/html"}, 415),
-        ("POST", "/invocations", {"Content-Type": "text/csv"}, 400),
-        ("POST", "/invocations", {"Content-Type": "application/json; charset=latin-1"}, 415),
-        ("POST", "/invocations", {"Content-Encoding": "gzip"}, 415),
-        ("POST", "/v2/models/flights/infer", {"Inference-Header-Content-Length": "5"}, 400),
-        ("POST", "/v2/repository/index", {"Authorization": ""}, 401),
-        ("GET", "/v2/repository/index", {}, 405),
-        ("POST", "/v2/repository/models/flights/unload", {}, 400),
-        ("POST", "/v2/models/flights/stats", {}, 405),
-    ],
-)
-def test_refusals_are_typed_and_leave_the_connection_usable(replica, method, path, headers, status):
-    connection = OverSocket(replica.path)
-    body = None if method == "GET" else b'{"instances": [[1, 2, "UA"]]}'
-    reply = replica.ask(method, path, body, connection, **headers)
-    assert reply.status == status
-    assert set(json.loads(reply.content)) in ({"error"}, {"error_code", "message"})
-    if status == 405:
-        assert reply.headers["Allow"]
-    assert replica.invoke(FINE, connection=connection).status == 200
-    connection.close()
-
-
-def head(request_id, length, *more):
-    """The head of a raw invocation, without what is needed to end it."""
-    lines = (
-        b"POST /invocations HTTP/1.1",
-        b"Host: x",
-        b"Authorization: Bearer key",
-        b"X-Request-Id: " + request_id,
-        *more,
-    )
-    return b"\r\n".join((*lines, b"Content-Length: %d" % length if length else b"Transfer-Encoding: chunked", b"", b""))
-
-
-def test_an_oversized_body_is_refused(replica):
-    connection = OverSocket(replica.path)
-    reply = replica.ask("POST", "/invocations", b"[" + b"1," * CAP_BYTES, connection, X_Request_Id="large")
-    assert reply.status == 413
-    assert "16,384 bytes" in json.loads(reply.content)["message"]
-    assert replica.invoke(FINE, connection=connection).status == 200
-    connection.close()
-    assert [entry.status for entry in replica.written() if entry.request_id == "large"] == [413]
-
-
-def test_a_lying_length_is_refused_before_a_byte_of_it(replica):
-    with replica.raw() as raw:
-        raw.sendall(head(b"lie", 10_000_000_000))
-        assert until_closed(raw).startswith(b"HTTP/1.1 413 ")
-
-
-def test_a_body_without_an_end_is_refused_at_the_cap(replica):
-    with replica.raw() as raw:
-        with contextlib.suppress(ConnectionError):
-            raw.sendall(head(b"endless", 0) + (b"1000\r\n" + b"x" * 4096 + b"\r\n") * 5)
-        assert until_closed(raw).startswith(b"HTTP/1.1 413 ")
-
-
-def test_a_slow_body_is_given_up_at_the_deadline(replica):
-    with replica.raw() as raw:
-        raw.sendall(head(b"slow", 50) + b"{")
-        assert until_closed(raw).startswith(b"HTTP/1.1 408 ")
-    assert [entry.status for entry in replica.written() if entry.request_id == "slow"] == [408]
-
-
-def test_a_client_that_leaves_in_the_middle_harms_nobody(replica):
-    with replica.raw() as raw:
-        raw.sendall(head(b"gone", 50) + b"{")
-    assert replica.invoke(FINE).status == 200
-
-
-def until_closed(raw):
-    reply = b""
-    with contextlib.suppress(ConnectionError):
-        while part := raw.recv(65536):
-            reply += part
-    return reply
-
-
-def test_bad_input_names_its_path_in_both_dialects(replica):
-    one = replica.invoke([1, 2.5, "UA"], X_Request_Id="bad-1")
-    assert (one.status, json.loads(one.content)["error_code"]) == (400, "BAD_REQUEST")
-    assert "dataframe_split.data[0][1]" in json.loads(one.content)["message"]
-    two = replica.ask("POST", "/v2/models/flights/infer", {"inputs": []}, X_Request_Id="bad-2")
-    assert (two.status, json.loads(two.content)["error"][:6]) == (422, "inputs")
-    logged = {entry.request_id: (entry.status, entry.error[:15]) for entry in replica.written()}
-    assert logged["bad-1"] == (400, "dataframe_split")
-    assert logged["bad-2"][0] == 422
-
-
-@pytest.mark.parametrize("distance", [-1, -2])
-def test_a_broken_model_is_500_without_its_secrets(replica, distance):
-    reply = replica.invoke([distance, 7, "UA"], X_Request_Id=f"broken{distance}")
-    assert reply.status == 500
-    assert json.loads(reply.content)["message"].startswith("model_output_invalid")
-    assert b"passwd" not in reply.content
-    (entry,) = [entry for entry in replica.written() if entry.request_id == f"broken{distance}"]
-    assert entry.error
-    assert replica.invoke(FINE).status == 200
-
-
 def test_pipelined_requests_are_answered_in_order(replica):
     body = b'{"instances": [[1, 2, "UA"]]}'
     with replica.raw() as raw:
@@ -353,15 +124,6 @@ def test_pipelined_requests_are_answered_in_order(replica):
             replies += raw.recv(65536)
     assert replies.count(b"HTTP/1.1 200 ") == 20
     assert re.findall(rb"x-request-id: (.*)\r", replies) == [b"p-%02d" % i for i in range(20)]
-
-
-def one_reply(raw):
-    reply = b""
-    while not (found := re.search(rb"content-length: (\d+)\r\n(?:.+\r\n)*\r\n", reply)):
-        reply += raw.recv(65536)
-    while len(reply) < found.end() + int(found[1]):
-        reply += raw.recv(65536)
-    return reply
 
 
 def test_behind_a_slow_request_one_waits_one_waits_too_long_and_one_finds_no_room(launch):
