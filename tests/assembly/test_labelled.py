@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 
 from gyroscope.assembly import House
-from gyroscope.assembly.labelled import Data, Day, LabelledDays
+from gyroscope.assembly.labelled import ALWAYS, Data, Day, LabelledDays
 from gyroscope.clock import EventTime
 from gyroscope.records import Cause, Judged, Label
 
@@ -90,6 +91,23 @@ def test_a_span_moves_on_with_the_newest_row(lived, read):
     assert later.rows == len([*range(53, 60), 100])
     assert later == afresh(house)
     assert "2013-03-01" not in read
+
+
+def test_days_whose_files_are_gone_by_then_have_no_rows(lived):
+    lived.fill().close()
+    days = LabelledDays(lived.house, "flights")
+    assert days._read(["2012-01-01"], days._query(ALWAYS, "")) == {}
+
+
+def test_labels_of_other_classes_are_read_again(lived, read, monkeypatch):
+    lived.fill().close()
+    days = LabelledDays(lived.house, "flights")
+    days.data()
+    read.clear()
+    signature = msgspec.structs.replace(lived.version.signature, classes=("late", "on time"))
+    monkeypatch.setattr(House, "signature_of", lambda self, model: signature)
+    days.data()
+    assert sorted(set(read)) == ["2013-03-01", "2013-03-02", "2013-03-03"]
 
 
 def test_where_nothing_was_recorded_nothing_is_known(lived):

@@ -31,9 +31,9 @@ def settled(house: House, monkeypatch: pytest.MonkeyPatch) -> Settling:
     return Settling(house, rules(house), RetrainingTurns(house), RolloutTurns(house))
 
 
-def report(house: House, lag_s: float = 0.0, ahead_us: int = LATER_US) -> None:
+def report(house: House, lag_s: float = 0.0, ahead_us: int = LATER_US, **failures: str) -> None:
     at = EventTime(wall_now() + ahead_us)
-    write_report(house.run_dir / REPORT_FILE, RecorderReport(iso(at), lag_s={"m": lag_s}))
+    write_report(house.run_dir / REPORT_FILE, RecorderReport(iso(at), failures, lag_s={"m": lag_s}))
 
 
 def test_nothing_is_settled_before_the_recorder_has_spoken(house: House, settled: Settling):
@@ -46,6 +46,9 @@ def test_nothing_is_settled_before_the_recorder_has_spoken(house: House, settled
     report(house)
     assert settled.settle() == ""
     assert not is_waited_for(house.run_dir)
+    report(house, lag_s=3_700.0, m="the disk is full")
+    assert settled.settle() == "answers of m are being recorded"
+    assert not is_waited_for(house.run_dir), "what fails has pauses, and no other model commits more often for it"
 
 
 def test_a_training_takes_no_event_time(house: House, settled: Settling):

@@ -54,10 +54,11 @@ class Day(msgspec.Struct, frozen=True):
 
 
 class Key(msgspec.Struct, frozen=True):
-    """What a day's sums follow from: its files, how often its labels have changed, and what is asked of them."""
+    """What a day's sums follow from: its files, its labels and which they may be, and what is asked."""
 
     files: tuple[str, ...]
     labels: int
+    classes: tuple[str, ...]
     query: str
 
 
@@ -112,7 +113,12 @@ class LabelledDays:
         # The span cuts through the days around its beginning and takes all of the later ones.
         first, cut = (self._day_of(after + by) if after != ALWAYS else "" for by in (-DAY_US, DAY_US))
         queries = {is_cut: self._query(after if is_cut else ALWAYS, left_out) for is_cut in (True, False)}
-        return {day: Key(files[day], labels.get(day, 0), queries[day <= cut]) for day in sorted(files) if day >= first}
+        classes = self._house.signature_of(self._model).classes
+        return {
+            day: Key(files[day], labels.get(day, 0), classes, queries[day <= cut])
+            for day in sorted(files)
+            if day >= first
+        }
 
     def _day_of(self, at: int) -> str:
         return day_of(EventTime(at), self._house.zone_of(self._model))

@@ -16,6 +16,8 @@ from gyroscope.monitoring.judging.hard_hours import LABELS, ROWS
 from gyroscope.predictions.reading.selection import LAST_TIME, LabelsOf, Selection, Stretch, between
 from gyroscope.predictions.tables.table import FIRST_TIME
 
+NO_LABELS = (np.empty(0, object), np.empty(0, np.int64), np.empty(0, np.float64))
+
 
 def selection(
     house: House, model: str, start: EventTime = FIRST_TIME, end: EventTime = LAST_TIME, *, labels: bool = False
@@ -55,7 +57,7 @@ def labels_of(house: House, model: str) -> LabelsOf:
     classes = house.signature_of(model).classes if house.signature_of(model).task == "multiclass" else ()
 
     def read(days: list[str]) -> Any:
-        found = [house.labels.of_day(model, day) for day in days]
+        found = [NO_LABELS, *(house.labels.of_day(model, day) for day in days)]
         ids, rows, values = (np.concatenate([part[place] for part in found]) for place in range(3))
         label = (
             Array([classes[int(value)] for value in values], type=DataType.utf8())

@@ -49,7 +49,8 @@ class Settling:
         late = [name for name, lag_s in report.lag_s.items() if report.moment - lag_s * SECOND_US < asked_at]
         if not late:
             return ""
-        wait_for_recorder(self._house.run_dir)
+        if any(name not in report.failures for name in late):  # what fails keeps its pauses
+            wait_for_recorder(self._house.run_dir)
         return f"answers of {late[0]} are being recorded"
 
     def _not_ready(self) -> str:

@@ -113,3 +113,12 @@ def test_rain_in_millimetres_is_broken_on_a_wet_day_and_so_is_a_number_for_none(
     wet = rain(np.random.default_rng(500 + seed), wet=0.9, scale=0.1)
     assert [one.kind for one in found_in(rain, 25.4 * wet)] == [FindingKind.UNUSUAL]
     assert [one.kind for one in found_in(rain, np.where(wet > 0, 9999.0, 0.0))] == [FindingKind.UNUSUAL]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_number_for_none_on_the_other_side_of_what_is_common_is_broken(sign):
+    def waits(rng):
+        return sign * np.where(rng.random(400) < 0.1, rng.uniform(1, 120, 400), 0.0)
+
+    odd = np.where(np.random.default_rng(600).random(400) < 0.3, -sign * 999.0, 0.0)
+    assert [one.kind for one in found_in(waits, odd)] == [FindingKind.UNUSUAL]

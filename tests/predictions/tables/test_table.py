@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from deltalake import write_deltalake
-from tests.predictions.house import Entry, House
+from tests.predictions.house import HOUR_US, MARCH_1_US, VERSION, Entry, House
 
 from gyroscope.errors import StoreError
+from gyroscope.predictions.tables.rewrite import Change, Writer, commit, live_files, open_table
 from gyroscope.predictions.tables.table import FIRST_TIME, Table
 
 DAYS = ["2013-03-01", "2013-03-02", "2013-03-03"]
@@ -45,13 +47,31 @@ def test_files_tell_day_and_rows_and_follow_the_table(filled: House, entry: Entr
 
 def test_files_tell_when_a_version_may_have_come(filled: House, monkeypatch: pytest.MonkeyPatch) -> None:
     table = filled.table
-    assert table.first_of(next(iter(filled.versions))) == 1362114000000000
+    assert table.first_of(VERSION.version) == MARCH_1_US
     assert table.first_of("0") is None
     assert table.first_of("~") is None
     actions = table._newest().get_add_actions(flatten=True)
     nothing = actions.select([name for name in actions.schema.names if name != "max.version"])
     monkeypatch.setattr(type(table._newest()), "get_add_actions", lambda self, flatten: nothing)
     assert table.first_of("0") == FIRST_TIME, "they may hold anything"
+
+
+def test_files_that_were_merged_tell_it_too(filled: House, entry: Entry) -> None:
+    later = msgspec.structs.replace(VERSION, version="1b2c3d4e5f60")
+    filled.versions[later.version] = later
+    filled.write(entry(80, at=MARCH_1_US + 50 * HOUR_US + 999), version=later)
+    filled.record()
+    first = filled.table.first_of(later.version)
+    assert first == MARCH_1_US + 50 * HOUR_US, "in milliseconds"
+    live, writer = live_files(open_table(filled.table.path)), Writer(filled.table.path)
+    first_day = [file for file in live if file.day == DAYS[0]]
+    last_day = [file for file in live if file.day == DAYS[2]]
+    for files in (first_day, last_day):
+        commit(filled.table.path, Change(tuple(files), (writer.merge(files),), is_data=False), {})
+    writer.close()
+    assert filled.table.first_of(VERSION.version) == MARCH_1_US
+    assert filled.table.first_of(later.version) == MARCH_1_US + 48 * HOUR_US, "of its day, which is one file now"
+    assert filled.table.first_of("0") is None
 
 
 def test_a_demotion_replaces_only_the_files_it_touches(filled: House, entry: Entry) -> None:

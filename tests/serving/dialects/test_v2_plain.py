@@ -48,6 +48,8 @@ ELSE = {
     "not JSON": b'{"inputs": [',
     "not UTF-8": body(', "id": "?"').replace(b"?", b"\xff"),
     "nothing": b"",
+    "numbers between marks": b"?[1,2]?",
+    "numbers alone": b"[1,2]",
     "two tensors": b'{"inputs": [%b, %b]}' % ((json.dumps({"name": "a"}).encode(),) * 2),
 }
 
@@ -108,6 +110,12 @@ def test_the_numbers_alone_are_decoded_where_the_rest_is_known(monkeypatch):
     assert reader.one(ONE_ROW["compact"]) == [1.5, -0.002]
     monkeypatch.setattr(reader, "_decode", lambda text: pytest.fail("all of it was decoded"))
     assert reader.one(ONE_ROW["compact"].replace(b"1.5", b"3")) == [3, -0.002]
+
+
+def test_a_long_body_is_not_remembered():
+    reader = PlainReader(Intake(NULLABLE))
+    assert reader.one(ONE_ROW["compact"] + b" " * 3_000) == [1.5, -0.002]
+    assert reader._around == (b"", b"")
 
 
 @pytest.mark.parametrize(

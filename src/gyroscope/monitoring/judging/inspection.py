@@ -131,9 +131,17 @@ def _is_beyond(before: ColumnCounts, now: ColumnCounts) -> bool:
     middle = now.quantiles(MIDDLE)
     if isinstance(middle, NotEnoughData) or not before.values:
         return False
-    ranges = BEYOND_RARE if most_alike_share(before) > MOSTLY_ONE else BEYOND
-    (low, high), margin = middle, ranges * (before.greatest - before.least)
-    return low < before.least - margin or high > before.greatest + margin
+    (low, high), reach, (below, above) = middle, before.greatest - before.least, _ranges(before)
+    return low < before.least - below * reach or high > before.greatest + above * reach
+
+
+def _ranges(before: ColumnCounts) -> tuple[float, float]:
+    """How many ranges below and above the reference's are let pass: more on the side of what is rare."""
+    common = before.quantiles((0.5,))
+    if isinstance(common, NotEnoughData) or most_alike_share(before) <= MOSTLY_ONE:
+        return BEYOND, BEYOND
+    is_low = common[0] - before.least <= before.greatest - common[0]
+    return (BEYOND, BEYOND_RARE) if is_low else (BEYOND_RARE, BEYOND)
 
 
 def _is_nearer(before: ColumnCounts, now: ColumnCounts) -> bool:

@@ -17,7 +17,7 @@ from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
-from gyroscope.clock import wall_now
+from gyroscope.clock import EventTime, iso, wall_now
 from gyroscope.errors import StoreError
 from gyroscope.predictions.tables.sums import note_sums
 
@@ -33,6 +33,8 @@ class LiveFile(msgspec.Struct, frozen=True):
     bytes: int
     rows: int
     modified_ms: int
+    bounds: dict[str, dict[str, str]] = {}
+    """What the commit that adds it says of its columns; nothing of one that lies there already."""
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -106,12 +108,22 @@ class Writer:
                 " (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)",
                 [paths, *values],
             ).fetchone()
+            bounds = self._bounds(folder / name)
         sync(folder / name)
         sync(folder)
         found = (folder / name).stat()
         path = (Path(files[0].path).parent / name).as_posix()
         rows = int(written[0]) if written else 0
-        return LiveFile(path, files[0].day, found.st_size, rows, found.st_mtime_ns // 1_000_000)
+        return LiveFile(path, files[0].day, found.st_size, rows, found.st_mtime_ns // 1_000_000, bounds)
+
+    def _bounds(self, path: Path) -> dict[str, dict[str, str]]:
+        """What `Table.first_of` asks for, as Delta writes it down: moments are cut to milliseconds."""
+        query = f"SELECT epoch_us(min(event_time)), min(version), max(version) FROM {_source(1)}"  # noqa: S608  # ours
+        first_us, low, high = self._duck.execute(query, [[str(path)]]).fetchone() or (None, None, None)
+        if first_us is None or low is None:
+            return {}
+        first = iso(EventTime(first_us // 1_000 * 1_000))
+        return {"minValues": {"event_time": first, "version": low}, "maxValues": {"version": high}}
 
     def _errors_named(self) -> _Named:
         return _Named(self._path)
@@ -147,7 +159,7 @@ def commit(path: Path, change: Change, metadata: Mapping[str, str]) -> int:
             {"day": file.day},
             file.modified_ms,
             change.is_data,
-            msgspec.json.encode({"numRecords": file.rows}).decode(),
+            msgspec.json.encode({"numRecords": file.rows, **file.bounds}).decode(),
         )
         for file in change.add
     ]

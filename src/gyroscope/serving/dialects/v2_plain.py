@@ -20,7 +20,8 @@ from gyroscope.serving.intake import MAX_ROWS, Intake
 
 _KEYS = 5  # "inputs" and those of its one tensor
 _DATA = b'"data":'
-_NOTHING = (b"?", b"?")  # no JSON begins so
+_NOTHING = (b"", b"")
+_REMEMBERED_BYTES = 2_048
 
 
 class PlainReader:
@@ -52,7 +53,7 @@ class PlainReader:
         """The numbers of a body that asks about one row and brings no id; None for any other."""
         start, end = self._around
         try:
-            if body.startswith(start) and body.endswith(end):
+            if start and body.startswith(start) and body.endswith(end):
                 numbers = self._numbers(body[len(start) : -len(end)])
                 return numbers if len(numbers) == self.width else None
             found = self._decode(body)
@@ -95,4 +96,5 @@ def _around(body: bytes) -> tuple[bytes, bytes]:
     """
     # Each colon is behind a key, none is in a text, and a key that only ends so would have been refused.
     start, key, rest = body.partition(_DATA)
-    return (start + key, rest[rest.index(b"]") + 1 :]) if key else _NOTHING
+    end = rest[rest.find(b"]") + 1 :]
+    return (start + key, end) if key and len(start) + len(end) <= _REMEMBERED_BYTES else _NOTHING
