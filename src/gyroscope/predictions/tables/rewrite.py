@@ -33,8 +33,8 @@ class LiveFile(msgspec.Struct, frozen=True):
     bytes: int
     rows: int
     modified_ms: int
-    bounds: dict[str, dict[str, str]] = {}
-    """What the commit that adds it says of its columns; nothing of one that lies there already."""
+    stats: str = ""
+    """What the commit that adds it says of its rows, as JSON; nothing of one that lies there already."""
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -108,22 +108,23 @@ class Writer:
                 " (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)",
                 [paths, *values],
             ).fetchone()
-            bounds = self._bounds(folder / name)
+            rows = int(written[0]) if written else 0
+            stats = self._stats(folder / name, rows)
         sync(folder / name)
         sync(folder)
         found = (folder / name).stat()
         path = (Path(files[0].path).parent / name).as_posix()
-        rows = int(written[0]) if written else 0
-        return LiveFile(path, files[0].day, found.st_size, rows, found.st_mtime_ns // 1_000_000, bounds)
+        return LiveFile(path, files[0].day, found.st_size, rows, found.st_mtime_ns // 1_000_000, stats)
 
-    def _bounds(self, path: Path) -> dict[str, dict[str, str]]:
-        """What `Table.first_of` asks for, as Delta writes it down: moments are cut to milliseconds."""
+    def _stats(self, path: Path, rows: int) -> str:
+        """How many rows, and what `Table.first_of` asks for, as Delta notes it: moments are cut to milliseconds."""
         query = f"SELECT epoch_us(min(event_time)), min(version), max(version) FROM {_source(1)}"  # noqa: S608  # ours
         first_us, low, high = self._duck.execute(query, [[str(path)]]).fetchone() or (None, None, None)
         if first_us is None or low is None:
-            return {}
+            return msgspec.json.encode({"numRecords": rows}).decode()
         first = iso(EventTime(first_us // 1_000 * 1_000))
-        return {"minValues": {"event_time": first, "version": low}, "maxValues": {"version": high}}
+        bounds = {"minValues": {"event_time": first, "version": low}, "maxValues": {"version": high}}
+        return msgspec.json.encode({"numRecords": rows, **bounds}).decode()
 
     def _errors_named(self) -> _Named:
         return _Named(self._path)
@@ -159,7 +160,7 @@ def commit(path: Path, change: Change, metadata: Mapping[str, str]) -> int:
             {"day": file.day},
             file.modified_ms,
             change.is_data,
-            msgspec.json.encode({"numRecords": file.rows, **file.bounds}).decode(),
+            file.stats,
         )
         for file in change.add
     ]
