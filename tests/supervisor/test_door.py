@@ -144,7 +144,7 @@ class Narrow:
 
 def test_what_waits_too_long_is_refused_at_once_by_importance(rig: Rig) -> None:
     narrow = Narrow(rig, Room(waiting=4, per_key=256))
-    busy = narrow.send(b"sleep:1")
+    busy = narrow.send(b"sleep:0.3")
     first = [narrow.send(X_Priority="low"), narrow.send()]
     low = narrow.send(X_Priority="low")
     last = narrow.send(X_Priority="unheard of")
@@ -171,7 +171,7 @@ def test_it_counts_what_was_asked_refused_requests_too(rig: Rig) -> None:
 
 def test_one_key_of_several_has_its_share(rig: Rig) -> None:
     narrow = Narrow(rig, Room(waiting=100, per_key=2))
-    greedy = [narrow.send(b"sleep:0.6", Authorization="Bearer greedy") for _ in range(4)]
+    greedy = [narrow.send(b"sleep:0.2", Authorization="Bearer greedy") for _ in range(4)]
     other = narrow.send(Authorization="Bearer other")
     refused = narrow.send(Authorization="Bearer greedy")
     narrow.close()
