@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from gyroscope.assembly import House
-from gyroscope.assembly.labelled import ALWAYS, Data, Day, LabelledDays
+from gyroscope.assembly.labelled import Data, Day, LabelledDays
 from gyroscope.clock import EventTime
+from gyroscope.predictions.tables.table import FIRST_TIME
 from gyroscope.records import Cause, Judged, Label
 
 LATER = EventTime(10**15)
@@ -96,7 +97,7 @@ def test_a_span_moves_on_with_the_newest_row(lived, read):
 def test_days_whose_files_are_gone_by_then_have_no_rows(lived):
     lived.fill().close()
     days = LabelledDays(lived.house, "flights")
-    assert days._read(["2012-01-01"], days._query(ALWAYS, "")) == {}
+    assert days._read(["2012-01-01"], days._query(FIRST_TIME, "")) == {}
 
 
 def test_labels_of_other_classes_are_read_again(lived, read, monkeypatch):

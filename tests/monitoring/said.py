@@ -27,6 +27,14 @@ def everything(house: House) -> dict[str, list[Signal]]:
     return {name: house.points(name) for name in house.signals.names() if house.points(name)}
 
 
+def measured(house: House, day: Rows) -> dict[str, list[Signal]]:
+    """All that is said of a day that was predicted, labelled and measured."""
+    house.predict(day)
+    house.label(day)
+    house.measure()
+    return everything(house)
+
+
 def value(house: House, name: str, at: Window | None = None, **labels: str) -> Any:
     (found,) = house.values(name, at, **labels)
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.monitoring.said import JANUARY, MARCH_1, everything, expected_binary, value
+from tests.monitoring.said import JANUARY, MARCH_1, everything, expected_binary, measured, value
 
 from gyroscope.clock import EventTime, parse_event_time
 from gyroscope.records import Feature
@@ -28,10 +28,7 @@ def test_a_long_backlog_is_folded_in_parts_and_no_window_is_measured_from_some_o
 
 def test_after_a_restart_nothing_is_read_twice_and_the_numbers_stay(house, make_rows):
     day = make_rows(MARCH_1, 100)
-    house.predict(day)
-    house.label(day)
-    house.measure()
-    before = everything(house)
+    before = measured(house, day)
     house.monitor = house.new_monitor()
     done = house.measure()
     assert (done.files, done.windows) == (0, 0)
@@ -43,10 +40,7 @@ def test_after_a_restart_nothing_is_read_twice_and_the_numbers_stay(house, make_
 def test_a_lost_cache_costs_time_and_no_number(house, make_rows):
     house.refer_to(make_rows(JANUARY, 3_000, hours=24 * 20, seed=5))
     day = make_rows(MARCH_1, 100)
-    house.predict(day)
-    house.label(day)
-    house.measure()
-    before = everything(house)
+    before = measured(house, day)
     house.lose_cache()
     assert house.measure().files == 1
     assert everything(house) == before

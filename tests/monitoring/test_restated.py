@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.monitoring.said import JANUARY, MARCH_1, MARCH_2, everything, expected_binary, value, window
+from tests.monitoring.said import JANUARY, MARCH_1, MARCH_2, everything, expected_binary, measured, value, window
 
 from gyroscope.clock import DAY_US, EventTime
 
@@ -54,10 +54,7 @@ def test_late_rows_restate_their_window_as_if_they_had_come_in_time(make_house, 
 def test_a_demoted_attempt_leaves_the_windows_it_was_in(house, make_rows):
     """A retry that the door sent again: the later answer counts, the earlier row's file is rewritten."""
     day = make_rows(MARCH_1, 60)
-    house.predict(day)
-    house.label(day)
-    house.measure()
-    before = everything(house)
+    before = measured(house, day)
     house.predict(day, places=range(10))
     done = house.measure()
     assert done.files >= 2

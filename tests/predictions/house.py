@@ -10,6 +10,7 @@ import duckdb
 import numpy as np
 
 from gyroscope.clock import EventTime
+from gyroscope.errors import ModelError
 from gyroscope.predictions.recording.recorder import Recorder
 from gyroscope.predictions.segments.entries import entries_in
 from gyroscope.predictions.segments.log import LogPolicy, PredictionLog, segment_folder
@@ -46,8 +47,8 @@ class House:
         self._recorders: list[Recorder] = []
         self._logs: list[PredictionLog] = []
 
-    def log(self, slot: int = 0, version: Version = VERSION, **options: object) -> PredictionLog:
-        made = PredictionLog(self.folder, f"flights-{version.version}-{slot}", version, LogPolicy(**options))  # type: ignore[arg-type]
+    def log(self, slot: int = 0, version: Version = VERSION, **options: Any) -> PredictionLog:
+        made = PredictionLog(self.folder, f"flights-{version.version}-{slot}", version, LogPolicy(**options))
         self._logs.append(made)
         return made
 
@@ -57,10 +58,13 @@ class House:
         assert [made.append(entry) for entry in entries] == ["os"] * len(entries)
         made.close()
 
-    def recorder(self, **options: object) -> Recorder:
-        recorder = Recorder(
-            self.home, self.runtime, lambda _, version: self.versions[version], lambda _: self.zone, **options
-        )
+    def version_of(self, model: str, version: str) -> Version:
+        if version not in self.versions:
+            raise ModelError("no such version", where=version)
+        return self.versions[version]
+
+    def recorder(self, **options: Any) -> Recorder:
+        recorder = Recorder(self.home, self.runtime, self.version_of, lambda _: self.zone, **options)
         self._recorders.append(recorder)
         return recorder
 
@@ -133,7 +137,7 @@ def make_entry(
     arrival: int | None = None,
     value: float = 1.5,
     status: int = 200,
-    **more: object,
+    **more: Any,
 ) -> LogEntry:
     """Request `r-<number>`, one hour of event time after the one before; an error has neither input nor output."""
     failed = status >= 400
@@ -147,5 +151,5 @@ def make_entry(
         matrix=None if failed else np.tile(np.array(row, dtype=np.float64), (rows, 1)),
         outputs=None if failed else np.full((rows, 1), 0.25),
         error="it broke" if failed else "",
-        **more,  # type: ignore[arg-type]
+        **more,
     )

@@ -171,7 +171,8 @@ def test_it_counts_what_was_asked_refused_requests_too(rig: Rig) -> None:
 
 def test_one_key_of_several_has_its_share(rig: Rig) -> None:
     narrow = Narrow(rig, Room(waiting=100, per_key=2))
-    greedy = [narrow.send(b"sleep:0.2", Authorization="Bearer greedy") for _ in range(4)]
+    first = narrow.send(b"sleep:0.8", Authorization="Bearer greedy")
+    greedy = [first, *(narrow.send(Authorization="Bearer greedy") for _ in range(3))]
     other = narrow.send(Authorization="Bearer other")
     refused = narrow.send(Authorization="Bearer greedy")
     narrow.close()

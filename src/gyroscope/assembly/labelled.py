@@ -19,13 +19,9 @@ from gyroscope.clock import DAY_US, EventTime, day_of
 from gyroscope.errors import StoreError
 from gyroscope.predictions.reading.query import quoted
 from gyroscope.predictions.reading.selection import Selection, Stretch
+from gyroscope.predictions.tables.table import FIRST_TIME
 from gyroscope.records import Signature
 from gyroscope.settings_models import ModelPolicy
-
-LABELLED = (
-    "FROM predictions WHERE label IS NOT NULL AND status = 200 AND event_time > make_timestamptz({after}){left_out}"
-)
-ALWAYS = -62_135_596_800_000_000
 
 NEWEST_DAYS = 3
 """The newest prediction lies in one of so many days, even where the table was begun under another time zone."""
@@ -111,8 +107,8 @@ class LabelledDays:
         after, labels = span_begins(self._house, self._model, newest), self._house.labels.revisions(self._model)
         left_out = without_broken(self._house, self._model)
         # The span cuts through the days around its beginning and takes all of the later ones.
-        first, cut = (self._day_of(after + by) if after != ALWAYS else "" for by in (-DAY_US, DAY_US))
-        queries = {is_cut: self._query(after if is_cut else ALWAYS, left_out) for is_cut in (True, False)}
+        first, cut = (self._day_of(after + by) if after != FIRST_TIME else "" for by in (-DAY_US, DAY_US))
+        queries = {is_cut: self._query(after if is_cut else FIRST_TIME, left_out) for is_cut in (True, False)}
         classes = self._house.signature_of(self._model).classes
         return {
             day: Key(files[day], labels.get(day, 0), classes, queries[day <= cut])
@@ -146,13 +142,16 @@ def labelled_rows(after: int, left_out: str) -> str:
 
     While it is broken the veto keeps anything from being trained.
     """
-    return LABELLED.format(after=after, left_out=left_out)
+    return (
+        "FROM predictions WHERE label IS NOT NULL AND status = 200"
+        f" AND event_time > make_timestamptz({after}){left_out}"
+    )
 
 
 def span_begins(house: House, model: str, newest: int) -> int:
     """After which moment of event time the rows of a training lie."""
     span = house.settings.models.get(model, ModelPolicy()).retrain.span_days
-    return newest - round(span * DAY_US) if span else ALWAYS
+    return newest - round(span * DAY_US) if span else FIRST_TIME
 
 
 def columns_of(signature: Signature) -> list[tuple[str, str]]:

@@ -8,10 +8,9 @@ import msgspec
 import pytest
 from tests.predictions.house import Entry, House
 
-from gyroscope.errors import ModelError
 from gyroscope.predictions.ids.index import IdIndex, ids_path
 from gyroscope.predictions.segments.wal import SEAL, SEGMENT_HEAD, seal
-from gyroscope.records import Feature, Signature, Version
+from gyroscope.records import Feature, Signature
 
 
 def test_damage_costs_one_record_and_is_written_down_once(house: House, entry: Entry) -> None:
@@ -54,13 +53,7 @@ def test_a_segment_of_a_version_that_is_gone_is_set_aside(house: House, entry: E
     segment = next(path for path in house.segments() if "ffffffffffff" in path.name)
     bytes_before = segment.read_bytes()
 
-    def version_of(_: str, version: str) -> Version:
-        if version not in house.versions:
-            raise ModelError("no such version", where=version)
-        return house.versions[version]
-
     recorder = house.recorder(commit_every_s=0)
-    recorder._version_of = version_of
     assert recorder.run_once() == 1
     assert (recorder.failures, house.segments()) == ({}, [])
     kept = house.home / "damage" / "flights" / segment.name

@@ -9,13 +9,11 @@ import msgspec
 import pytest
 from tests.predictions.house import Entry, House
 
-from gyroscope.errors import ModelError
 from gyroscope.predictions.keeping.erasure import Erased, Subject
 from gyroscope.predictions.keeping.errands import Answer, Errand
 from gyroscope.predictions.keeping.retention import Keeping
 from gyroscope.predictions.keeping.upkeep import Upkeep
 from gyroscope.predictions.segments.waiting import Segments
-from gyroscope.records import Version
 
 ANN = Subject("entity", "ann")
 
@@ -113,13 +111,7 @@ def test_a_batch_that_nobody_can_read_yet_keeps_drain_from_nothing(
     for number in range(50):
         writer.append(entry(number))
 
-    def version_of(_: str, version: str) -> Version:
-        if version not in house.versions:
-            raise ModelError("no such version", where=version)
-        return house.versions[version]
-
     recorder = house.recorder(commit_every_s=0)
-    recorder._version_of = version_of
     assert (recorder.drain(), recorder.failures) == (0, {})
     house.versions["ffffffffffff"] = gone
     assert recorder.drain() == 50

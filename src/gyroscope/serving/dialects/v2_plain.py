@@ -30,12 +30,12 @@ class PlainReader:
     def __init__(self, intake: Intake) -> None:
         self.width = len(intake.names)
         self._one = (1, self.width)
-        number = float | None if intake.is_nullable else float
+        numbers: Any = list[float | None] if intake.is_nullable else list[float]
         fields: list[tuple[str, Any]] = [
             ("name", str),
             ("shape", tuple[int, int]),
             ("datatype", Literal["FP64"]),
-            ("data", list[number]),  # type: ignore[valid-type]
+            ("data", numbers),
         ]
         tensor = msgspec.defstruct("Tensor", fields, forbid_unknown_fields=True)
         body = msgspec.defstruct(
@@ -44,7 +44,7 @@ class PlainReader:
             forbid_unknown_fields=True,
         )
         self._decode: Callable[[bytes], Any] = msgspec.json.Decoder(body).decode
-        self._numbers: Callable[[bytes], list[float | None]] = msgspec.json.Decoder(list[number]).decode  # type: ignore[valid-type]
+        self._numbers: Callable[[bytes], list[float | None]] = msgspec.json.Decoder(numbers).decode
         self._around = _NOTHING
         # One feature alone may come as a vector of its own, and categories as texts.
         self.is_usable = intake.is_plain and self.width > 1
