@@ -8,6 +8,7 @@ import hmac
 import logging
 import sqlite3
 import threading
+from collections import Counter
 from contextlib import closing
 
 import msgspec
@@ -52,6 +53,11 @@ class Desk:
         with closing(sqlite3.connect(self.path)) as database, database:
             database.execute("UPDATE outbox SET next_at = 0")
 
+    def due_now(self) -> None:
+        """What waits for its next try has waited."""
+        with closing(sqlite3.connect(self.path)) as database, database:
+            database.execute("UPDATE outbox SET next_at = ? WHERE tries > 0", (wall_now(),))
+
     def fill(self) -> None:
         """As on a full disk: nothing can be written down."""
         with closing(sqlite3.connect(self.path)) as database, database:
@@ -64,6 +70,19 @@ class Desk:
 
     def letters(self) -> list[Letter]:
         return self.outbox.of("m-1")
+
+
+class Killed:
+    """Asks `behave` what comes of a letter; one that raises has been sent when control was killed."""
+
+    def __init__(self, behave) -> None:
+        self._behave = behave
+        self._seen: Counter[str] = Counter()
+
+    def send(self, one, now) -> Outcome:
+        self._seen[one.key] += 1
+        status = self._behave(one.key, self._seen[one.key] - 1)
+        return Outcome(status == "202", status)
 
 
 @pytest.fixture
@@ -133,6 +152,25 @@ def test_no_letter_overtakes_an_older_one_of_its_incident(desk):
             if len(asked) > 1:
                 mine.now()
     assert asked == ["m-1-1", "m-2-1", "m-1-1", "m-1-2"]
+
+
+def test_the_letter_in_hand_when_control_was_killed_goes_first(desk):
+    asked = []
+
+    def behave(key, seen):
+        asked.append(key)
+        if key == "m-2-1" and seen == 0:
+            raise SystemExit
+        return "503" if (key, seen) == ("m-1-1", 0) else "202"
+
+    mine = desk("http://127.0.0.1:9/")
+    mine.delivery._notifier = Killed(behave)
+    mine.write(notice(at=wall_now()), other(wall_now()))
+    with pytest.raises(SystemExit):
+        mine.delivery.run_once()
+    mine.due_now()
+    mine.delivery.run_once()
+    assert asked == ["m-1-1", "m-2-1", "m-2-1", "m-1-1"]
 
 
 @pytest.mark.parametrize("first", ["202", "503"])

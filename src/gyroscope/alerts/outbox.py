@@ -88,16 +88,18 @@ class Desk:
         self._notifier = notifier
 
     def due(self, now: EventTime, most: int) -> list[Letter]:
-        """The letters whose time has come, in the order they were written; of an incident only the oldest that waits.
+        """The letters whose time has come, the longest due first; of an incident only the oldest that waits.
 
-        One that overtook another would tell a receiver that an incident is over, and then that it opened.
+        One that overtook another would tell a receiver that an incident is over, and then that it opened. The one that
+        was in hand when control was killed has been due for longest, for those before it have a new time: whether it
+        was taken nobody knows, and it comes again at once, while a receiver surely remembers its key.
         """
         return _letters(
             self._connection,
             "WHERE notifier = ? AND progress = 'waiting' AND (next_at <= ? OR next_at > ?)"
             " AND NOT EXISTS (SELECT 1 FROM outbox AS older WHERE older.incident = outbox.incident"
             " AND older.notifier = outbox.notifier AND older.progress = 'waiting' AND older.number < outbox.number)"
-            " ORDER BY number LIMIT ?",
+            " ORDER BY next_at, number LIMIT ?",
             (self._notifier, now, now + LONGEST_WAIT_US, most),
         )
 
