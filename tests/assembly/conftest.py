@@ -49,16 +49,16 @@ class Lived:
         )
         return self.logs[-1]
 
-    def predict(self, log: PredictionLog, *numbers: int, **more: str) -> None:
+    def predict(self, log: PredictionLog, *numbers: int, output: float = 0.25, late_us: int = 0, **more: str) -> None:
         for number in numbers:
             entry = LogEntry(
                 request_id=f"r-{number:06d}",
-                event_time=MARCH_1_US + number * 3_600_000_000,
+                event_time=MARCH_1_US + number * 3_600_000_000 + late_us,
                 arrival_time=1_700_000_000_000_000 + number,
                 latency_ns=1_000,
                 status=200,
                 matrix=np.array([[float(number), number % 2]]),
-                outputs=np.array([[0.25]]),
+                outputs=np.array([[output]]),
                 **more,
             )
             assert log.append(entry) == "os"

@@ -9,14 +9,14 @@ from tests.predictions.written import KINDS, row, write
 from gyroscope.models.blocks import Blocks
 from gyroscope.predictions.reading.selection import Selection
 from gyroscope.records import Feature, Signature
-from gyroscope.rollouts.losses import Losses
+from gyroscope.rollouts.losses import Compared, Losses
 
 OLD, NEW = "0" * 12, "f" * 12
 DAYS = 6
 
 
-def losses(tmp_path, rows, signature, labels):
-    """The reader of a log of these rows; `labels` by number of the request."""
+def compared(tmp_path, rows, signature, labels, stage) -> Compared:
+    """What a log of these rows says; `labels` by number of the request."""
     table = write(tmp_path / "tables" / "flights", rows)
     kind = DataType.utf8() if any(isinstance(one, str) for one in labels.values()) else DataType.float64()
     told = Table.from_arrays(
@@ -27,7 +27,9 @@ def losses(tmp_path, rows, signature, labels):
         ],
         names=["request_id", "row", "label"],
     )
-    return Losses(lambda _: Selection(table, labels_of=lambda days: told), signature, Blocks())
+    losses = Losses(stage, (OLD, NEW), signature, Blocks())
+    answer = Selection(table, labels_of=lambda days: told).sql(losses.query).arrow()
+    return losses.compared(losses.by_day(answer).values())
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ def test_a_canary_is_held_against_the_champion_in_the_windows_that_both_have(tmp
     for hour in range(24 * DAYS):
         is_new = hour >= 48 and hour % 2
         rows.append(row(hour, version=NEW if is_new else OLD, output_0=3.0 if is_new else 1.0 if hour < 48 else 2.0))
-    found = losses(tmp_path, rows, number, dict.fromkeys(range(24 * DAYS), 0.0)).canary(OLD, NEW, 0).whole
+    found = compared(tmp_path, rows, number, dict.fromkeys(range(24 * DAYS), 0.0), "canary").whole
     assert found.differences == (-1.0, -1.0, -1.0), "days 3 to 5; day 6 may still grow"
     assert found.rows == (12, 12, 12)
     assert found.days == 3.0
@@ -52,19 +54,19 @@ def test_months_without_a_request_are_no_days_of_evidence(tmp_path, number):
     for at in (0, 24, 4_800, 4_824):
         rows.append(row(at, version=OLD, output_0=1.0))
         rows.append(row(at, variant="shadow", version=NEW, output_0=2.0))
-    found = losses(tmp_path, rows, number, dict.fromkeys((0, 24, 4_800, 4_824), 0.0)).shadow(OLD, NEW, 0).whole
+    found = compared(tmp_path, rows, number, dict.fromkeys((0, 24, 4_800, 4_824), 0.0), "shadow").whole
     assert (found.differences, found.days) == ((-1.0, -1.0, -1.0), 3.0)
 
 
 def test_a_canary_that_has_no_window_yet_says_nothing(tmp_path, number):
     rows = [row(hour, version=OLD, output_0=1.0) for hour in range(24 * DAYS)]
-    assert losses(tmp_path, rows, number, {0: 0.0}).canary(OLD, NEW, 0).whole.differences == ()
+    assert compared(tmp_path, rows, number, {0: 0.0}, "canary").whole.differences == ()
 
 
 def test_what_lists_lose_is_not_said_by_their_rows(tmp_path):
     rows = [row(hour, version=NEW if hour % 2 else OLD, output_0=1.0) for hour in range(24 * DAYS)]
     ranking = Signature("ranking", (Feature("x"),))
-    found = losses(tmp_path, rows, ranking, dict.fromkeys(range(24 * DAYS), 0.0)).canary(OLD, NEW, 0)
+    found = compared(tmp_path, rows, ranking, dict.fromkeys(range(24 * DAYS), 0.0), "canary")
     assert found.whole.differences == ()
 
 
@@ -75,7 +77,7 @@ def test_classes_are_known_however_late_the_first_label_is(tmp_path, monkeypatch
     for at in range(1_200):
         rows.append(row(at, version=OLD, output_0=0.5, output_1=0.5))
         rows.append(row(at, variant="shadow", version=NEW, output_0=0.0, output_1=1.0))
-    found = losses(tmp_path, rows, classes, dict.fromkeys(range(1_176, 1_200), "b")).shadow(OLD, NEW, 0)
+    found = compared(tmp_path, rows, classes, dict.fromkeys(range(1_176, 1_200), "b"), "shadow")
     assert found.whole.differences == ()
-    found = losses(tmp_path / "more", rows, classes, dict.fromkeys(range(1_152, 1_176), "b")).shadow(OLD, NEW, 0)
+    found = compared(tmp_path / "more", rows, classes, dict.fromkeys(range(1_152, 1_176), "b"), "shadow")
     assert found.whole.differences == (0.5,)

@@ -5,18 +5,16 @@ The loop of retraining asks every few seconds, a trainer asks once. It reads the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from functools import reduce
-from itertools import groupby
 from operator import xor
 
 import msgspec
 
+from gyroscope.assembly.days import Days
 from gyroscope.assembly.house import House
 from gyroscope.assembly.reading import labels_of, without_broken
 from gyroscope.clock import DAY_US, EventTime, day_of
-from gyroscope.errors import StoreError
 from gyroscope.predictions.reading.query import quoted
 from gyroscope.predictions.reading.selection import Selection, Stretch
 from gyroscope.predictions.tables.table import FIRST_TIME
@@ -49,15 +47,6 @@ class Day(msgspec.Struct, frozen=True):
     mixed: int = 0
 
 
-class Key(msgspec.Struct, frozen=True):
-    """What a day's sums follow from: its files, its labels and which they may be, and what is asked."""
-
-    files: tuple[str, ...]
-    labels: int
-    classes: tuple[str, ...]
-    query: str
-
-
 class LabelledDays:
     """The labelled rows of one model; for one thread at a time."""
 
@@ -66,31 +55,17 @@ class LabelledDays:
         self._model = model
         self._table = house.table(model)
         self._newest: tuple[dict[str, tuple[str, ...]], EventTime | None] = {}, None
-        self._known: dict[str, tuple[Key, Day]] = {}
+        self._days = Days(house, model, lambda days, query: self._read(days, query))
 
     def data(self) -> Data:
         """The data that a training would be given now."""
-        files = self._files()
+        files = self._days.files()
         if files != self._newest[0]:
             self._newest = files, self._newest_of(sorted(files))
         newest = self._newest[1]
         if newest is None:
             return Data()  # nothing was recorded yet
-        keys = self._keys(files, newest)
-        known = {day: one for day, one in self._known.items() if keys.get(day) == one[0]}
-        for is_known, query, days in _runs(keys, known):
-            found = {} if is_known else self._read(days, query)
-            known |= {day: (keys[day], found.get(day, Day())) for day in days if not is_known}
-        self._known = known
-        return _added([day for _, day in known.values() if day.rows], newest)
-
-    def _files(self) -> dict[str, tuple[str, ...]]:
-        """By day; none where the table cannot be read, of which others tell."""
-        found: dict[str, tuple[str, ...]] = {}
-        with suppress(StoreError):
-            for file in self._table.files():
-                found[file.day] = (*found.get(file.day, ()), file.path)
-        return found
+        return _added(self._days.sums(files, self._queries(sorted(files), newest)), newest)
 
     def _newest_of(self, days: Sequence[str]) -> EventTime | None:
         """Of the last days, or of all where nothing was answered on those."""
@@ -102,19 +77,13 @@ class LabelledDays:
                 return EventTime(newest)
         return None
 
-    def _keys(self, files: dict[str, tuple[str, ...]], newest: EventTime) -> dict[str, Key]:
-        """Of every day that the span reaches, oldest first."""
-        after, labels = span_begins(self._house, self._model, newest), self._house.labels.revisions(self._model)
-        left_out = without_broken(self._house, self._model)
+    def _queries(self, days: Sequence[str], newest: EventTime) -> dict[str, str]:
+        """What is asked of every day that the span reaches."""
+        after, left_out = span_begins(self._house, self._model, newest), without_broken(self._house, self._model)
         # The span cuts through the days around its beginning and takes all of the later ones.
         first, cut = (self._day_of(after + by) if after != FIRST_TIME else "" for by in (-DAY_US, DAY_US))
         queries = {is_cut: self._query(after if is_cut else FIRST_TIME, left_out) for is_cut in (True, False)}
-        classes = self._house.signature_of(self._model).classes
-        return {
-            day: Key(files[day], labels.get(day, 0), classes, queries[day <= cut])
-            for day in sorted(files)
-            if day >= first
-        }
+        return {day: queries[day <= cut] for day in days if day >= first}
 
     def _day_of(self, at: int) -> str:
         return day_of(EventTime(at), self._house.zone_of(self._model))
@@ -157,12 +126,6 @@ def span_begins(house: House, model: str, newest: int) -> int:
 def columns_of(signature: Signature) -> list[tuple[str, str]]:
     """Of each feature its name in the log and its own."""
     return [(f"feature_{feature.name}", feature.name) for feature in signature.as_logged.features]
-
-
-def _runs(keys: Mapping[str, Key], known: Collection[str]) -> Iterator[tuple[bool, str, list[str]]]:
-    """Days that follow each other and are alike: whether they are known, what is asked of them, and which they are."""
-    for (is_known, query), days in groupby(keys, lambda day: (day in known, keys[day].query)):
-        yield is_known, query, list(days)
 
 
 def _added(days: Sequence[Day], newest: EventTime) -> Data:

@@ -11,22 +11,18 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 
 import msgspec
-import numpy as np
 
 from gyroscope.assembly.house import House
+from gyroscope.assembly.loss_days import LossDays
 from gyroscope.assembly.plan import SHADOW, replica_name
-from gyroscope.assembly.reading import labels_of, without_broken
 from gyroscope.assembly.rolling import move, policy_of
 from gyroscope.assembly.turns import each
-from gyroscope.clock import DAY_US, SECOND_NS, EventTime, MachineTime, machine_now, wall_now
-from gyroscope.errors import ProcessError, StoreError
-from gyroscope.models.blocks import Blocks, block_starts
-from gyroscope.predictions.reading.selection import LAST_TIME, Selection, between
-from gyroscope.predictions.tables.table import FIRST_TIME
+from gyroscope.clock import SECOND_NS, MachineTime, machine_now, wall_now
+from gyroscope.errors import ProcessError
 from gyroscope.rollouts.counts import SideBySide, repeated_by_door
 from gyroscope.rollouts.decide import Arms
 from gyroscope.rollouts.loop import Rollouts, Step
-from gyroscope.rollouts.losses import Compared, Losses
+from gyroscope.rollouts.losses import Compared
 from gyroscope.rollouts.moves import challenger, held_back
 from gyroscope.supervisor import client
 from gyroscope.supervisor.door import DoorLink
@@ -53,6 +49,7 @@ class HouseSenses:
         self._deaths: dict[str, tuple[Step, int]] = {}
         self._whole: dict[str, tuple[Step, int, MachineTime]] = {}
         self._compared: dict[str, _Reading] = {}
+        self._losses: dict[str, LossDays] = {}
         self._reader = ThreadPoolExecutor(1, "labelled losses")
         self._waits = False
 
@@ -110,23 +107,10 @@ class HouseSenses:
             self._waits = False
 
     def _read_losses(self, step: Step, model: str) -> Compared:
-        house = self._house
-        monitoring = house.settings.monitoring
-        blocks, table = Blocks(monitoring.timezone, monitoring.window), house.table(model)
-
-        def select(start: EventTime) -> Selection:
-            start = max(start, _since(table.first_of(step.challenger), blocks))
-            stretch = between(start, LAST_TIME, house.zone_of(model))
-            # Who is luckier with what was broken is the better model for nothing.
-            where = f"({stretch.where}){without_broken(house, model, also_now=True)}"
-            sound = msgspec.structs.replace(stretch, where=where)
-            return Selection(table, sound, labels_of(house, model))
-
-        signature = house.models.get(model, step.champion).signature
-        losses = Losses(select, signature, blocks)
-        # The versions alone say which rows are meant: event time may run far behind the date, as in a replay.
-        read = losses.shadow if step.stage == "shadow" else losses.canary
-        return read(step.champion, step.challenger, FIRST_TIME)
+        known = self._losses.get(model)
+        if known is None or known.step != step:
+            known = self._losses[model] = LossDays(self._house, step, model)
+        return known.compared()
 
     def _repeated(self) -> dict[str, int]:
         try:
@@ -140,18 +124,6 @@ class HouseSenses:
 
     def _replicas(self, model: str) -> int:
         return self._house.routes.replicas(model, self._house.settings)
-
-
-def _since(first: EventTime | None, blocks: Blocks) -> EventTime:
-    """The beginning of the window that a challenger's first row lies in: what came before is held against nothing.
-
-    A day more, for the champion answered the same request a little earlier.
-    """
-    if first is None:
-        raise StoreError("the challenger has answered nothing yet")
-    if first == FIRST_TIME:
-        return first
-    return EventTime(int(block_starts(np.array([first - DAY_US]), blocks)[0]))
 
 
 class RolloutTurns:

@@ -1,22 +1,20 @@
 """Labelled losses of champion and challenger by windows of event time: pairs in the shadow, two arms as a canary.
 
-The loop asks now and then; the table and the labels are read as they are, so a correction changes the next look.
-Only complete windows with enough labels count. It decides nothing.
+Sums of days, which whoever reads the log keeps, are put together here: a correction changes those of its day. Only
+complete windows with enough labels count. It reads nothing and decides nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from gyroscope.clock import DAY_US, EventTime
-from gyroscope.errors import StoreError
+from gyroscope.clock import DAY_US
 from gyroscope.models.blocks import Blocks, block_ends, block_starts
-from gyroscope.predictions.reading.selection import Selection
 from gyroscope.records import Signature
 from gyroscope.rollouts.decide import Windows
 
@@ -37,63 +35,86 @@ class Compared(msgspec.Struct, frozen=True):
     segments: dict[str, Windows] = {}
 
 
-class Losses:
-    """Reads one model's log. `select` gives the predictions since a moment with their labels."""
+Sums = dict[str, dict[int, tuple[int, int, float]]]
+"""By what the rows have in common and the start of their window: rows, labelled ones, and what these lose in all."""
 
-    def __init__(self, select: Callable[[EventTime], Selection], signature: Signature, blocks: Blocks) -> None:
-        self._select = select
-        self._signature = signature
+EVERY, OLD, NEW = "", "old", "new"
+
+
+class Losses:
+    """Of one challenger against one champion. `query` asks for them by day of the table, and ends in a WHERE."""
+
+    def __init__(self, stage: Literal["shadow", "canary"], sides: tuple[str, str], rows: Signature, blocks: Blocks):
+        self._is_paired = stage == "shadow"
+        self._champion, self._challenger = sides
+        self._signature = rows
         self._blocks = blocks
 
-    def shadow(self, champion: str, challenger: str, since: EventTime) -> Compared:
-        """Pairs of the same requests."""
+    @property
+    def query(self) -> str:
+        """Pairs of the same requests in the shadow, what either side answered as a canary."""
+        if not self._is_paired:
+            columns = ", ".join(f"p.{name} AS p_{name}" for name in self._outputs())
+            new, either = f"p.version = '{self._challenger}'", f"('{self._champion}', '{self._challenger}')"
+            return (
+                f"SELECT p.day, epoch_us(p.event_time) AS at, label, {new} AS is_new, {columns}"  # noqa: S608  # ours
+                f" FROM predictions p WHERE p.status = 200 AND p.version IN {either}"
+            )
         columns = ", ".join(f"{side}.{name} AS {side}_{name}" for side in "ps" for name in self._outputs())
-        rows = self._read(
-            f"SELECT epoch_us(p.event_time) AS at, p.label AS label, {columns}{self._parts('p')}"  # noqa: S608  # ours
+        return (
+            f"SELECT p.day, epoch_us(p.event_time) AS at, label, {columns}{self._parts('p')}"  # noqa: S608  # ours
             " FROM predictions p JOIN attempts s USING (request_id, row) WHERE s.variant = 'shadow' AND s.answered"
-            f" AND s.status = 200 AND p.status = 200 AND p.version = '{champion}' AND s.version = '{challenger}'",
-            since,
+            f" AND s.status = 200 AND p.status = 200"
+            f" AND p.version = '{self._champion}' AND s.version = '{self._challenger}'"
         )
-        if not rows:
-            return Compared()
-        label = rows["label"]
-        difference = self._loss(rows, "p_", label) - self._loss(rows, "s_", label)
-        starts = block_starts(rows["at"], self._blocks)
-        names = [one for one in rows if one.startswith("part_")]
-        parts = {
-            f"{name.removeprefix('part_')}={value}": rows[name] == value
-            for name in names
-            for value in sorted({one for one in rows[name].tolist() if one is not None})
-        }
-        segments = {name: _mature(starts[of], difference[of], self._blocks).windows for name, of in parts.items()}
-        return Compared(_mature(starts, difference, self._blocks).windows, segments)
 
-    def canary(self, champion: str, challenger: str, since: EventTime) -> Compared:
-        """The windows' means of either side: other requests, so only the windows are compared."""
-        columns = ", ".join(f"{name} AS p_{name}" for name in self._outputs())
-        rows = self._read(
-            f"SELECT epoch_us(event_time) AS at, label, version = '{challenger}' AS is_new, {columns}"  # noqa: S608
-            f" FROM predictions WHERE status = 200 AND version IN ('{champion}', '{challenger}')",
-            since,
-        )
-        if not rows:
-            return Compared()
-        loss, starts = self._loss(rows, "p_", rows["label"]), block_starts(rows["at"], self._blocks)
-        old, new = (_mature(starts[of], loss[of], self._blocks) for of in (rows["is_new"] == 0, rows["is_new"] == 1))
+    def by_day(self, answer: Any) -> dict[str, Sums]:
+        """An answer to the query, an Arrow table, as sums by day."""
+        rows = {name: _column(answer, name) for name in answer.column_names}
+        loss = self._loss(rows, "p_", rows["label"])
+        if self._is_paired:
+            loss -= self._loss(rows, "s_", rows["label"])
+        days, day_at = np.unique(rows["day"], return_inverse=True)
+        starts, start_at = np.unique(block_starts(rows["at"], self._blocks), return_inverse=True)
+        cells, cell_at = np.unique(day_at * len(starts) + start_at, return_inverse=True)
+        found: dict[str, Sums] = {day: {} for day in days.tolist()}
+        for name, those in self._kinds(rows):
+            for cell, sums in zip(cells.tolist(), _summed(cell_at[those], loss[those], len(cells)), strict=True):
+                if sums[0]:
+                    day, start = divmod(cell, len(starts))
+                    found[str(days[day])].setdefault(name, {})[int(starts[start])] = sums
+        return found
+
+    def compared(self, days: Iterable[Sums]) -> Compared:
+        """All of them together."""
+        total: Sums = {}
+        for sums in days:
+            for name, windows in sums.items():
+                mine = total.setdefault(name, {})
+                for start, more in windows.items():
+                    before = mine.get(start, (0, 0, 0.0))
+                    mine[start] = (before[0] + more[0], before[1] + more[1], before[2] + more[2])
+        starts = sorted({start for windows in total.values() for start in windows})
+        ends = dict(zip(starts, block_ends(np.array(starts, np.int64), self._blocks).tolist(), strict=True))
+        mature = {name: _mature(windows, ends) for name, windows in total.items()}
+        if self._is_paired:
+            whole = mature.pop(EVERY, _mature({}, ends)).windows
+            return Compared(whole, {name: one.windows for name, one in sorted(mature.items())})
+        old, new = (mature.get(name, _mature({}, ends)) for name in (OLD, NEW))
         # The champion has windows from before there was a canary, and either may lack labels where the other has some.
         _, a, b = np.intersect1d(old.starts, new.starts, assume_unique=True, return_indices=True)
-        rows_of = np.minimum(old.rows[a], new.rows[b])
-        ends = np.minimum(old.ends[a], new.ends[b])
-        return Compared(_Mature(old.starts[a], ends, old.means[a] - new.means[b], rows_of).windows)
+        rows = np.minimum(old.rows[a], new.rows[b])
+        return Compared(_Mature(old.starts[a], old.ends[a], old.means[a] - new.means[b], rows).windows)
 
-    def _read(self, query: str, since: EventTime) -> dict[str, Any]:
-        try:
-            table = self._select(since).sql(query).arrow()
-        except StoreError:
-            return {}  # nothing was recorded yet
-        if not table.num_rows:
-            return {}
-        return {name: _column(table, name) for name in table.column_names}
+    def _kinds(self, rows: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+        """What is added up by itself: all pairs and each value of a column with a few; or the two sides."""
+        if not self._is_paired:
+            yield from ((OLD, rows["is_new"] == 0), (NEW, rows["is_new"] == 1))
+            return
+        yield EVERY, np.ones(len(rows["at"]), bool)
+        for column in (one for one in rows if one.startswith("part_")):
+            for value in sorted({one for one in rows[column].tolist() if one is not None}):
+                yield f"{column.removeprefix('part_')}={value}", rows[column] == value
 
     def _outputs(self) -> list[str]:
         return [f"output_{at}" for at in range(self._signature.width)]
@@ -136,24 +157,29 @@ class _Mature(NamedTuple):
         return Windows(tuple(self.means.tolist()), tuple(self.rows.tolist()), days)
 
 
-def _mature(starts: Ints, values: Floats, blocks: Blocks) -> _Mature:
-    """Of each window the mean; not of the newest, which may still grow."""
-    unique, at = np.unique(starts, return_inverse=True)
-    every = np.bincount(at, minlength=len(unique))
+def _summed(at: Ints, values: Floats, cells: int) -> list[tuple[int, int, float]]:
+    """Of each cell; a value that is not known counts as a row only."""
     has = ~np.isnan(values)
-    known = np.bincount(at[has], minlength=len(unique))
-    totals = np.bincount(at[has], values[has], minlength=len(unique))
-    later = len(unique) - 1 - np.arange(len(unique))
+    every, known = np.bincount(at, minlength=cells), np.bincount(at[has], minlength=cells)
+    totals = np.bincount(at[has], values[has], minlength=cells)
+    return list(zip(every.tolist(), known.tolist(), totals.tolist(), strict=True))
+
+
+def _mature(windows: dict[int, tuple[int, int, float]], ends: dict[int, int]) -> _Mature:
+    """Of each window the mean; not of the newest, which may still grow."""
+    starts = np.array(sorted(windows), np.int64)
+    every, known, totals = np.array([windows[at] for at in starts.tolist()], np.float64).reshape(-1, 3).T
+    later = len(starts) - 1 - np.arange(len(starts))
     is_mature = (later >= 1) & (known > 0) & ((known >= COVERED * every) | ((known >= HALF * every) & (later >= LATER)))
-    ends = block_ends(unique, blocks)
-    found = known[is_mature]
-    return _Mature(unique[is_mature], ends[is_mature], totals[is_mature] / found, found)
+    full, found = starts[is_mature], known[is_mature]
+    until = np.array([ends[start] for start in full.tolist()], np.int64)
+    return _Mature(full, until, totals[is_mature] / found, found.astype(np.int64))
 
 
 def _column(table: Any, name: str) -> Any:
     values = table.column(name).to_pylist()
     if name == "at":
         return np.array(values, np.int64)
-    if name.startswith("part_") or any(isinstance(value, str) for value in values):
+    if name == "day" or name.startswith("part_") or any(isinstance(value, str) for value in values):
         return np.array(values, object)
     return np.array([np.nan if value is None else value for value in values], np.float64)
