@@ -74,6 +74,28 @@ def test_what_was_broken_is_left_out_of_days_that_are_known(lived):
     assert left.rows == 45
 
 
+def test_the_rows_of_a_training_are_those_that_the_loop_knows_of(lived):
+    live = lived.fill()
+    days = LabelledDays(lived.house, "flights")
+    table, data = days.rows()
+    assert data == days.data()
+    assert table.column_names == ["event_time", "distance", "carrier", "weight", "label"]
+    assert table.column("distance").to_pylist() == [float(at) for at in range(50)]
+    lived.house.labels.add("flights", [Label("r-000030", 0.0)], LATER)
+    assert days.rows()[1].digest != data.digest
+    live.close()
+
+
+def test_without_a_label_there_are_no_rows(lived):
+    live = lived.log()
+    lived.predict(live, 1)
+    live.close()
+    lived.record()
+    table, data = LabelledDays(lived.house, "flights").rows()
+    assert (table.num_rows, data.rows) == (0, 0)
+    assert data == afresh(lived.house)
+
+
 def test_a_span_moves_on_with_the_newest_row(lived, read):
     settings = lived.house.settings_path
     retrain = "models: {flights: {retrain: {train: 'train.py:train', span_days: 2}}}\n"

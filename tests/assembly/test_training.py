@@ -41,17 +41,6 @@ def train(rows):
 SETTINGS = "home: home\nruntime_dir: run\nmodels: {m: {retrain: {train: 'train.py:train'}}}\n"
 
 
-class Rows:
-    def __init__(self, table=None):
-        self.table = table
-
-    def sql(self, query):
-        return self
-
-    def arrow(self):
-        return self.table
-
-
 def days_of(labels):
     """Two rows a day, of these labels."""
     moments = np.arange(len(labels)) * DAY_US // 2
@@ -76,8 +65,7 @@ def test_what_does_not_work_becomes_no_version(tmp_path, monkeypatch, answer, is
     signature = Signature("binary", (Feature("x"),))
     first = house.models.add(Candidate("m", "lightgbm", signature, tmp_path / "t.txt"), EventTime(1))
     monkeypatch.setattr(training, "limit", lambda limits: None)
-    monkeypatch.setattr(LabelledDays, "data", lambda self: Data(9))
-    monkeypatch.setattr(training, "selection", lambda *given, **named: Rows())
+    monkeypatch.setattr(LabelledDays, "rows", lambda self: (days_of([0, 1]), Data(9)))
     monkeypatch.setattr(House, "signature_of", lambda self, model: signature)
     if is_kept:
         training.run_training(tmp_path / "gyroscope.yaml", "m", made)
@@ -97,11 +85,10 @@ def test_the_same_model_again_keeps_its_reference(tmp_path, monkeypatch):
     made.mkdir()
     monkeypatch.chdir(made)
     monkeypatch.setattr(training, "limit", lambda limits: None)
-    monkeypatch.setattr(LabelledDays, "data", lambda self: Data(9))
     monkeypatch.setattr(House, "signature_of", lambda self, model: Signature("binary", (Feature("x"),)))
     references = []
     for labels in ([0, 1] * 4, [1, 1] * 6):
-        monkeypatch.setattr(training, "selection", lambda *given, rows=labels, **named: Rows(days_of(rows)))
+        monkeypatch.setattr(LabelledDays, "rows", lambda self, rows=labels: (days_of(rows), Data(9)))
         training.run_training(tmp_path / "gyroscope.yaml", "m", made)
         models = House(tmp_path / "gyroscope.yaml").models
         [version] = models.versions("m")

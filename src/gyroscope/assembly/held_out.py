@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from arro3.core import Table
+from arro3.core import DataType, Table
 from numpy.typing import NDArray
 
-from gyroscope.clock import event_time_of, wall_now
+from gyroscope.assembly.labelled import times_of
+from gyroscope.clock import wall_now
 from gyroscope.models import (
     Blocks,
     Candidate,
@@ -43,7 +44,7 @@ def reference_of(
 
     `table` holds the rows as the user's function gets them, oldest first. Raises what the function raises.
     """
-    times = np.array([event_time_of(moment) for moment in table.column("event_time").to_pylist()], np.int64)
+    times = times_of(table)
     cuts = _cuts(times, blocks, folds)
     if len(cuts) < folds + 1:
         return NotEnoughData(f"{folds} folds take as many windows with labelled rows at least")
@@ -75,7 +76,10 @@ def _outputs(made: Made, table: Any, columns: dict[str, NDArray[Any]], part: tup
 
 
 def _column(table: Any, name: str) -> NDArray[Any]:
-    values = table.column(name).to_pylist()
+    column = table.column(name)
+    if DataType.is_numeric(column.type):
+        return np.array(column.to_pylist() if column.null_count else column.to_numpy(), np.float64)
+    values = column.to_pylist()
     if any(isinstance(value, str) for value in values):
         return np.array(values, object)
-    return np.array([np.nan if value is None else value for value in values], np.float64)
+    return np.array(values, np.float64)

@@ -1,6 +1,6 @@
 """What a training would be given, added up by day: a day is read again when its files or its labels have changed.
 
-The loop of retraining asks every few seconds, a trainer asks once. It reads the log and its labels and keeps sums only.
+The loop of retraining asks every few seconds and keeps sums only; a trainer asks once, for the rows as well.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ from functools import reduce
 from operator import xor
 
 import msgspec
+import numpy as np
+from arro3.core import DataType, Table
+from numpy.typing import NDArray
 
 from gyroscope.assembly.days import Days
 from gyroscope.assembly.house import House
-from gyroscope.assembly.reading import labels_of, without_broken
+from gyroscope.assembly.reading import labels_of, selection, without_broken
 from gyroscope.clock import DAY_US, EventTime, day_of
 from gyroscope.predictions.reading.query import quoted
 from gyroscope.predictions.reading.selection import Selection, Stretch
@@ -21,6 +24,7 @@ from gyroscope.predictions.tables.table import FIRST_TIME
 from gyroscope.records import Signature
 from gyroscope.settings_models import ModelPolicy
 
+HASH = "_hash"
 NEWEST_DAYS = 3
 """The newest prediction lies in one of so many days, even where the table was begun under another time zone."""
 
@@ -60,12 +64,32 @@ class LabelledDays:
     def data(self) -> Data:
         """The data that a training would be given now."""
         files = self._days.files()
-        if files != self._newest[0]:
-            self._newest = files, self._newest_of(sorted(files))
-        newest = self._newest[1]
+        newest = self._newest_in(files)
         if newest is None:
             return Data()  # nothing was recorded yet
         return _added(self._days.sums(files, self._queries(sorted(files), newest)), newest)
+
+    def rows(self) -> tuple[Table, Data]:
+        """The rows themselves, oldest first, as a user's function gets them, and what is known of just these."""
+        signature = self._house.signature_of(self._model)
+        newest = self._newest_in(self._days.files()) or EventTime(0)
+        after, left_out = span_begins(self._house, self._model, newest), without_broken(self._house, self._model)
+        columns = [f"{quoted(name)} AS {quoted(short)}" for name, short in columns_of(signature)]
+        query = (
+            f"SELECT {', '.join(['event_time', *columns])}, weight, label, {_hashed(signature)} AS {HASH}"
+            f" {labelled_rows(after, left_out)} ORDER BY event_time, request_id, row"
+        )
+        table = selection(self._house, self._model, labels=True).sql(query).arrow()
+        rows = table.drop_columns([HASH])
+        if not table.num_rows:
+            return rows, Data(newest=newest)
+        times, mixed = times_of(table), int(np.bitwise_xor.reduce(table.column(HASH).to_numpy()))
+        return rows, _added([Day(len(times), EventTime(int(times[0])), EventTime(int(times[-1])), mixed)], newest)
+
+    def _newest_in(self, files: dict[str, tuple[str, ...]]) -> EventTime | None:
+        if files != self._newest[0]:
+            self._newest = files, self._newest_of(sorted(files))
+        return self._newest[1]
 
     def _newest_of(self, days: Sequence[str]) -> EventTime | None:
         """Of the last days, or of all where nothing was answered on those."""
@@ -89,11 +113,10 @@ class LabelledDays:
         return day_of(EventTime(at), self._house.zone_of(self._model))
 
     def _query(self, after: int, left_out: str) -> str:
-        names = [quoted(name) for name, _ in columns_of(self._house.signature_of(self._model))]
-        hashed = ", ".join(["epoch_us(event_time)", *names, "label"])
+        mixed = f"bit_xor({_hashed(self._house.signature_of(self._model))})"
         return (
             "SELECT day, count(*) AS rows, epoch_us(min(event_time)) AS first, epoch_us(max(event_time)) AS last,"
-            f" CAST(bit_xor(hash({hashed})) AS VARCHAR) AS mixed {labelled_rows(after, left_out)} GROUP BY day"
+            f" CAST({mixed} AS VARCHAR) AS mixed {labelled_rows(after, left_out)} GROUP BY day"
         )
 
     def _read(self, days: Sequence[str], query: str) -> dict[str, Day]:
@@ -126,6 +149,17 @@ def span_begins(house: House, model: str, newest: int) -> int:
 def columns_of(signature: Signature) -> list[tuple[str, str]]:
     """Of each feature its name in the log and its own."""
     return [(f"feature_{feature.name}", feature.name) for feature in signature.as_logged.features]
+
+
+def times_of(table: Table) -> NDArray[np.int64]:
+    """The event times of rows, shape (n,)."""
+    return np.asarray(table.column("event_time").cast(DataType.int64()).to_numpy())
+
+
+def _hashed(signature: Signature) -> str:
+    """What a row is known by, in SQL."""
+    names = [quoted(name) for name, _ in columns_of(signature)]
+    return f"hash({', '.join(['epoch_us(event_time)', *names, 'label'])})"
 
 
 def _added(days: Sequence[Day], newest: EventTime) -> Data:

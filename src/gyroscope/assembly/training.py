@@ -17,14 +17,12 @@ import msgspec
 
 from gyroscope.assembly.held_out import reference_of
 from gyroscope.assembly.house import House
-from gyroscope.assembly.labelled import LabelledDays, columns_of, labelled_rows, span_begins
-from gyroscope.assembly.reading import selection, without_broken
+from gyroscope.assembly.labelled import LabelledDays
 from gyroscope.clock import wall_now
 from gyroscope.errors import ModelError
 from gyroscope.models import Blocks, Candidate
 from gyroscope.models.formats import runner_of
 from gyroscope.models.signature import write_signature
-from gyroscope.predictions.reading.query import quoted
 from gyroscope.records import NotEnoughData, Signature
 from gyroscope.retraining.trainer import RESULT, Limits, Result, limit
 from gyroscope.settings_models import ModelPolicy
@@ -38,15 +36,10 @@ def run_training(settings_path: Path, model: str, folder: Path) -> None:
     house = House(settings_path)
     policy = house.settings.models.get(model, ModelPolicy()).retrain
     limit(Limits(policy.timeout_s, policy.memory_gib))
-    data, train, code = LabelledDays(house, model).data(), *_function(house, policy.train)
-    names = columns_of(house.signature_of(model))
-    columns = ", ".join(["event_time", *(f"{quoted(name)} AS {quoted(short)}" for name, short in names)])
-    labelled = labelled_rows(span_begins(house, model, data.newest), without_broken(house, model))
-    rows = selection(house, model, labels=True).sql(
-        f"SELECT {columns}, weight, label {labelled} ORDER BY event_time, request_id, row"
-    )
+    train, code = _function(house, policy.train)
+    table, data = LabelledDays(house, model).rows()
+    signature = house.signature_of(model)
     print(f"training {model} on {data.rows} labelled rows", flush=True)  # noqa: T201  # the log of the training
-    table, signature = rows.arrow(), house.signature_of(model)
     made = train(table)
     artifact, runner, entry = _saved(made, folder, signature)
     version = house.models.add(candidate_of(house, model, folder, artifact, runner, entry), wall_now(), check=rehearse)
