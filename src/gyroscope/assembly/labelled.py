@@ -24,7 +24,7 @@ from gyroscope.predictions.tables.table import FIRST_TIME
 from gyroscope.records import Signature
 from gyroscope.settings_models import ModelPolicy
 
-HASH = "_hash"
+HASH = "gyroscope_hash"
 NEWEST_DAYS = 3
 """The newest prediction lies in one of so many days, even where the table was begun under another time zone."""
 
