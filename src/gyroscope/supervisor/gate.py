@@ -154,7 +154,8 @@ class Gate:
     def _rooms(self, watches: Mapping[str, Watch]) -> dict[str, Room]:
         """How much may wait for each model: what its ready replicas say, and as much for those that will be back.
 
-        A killed one is back in a second: it would be a pity to have refused until then. Without a ready one nothing
+        A killed one is back in a second: it would be a pity to have refused until then. One that starts for the first
+        time may need minutes, or never come: who waits for it would be answered too late. Without a ready one nothing
         changes.
         """
         told: dict[str, list[tuple[int, int]]] = {}
@@ -164,7 +165,7 @@ class Gate:
         posts = Counter(
             watch.spec.model
             for watch in watches.values()
-            if watch.spec.kind == "replica" and not self._is_aside(watch.spec)
+            if watch.spec.kind == "replica" and watch.was_ready and not self._is_aside(watch.spec)
         )
         share = self._door.key_share if self._door else 1.0
         rooms = {}

@@ -35,6 +35,7 @@ class Watch:
     since_ns: int = 0
     started_ns: int = 0
     ready_ns: int = 0
+    was_ready: bool = False  # whether any holder ever was
     stopped_ns: int = 0
     retry_ns: int = 0
     restarts: int = 0
@@ -60,7 +61,7 @@ class Watch:
         self.since_ns = now
         self.since = wall_now()
         if state == "ready":
-            self.ready_ns = now
+            self.ready_ns, self.was_ready = now, True
 
     def lost(self, now: MachineTime) -> list[int]:
         """The holder ended. A death counts towards the back-off, a leave that we asked for does not.
