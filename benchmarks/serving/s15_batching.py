@@ -1,8 +1,9 @@
 """S15: batching that learns against a grid of static (size, wait), for a model with 5 ms a call and 0.1 ms a row.
 
-One replica, asked directly. Saturated: 16 and 48 connections, closed loop, everybody in turn, several rounds; low load:
-Poisson arrivals at a fifth of what calls alone carry, against a replica that never batches. The static ones are the
-same replica with a policy of its own (`static_replica.py`): no grid is a part of the product.
+One replica, asked directly. Saturated: 16 and 48 connections, closed loop, everybody in turn, in many short rounds,
+each with a ratio of its own: a machine that slows down for some seconds meets both sides of it. Low load: Poisson
+arrivals at a fifth of what calls alone carry, against a replica that never batches. The static ones are the same
+replica with a policy of its own (`static_replica.py`): no grid is a part of the product.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ LEARNS = Policy()
 
 def measure(options: Options) -> list[Row]:
     """The three figures."""
-    rounds, seconds, low_s = (2, 1.5, 8.0) if options.is_quick else (5, 6.0, 60.0)
+    rounds, seconds, low_s = (5, 1.0, 8.0) if options.is_quick else (15, 2.0, 60.0)
     policies = [LEARNS, *(Policy(*at) for at in GRID)]
     with ExitStack() as stack:
         there = {one: stack.enter_context(_replica(one, options.folder)) for one in policies}
@@ -73,16 +74,17 @@ def _saturated(there: Mapping[Policy, Running], connections: int, rounds: int, s
             if number:  # the first round is for learning
                 rates[one].append(found.per_s)
                 slowest += [found.p99_ms] if one == LEARNS else []
+    ours = rates.pop(LEARNS)
     medians = {one: statistics.median(found) for one, found in rates.items()}
-    ours = medians.pop(LEARNS)
     best = max(medians, key=lambda one: medians[one])
-    print(f"S15, {connections} connections: learns {ours:.0f}/s; " + ", ".join(
+    ratio = statistics.median(mine / its for mine, its in zip(ours, rates[best], strict=True))
+    print(f"S15, {connections} connections: learns {statistics.median(ours):.0f}/s; " + ", ".join(
         f"({one.size}, {one.wait_ms} ms) {rate:.0f}/s" for one, rate in medians.items()
     ))  # fmt: skip
     claim = f"requests/s, {connections} connections, against the best static (size {best.size}, {best.wait_ms} ms)"
     slo = f"p99, {connections} connections"
     return [
-        at_least("S15", claim, ours / medians[best], 0.9, "x", rounds),
+        at_least("S15", claim, ratio, 0.9, "x", rounds),
         at_most("S15", slo, statistics.median(slowest), SLO_MS, "ms", rounds),
     ]
 

@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 import pytest
 
-from gyroscope.serving.batching import LOOK_EVERY, PLACE_NS, QUICK_NS, Batcher, Fit, Turn
+from gyroscope.serving.batching import ALONE_EVERY, LOOK_EVERY, PLACE_NS, QUICK_NS, Batcher, Fit, Turn
 
 MS = 1_000_000
 SLO_NS = 100 * MS
+READ_NS = MS // 10
 Decide = Callable[[int, int], Turn]
 
 
@@ -81,7 +82,10 @@ def rehearse(
     seconds: float,
     rng: random.Random,
 ) -> Run:
-    """One replica: arrivals join the line; whenever no prediction runs the policy is asked."""
+    """One replica: arrivals join the line; whenever no prediction runs the policy is asked.
+
+    As in `line.py` who is left is seen when the loop has read what came, some of it from those just answered.
+    """
     arrivals, again = list(load[0]), load[1]
     heapq.heapify(arrivals)
     now, line, latencies = 0, [], []
@@ -102,8 +106,9 @@ def rehearse(
             back = again(now)
             if back is not None:
                 heapq.heappush(arrivals, back)
-        left = len(line) + sum(at <= now for at in arrivals)
+        left = len(line) + sum(at <= now + READ_NS for at in arrivals)
         policy.ended(turn.take, turn.take, took, left, now)
+        now += READ_NS
     return Run(len(latencies) / seconds, latencies)
 
 
@@ -147,9 +152,9 @@ def test_at_low_load_nobody_waits_for_others(model: Model, load: float) -> None:
 def test_one_client_alone_waits_for_nobody() -> None:
     def latencies(policy: Batcher | Static) -> list[int]:
         rng = random.Random(1)
-        return rehearse(policy, GAINS[0], closed(1, MS // 10, rng), 5.0, rng).latencies
+        return rehearse(policy, GAINS[0], closed(1, MS // 10, rng), 5.0, rng).latencies[:800]
 
-    assert latencies(batcher()) == latencies(Static(1, 0))
+    assert sum(latencies(batcher())) <= 1.01 * sum(latencies(Static(1, 0))), "now and then company is tried"
 
 
 @pytest.mark.parametrize("model", GAINS)
@@ -172,6 +177,69 @@ def test_where_batches_gain_nothing_calls_go_one_by_one() -> None:
     rehearse(policy, Model(fixed_ns=0, row_ns=10 * MS), closed(16, MS, rng), 10.0, rng)
     assert sum(calls > 1 for calls in taken) <= 0.05 * len(taken)
     assert max(taken[20:]) <= 4
+
+
+@pytest.mark.parametrize("clients", [2, 4, 16, 48])
+def test_who_is_back_already_is_not_waited_for(clients: int) -> None:
+    """All are back before the line is looked at, so whoever is waited for was counted twice."""
+    policy, rng, waited = batcher(), random.Random(6), 0
+    real = policy.turn
+
+    def turn(waiting: int, now_ns: int) -> Turn:
+        nonlocal waited
+        found = real(waiting, now_ns)
+        waited += waiting == clients and not found.take
+        return found
+
+    policy.turn = turn  # type: ignore[method-assign]
+    run = rehearse(policy, GAINS[0], closed(clients, 0, rng), 5.0, rng)
+    assert waited <= 0.04 * run.rate * 5.0 / clients, "now and then it is tried"
+
+
+@pytest.mark.parametrize("clients", [2, 3, 16])
+@pytest.mark.parametrize("think_ns", [0, MS // 2])
+def test_a_first_time_together_that_was_an_accident_is_not_believed_for_long(clients: int, think_ns: int) -> None:
+    def rate(slower: int) -> float:
+        policy, rng, times = batcher(), random.Random(3), iter([slower])
+        real = policy.ended
+        policy.ended = lambda calls, rows, took, *rest: (  # type: ignore[method-assign]
+            real(calls, rows, took * (next(times, 1) if calls > 1 else 1), *rest)
+        )
+        load = closed(clients, 0, rng)[0], lambda now: now + round(rng.uniform(0.5, 1.5) * think_ns)
+        return rehearse(policy, GAINS[0], load, 10.0, rng).rate
+
+    assert rate(2) >= 0.8 * rate(1)
+
+
+def test_clients_that_were_held_up_share_the_prediction_of_the_others() -> None:
+    """In every third round half of 48 come 2 ms late, all at once: not much, beside a prediction that is saved."""
+    policy, rng, back = batcher(), random.Random(8), {}
+    real, taken = policy.ended, []
+    policy.ended = lambda calls, *rest: (taken.append(calls), real(calls, *rest))  # type: ignore[method-assign]
+
+    def again(now: int) -> int:
+        if now not in back:
+            back.clear()
+            back[now] = [now + 2 * MS] * (24 if rng.random() < 0.33 else 0)
+        return back[now].pop() if back[now] else now
+
+    rehearse(policy, GAINS[0], ([1] * 48, again), 10.0, rng)
+    assert sum(taken) / len(taken) >= 45
+
+
+@pytest.mark.parametrize("looks", [1, 2, 3, 5])
+def test_how_often_one_is_tried_alone_depends_on_turns_not_on_looks(looks: int) -> None:
+    policy, now, alone = batcher(), 0, 0
+    policy.ended(1, 1, 5 * MS, 0, 0)
+    for _ in range(10 * ALONE_EVERY):
+        policy.ended(16, 16, 7 * MS, 0, now)
+        for _ in range(looks - 1):
+            policy.passes(8)
+            policy.turn(8, now)
+        now += 100 * MS
+        policy.passes(16)
+        alone += policy.turn(16, now).take == 1
+    assert alone == 10
 
 
 def test_calls_that_differ_among_themselves_do_not_look_like_a_gain() -> None:

@@ -16,7 +16,11 @@ OUTLIER = 8.0
 """A prediction that took so many times the expected (a collection, a stolen processor) counts as that much, no more."""
 
 EXPLORE_EVERY = 50
-"""One in so many turns tries the other way, two calls together or one alone: models warm up, machines change."""
+"""One in so many turns tries company: two calls together where that seemed to gain nothing, and a wait for any who
+may exist. Models warm up, machines change, and the first time of a kind may have been an accident."""
+
+ALONE_EVERY = 4 * EXPLORE_EVERY
+"""One in so many tries one call alone where batches gain. All others wait for it: one in a hundred would be the p99."""
 
 CALM_TURNS = 16
 """Learning costs some microseconds a turn: of calls that come one by one, one in so many is learned from."""
@@ -132,6 +136,8 @@ class Batcher:
         self._turns = 0
         self._ended_ns = 0
         self._returning = 0  # calls of the last prediction and those left behind: who may be here in a moment
+        self._crowd = 0.0  # how many were here at once of late
+        self._complete = 0.0  # share of the turns of late that began with everybody who was expected
         self._seen = 0  # how many were waiting at the last look
         self._seen_ns = 0  # when that many had come
         self._waited_at = 0  # how many there were when waiting began; 0 when it did not
@@ -141,9 +147,11 @@ class Batcher:
 
     def passes(self, waiting: int) -> bool:
         """Whether the next call is simply worked on and teaches nothing: it came alone, or sharing saves too little."""
-        self._turns += 1
         is_calm = self._is_cheap or (waiting == 1 and self._returning <= 1)
-        return is_calm and self._turns % CALM_TURNS != 0
+        if not is_calm or (self._turns + 1) % CALM_TURNS == 0:
+            return False
+        self._turns += 1
+        return True
 
     @property
     def is_quick(self) -> bool:
@@ -166,9 +174,9 @@ class Batcher:
 
     def turn(self, waiting: int, now_ns: int) -> Turn:
         """What to do with `waiting` >= 1 calls while no prediction runs. Ask again after a wait, or when one came."""
-        self._turns += 1
         if waiting != self._seen:
             self._seen, self._seen_ns = waiting, now_ns
+            self._crowd = max(self._crowd, waiting)
         if self._returning > 1:
             wait_ns = self._worth_ns(waiting) - (now_ns - self._seen_ns)
             if wait_ns > 0 and self._may_wait(waiting, now_ns):
@@ -178,7 +186,11 @@ class Batcher:
             self._patience = min(1.0, 2 * self._patience) if waiting > self._waited_at else self._patience / 2
             self._patience = max(self._patience, LEAST_PATIENCE)
             self._waited_at = 0
-        return Turn(self._size(waiting))
+        self._complete += 0.1 * ((waiting >= self._expected()) - self._complete)
+        turn = Turn(self._size(waiting))
+        # Not for each look: how many a turn takes has a rhythm of its own, and might meet that of trying never.
+        self._turns += 1
+        return turn
 
     def ended(self, calls: int, rows: int, took_ns: int, left: int, now_ns: int) -> None:
         """A prediction for so many calls is over; `left` are waiting behind it. `took_ns` is 0 when it was not one."""
@@ -189,6 +201,7 @@ class Batcher:
         self._is_short = 0 < alone_ns < PLACE_NS
         self._is_quick = 0 < alone_ns < QUICK_NS and not self._gains(max(2, self._room()))
         self._rows_per_call += 0.05 * (rows / calls - self._rows_per_call)
+        self._crowd = max(calls, left, FORGET * self._crowd)
         self._ended_ns, self._returning, self._seen = now_ns, calls + left, 0
 
     @property
@@ -200,10 +213,9 @@ class Batcher:
     def _size(self, waiting: int) -> int:
         """As many as wait and as the target allows, when that is faster than one by one."""
         n = min(waiting, self._room())
-        gains = n > 1 and self._gains(n)
-        if n > 2 and self._turns % EXPLORE_EVERY == 0:
-            return 1 if gains else 2
-        return n if gains else 1
+        if n > 1 and self._gains(n):
+            return n if self._turns % ALONE_EVERY else 1
+        return min(n, 2) if self._is_trying else 1
 
     def _room(self) -> int:
         """Calls whose prediction together takes its share of the target, and at most twice as many as ever before."""
@@ -222,20 +234,37 @@ class Batcher:
         return together_ns < GAIN * calls * alone_ns
 
     def _worth_ns(self, waiting: int) -> float:
-        """The gap to the next call that is worth its wait: it delays each who waits, and saves one prediction."""
-        return self._patience * self._saved_ns() / waiting
+        """The gap to the next call that is worth its wait: it delays each who waits, and saves one prediction.
+
+        Where mostly everybody is here at once, who is not has been held up, and all who are missing come together.
+        """
+        coming = max(1, self._expected() - waiting) if self._complete > 0.5 else 1
+        return self._patience * coming * self._saved_ns() / waiting
+
+    def _expected(self) -> int:
+        """How many may be here in a moment: those answered last time and those behind them, but no more than were here
+        at once of late, since who is seen behind them may be one of them, back already."""
+        expected = min(self._returning, self._room())
+        return expected if self._is_trying else min(expected, math.ceil(self._crowd))
+
+    @property
+    def _is_trying(self) -> bool:
+        """Whether this turn may have company although nothing is known of it, or nothing good: never the one alone."""
+        return self._turns % EXPLORE_EVERY == EXPLORE_EVERY // 2
 
     def _may_wait(self, waiting: int, now_ns: int) -> bool:
         """Only for those who are missing since the last prediction, and only for a moment after it.
 
         So whoever comes to an idle replica is served at once, and a client that is alone never waits.
         """
-        if self._together.is_empty and self._turns % EXPLORE_EVERY:
+        if self._together.is_empty and not self._is_trying:
             return False
-        target = min(self._returning, self._room())
+        target = self._expected()
         window_ns = min(2 * self._saved_ns(), WAIT_SHARE * self._slo_ns)
-        return waiting < target and now_ns - self._ended_ns < window_ns and self._gains(target)
+        is_worth_it = self._is_trying or self._gains(target)
+        return waiting < target and now_ns - self._ended_ns < window_ns and is_worth_it
 
     def _saved_ns(self) -> float:
-        """By one call that joins others instead of being predicted alone."""
-        return self._alone.expected_ns(self._rows_per_call) - self._together.row_ns * self._rows_per_call
+        """By one call that joins others instead of being predicted alone; a turn that tries hopes for all of it."""
+        row_ns = 0.0 if self._is_trying else self._together.row_ns
+        return self._alone.expected_ns(self._rows_per_call) - row_ns * self._rows_per_call
