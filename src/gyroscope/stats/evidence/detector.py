@@ -13,19 +13,16 @@ import numpy as np
 
 from gyroscope.stats.arrays import Floats, Ints
 from gyroscope.stats.evidence.alarms import Alarm, Course, State, describe, is_calm, telling
-from gyroscope.stats.evidence.eprocess import Sums, e_values
+from gyroscope.stats.evidence.candidates import Candidates, candidates
+from gyroscope.stats.evidence.eprocess import Sums
 from gyroscope.stats.evidence.families import Family, Feedback, masses
 from gyroscope.stats.evidence.scoring import scores
 from gyroscope.stats.evidence.streams import Streams
-
-STARTS = 64
-"""Candidate starts that are kept, the latest ones; dropping evidence can only make alarms rarer."""
 
 LEAST_EVIDENCE = 4.0
 """An e-value below 4 says next to nothing and counts for nothing. Hundreds of streams would else sum up to half of an
 alarm with no evidence in any of them. Counting less than an e-value is always allowed."""
 
-_TOGETHER = 1 << 14  # streams times candidates whose e-values are made at once: a core keeps such arrays near
 _NEVER = np.iinfo(np.int64).max
 
 
@@ -93,58 +90,38 @@ class _Walk:
 
     def __init__(self, family: Family, current: Streams, z: Floats, mass: Floats, state: State) -> None:
         self._family, self._current, self._z, self._spent = family, current, z, mass
-        self._sums = _running_sums(z, current, family)
-        self._reference = family.baselines.sums()
+        self._candidates = Candidates(family.baselines, _running_sums(z, current, family), LEAST_EVIDENCE)
         self._places = {name: place for place, name in enumerate(family.baselines.names)}
         self.state = state
         self.mass = np.full(current.windows, np.nan)
         self.evidence = np.zeros_like(z)
         self._begin = self._candidates_begin()
-        self._ahead: dict[int, Floats] = {}
 
     def step(self, window: int) -> None:
         """Enter one window."""
-        (spent, starts), e = self._starts(window), self._e_values(window)
-        parts = spent * np.where(e >= LEAST_EVIDENCE, e, 0.0)
-        self.evidence[:, window] = parts.sum(axis=1)
+        rows, e = self._candidates.of(window)
+        parts = self._spent_on(rows, window) * np.where(e >= LEAST_EVIDENCE, e, 0.0)
+        self.evidence[rows, window] = parts.sum(axis=1)
         self.mass[window] = self.evidence[:, window].sum()
         alarms = tuple(self._closed(alarm, window) for alarm in self.state.alarms)
         if self.mass[window] >= 1:
             start = int(parts.sum(axis=0).argmax())
-            alarms += (self._alarm(window, starts.start + start, e[:, start]),)
+            alone = np.zeros(len(self._places))
+            alone[rows] = e[:, start]
+            alarms += (self._alarm(window, candidates(window).start + start, alone),)
         is_changed = alarms != self.state.alarms
         self.state = State(window + 1, alarms)
         if is_changed:
             self._begin = self._candidates_begin()
 
-    def _e_values(self, window: int) -> Floats:
-        """Of each stream and candidate, (S, J). They know of no alarm: those of the next windows are made with them."""
-        if window not in self._ahead:
-            windows, cells = [window], _size(window)
-            while windows[-1] + 1 < self._current.windows and cells * len(self._places) < _TOGETHER:
-                windows.append(windows[-1] + 1)
-                cells += _size(windows[-1])
-            self._ahead = self._made_ahead(windows, cells)
-        return self._ahead[window]
-
-    def _made_ahead(self, windows: Sequence[int], cells: int) -> dict[int, Floats]:
-        ends = np.cumsum([_size(window) for window in windows]).tolist()
-        places = [slice(end - _size(window), end) for window, end in zip(windows, ends, strict=True)]
-        since = [np.empty((len(self._places), cells)) for _ in self._sums]
-        for window, place in zip(windows, places, strict=True):
-            for total, found in zip(self._sums, since, strict=True):
-                np.subtract(total[:, window + 1, np.newaxis], total[:, _candidates(window)], out=found[:, place])
-        baselines = self._family.baselines
-        e = e_values(self._reference, Sums(*since), baselines.sides, baselines.tolerances, LEAST_EVIDENCE)
-        return {window: e[:, place] for window, place in zip(windows, places, strict=True)}
-
-    def _starts(self, window: int) -> tuple[Floats, slice]:
-        """The mass of each stream's candidates (S, J), 0 where one is not in the race, and which they are."""
-        starts = _candidates(window)
-        spent = self._spent[:, starts]
+    def _spent_on(self, rows: Ints, window: int) -> Floats:
+        """The mass of each candidate of some streams (R, J), 0 where one is not in the race."""
+        starts = candidates(window)
+        spent = self._spent[rows, starts]
         if self.state.alarms:
-            spent = np.where(np.arange(starts.start, starts.stop) >= self._begin[:, np.newaxis], spent, 0.0)
-        return spent, starts
+            begin = self._begin[rows, np.newaxis]
+            spent = np.where(np.arange(starts.start, starts.stop) >= begin, spent, 0.0)
+        return spent
 
     def _candidates_begin(self) -> Ints:
         """The first window with which a stream's change may begin, (S,): after the last alarm, after its own closed."""
@@ -178,17 +155,8 @@ class _Walk:
         )
 
 
-def _candidates(window: int) -> slice:
-    """With which windows a change may have begun that is seen in this one."""
-    return slice(max(0, window - STARTS + 1), window + 1)
-
-
-def _size(window: int) -> int:
-    return min(window + 1, STARTS)
-
-
-def _running_sums(z: Floats, current: Streams, family: Family) -> tuple[Floats, Floats, Floats, Floats]:
-    """Count, weight, weighted total and squares of the windows before each one, (S, T + 1) each.
+def _running_sums(z: Floats, current: Streams, family: Family) -> Sums:
+    """Of the windows before each one, arrays of shape (T + 1, S).
 
     A window counts by how precisely it is known: typical variance over its own. Its pseudo-value is z over the root of
     that weight.
@@ -200,6 +168,8 @@ def _running_sums(z: Floats, current: Streams, family: Family) -> tuple[Floats, 
     score = np.where(here, z, 0.0)
 
     def before(part: Floats) -> Floats:
-        return np.pad(np.cumsum(part, axis=1), ((0, 0), (1, 0)))
+        sums = np.zeros((part.shape[1] + 1, part.shape[0]))
+        np.cumsum(part.T, axis=0, out=sums[1:])
+        return sums
 
-    return before(here.astype(np.float64)), before(weight), before(np.sqrt(weight) * score), before(score**2)
+    return Sums(before(here.astype(np.float64)), before(weight), before(np.sqrt(weight) * score), before(score**2))

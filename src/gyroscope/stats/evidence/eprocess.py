@@ -33,6 +33,11 @@ class Sums(msgspec.Struct, frozen=True, eq=False):
     square: Floats
 
     @property
+    def parts(self) -> tuple[Floats, Floats, Floats, Floats]:
+        """Count, weight, total, square."""
+        return self.count, self.weight, self.total, self.square
+
+    @property
     def mean(self) -> Floats:
         """Weighted mean; 0 where there is nothing."""
         if self.weight.all():
