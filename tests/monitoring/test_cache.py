@@ -27,14 +27,14 @@ def test_a_cell_is_the_merge_of_its_files_whatever_comes_and_goes(tmp_path):
     cache = Cache(tmp_path / "monitoring.db")
     for path, values in (("a", (0.5,)), ("b", (1.5, 7.0)), ("c", (0.1,))):
         cache.replace("m", (), [(path, CELL.day, {CELL: fold(*values)})])
-    (whole,) = cache.cells("m", "v", ALL)
+    ((whole,),) = cache.cells("m", "v", [ALL])
     assert whole.profile == fold(0.5, 1.5, 7.0, 0.1).profile
     cache.replace("m", ("b",), ())
-    (rest,) = cache.cells("m", "v", ALL)
+    ((rest,),) = cache.cells("m", "v", [ALL])
     assert (rest.profile, rest.scored) == (fold(0.5, 0.1).profile, 2)
     cache.replace("m", ("a",), ())
     cache.replace("m", ("c",), ())
-    assert cache.cells("m", "v", ALL) == []
+    assert cache.cells("m", "v", [ALL]) == [[]]
     assert cache.dirty("m") == {CELL: True}
 
 
@@ -45,7 +45,7 @@ def test_a_file_that_is_added_twice_counts_once(tmp_path):
     for one in (cache, other):
         with one.transaction():
             one.replace("m", (), [("b", CELL.day, {CELL: fold(1.5, 7.0)})])
-    (whole,) = cache.cells("m", "v", ALL)
+    ((whole,),) = cache.cells("m", "v", [ALL])
     assert (whole.scored, whole.profile) == (3, fold(0.5, 1.5, 7.0).profile)
 
 

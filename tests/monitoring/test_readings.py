@@ -7,6 +7,7 @@ from typing import get_args
 import numpy as np
 from tests.monitoring.said import JANUARY, MARCH_1, value, window
 
+from gyroscope.clock import parse_event_time
 from gyroscope.monitoring import measure
 from gyroscope.records import NotEnoughData
 from gyroscope.settings import DistanceName
@@ -24,6 +25,23 @@ def test_drift_shows_as_a_reading_and_goes_when_the_window_is_restated(house, ma
     house.measure()
     assert house.points("reading", column="distance") == []
     assert value(house, "drift", column="distance") < house.settings.thresholds.drift_effect
+
+
+def test_a_reading_stays_where_its_window_is_not_measured_again_or_for_its_labels_alone(house, make_rows):
+    house.refer_to(make_rows(JANUARY, 3_000, hours=24 * 20, seed=5))
+    days = [f"2013-03-0{day}T00:00:00-05:00" for day in (1, 2, 3, 4)]
+    moved = [make_rows(day, 100, shift=800.0, seed=at) for at, day in enumerate(days)]
+    for rows in moved:
+        house.predict(rows)
+    house.measure()
+    assert [point.at for point in house.points("reading", column="distance")] == [parse_event_time(day) for day in days]
+    house.label(moved[1])
+    for day in (days[0], days[3]):
+        house.predict(make_rows(day, 3_000, seed=3))
+    house.measure()
+    assert [point.at for point in house.points("reading", column="distance")] == [
+        parse_event_time(day) for day in days[1:3]
+    ]
 
 
 def test_a_distance_above_its_limit_is_a_reading_of_its_name(make_house, make_rows):

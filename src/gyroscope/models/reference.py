@@ -50,8 +50,10 @@ class ReferenceProfile(msgspec.Struct, frozen=True):
         stored = msgspec.msgpack.decode(content, type=_Stored)
         if stored.format != FORMAT:
             raise ValueError(f"format {stored.format} of references is not known here, only {FORMAT}")
+        parts = Profile.read_all([part for _, part, _ in stored.windows])
         windows = [
-            (start, Profile.from_bytes(part), Outcomes.from_bytes(outcomes)) for start, part, outcomes in stored.windows
+            (start, part, Outcomes.from_bytes(outcomes))
+            for (start, _, outcomes), part in zip(stored.windows, parts, strict=True)
         ]
         total = Profile.from_bytes(stored.total)
         return cls(total.layout, total, windows, Outcomes.from_bytes(stored.outcomes))

@@ -43,6 +43,9 @@ _COUNTS = (
     "newest",
     "future",
 )
+# Windows that are unpacked together: what one costs falls no further, and the bytes of each are kept meanwhile.
+_TOGETHER = 32
+
 # Profiles come last: a query that asks for hours reads no page of them.
 _FOLD = f"{', '.join(f'{name} INTEGER' for name in _COUNTS)}, hours BLOB, profile BLOB"
 _SCHEMA = f"""
@@ -131,7 +134,7 @@ class Cache:
             if cell in left:
                 self._put_cell(model, cell, self._folds(model, cell))
             else:
-                stayed = [_unpacked(row)] if row else []
+                stayed = _unpacked([row] if row else [])
                 self._put_cell(model, cell, [*stayed, *(folds[cell] for _, _, folds in new if cell in folds)])
         changed = [cell for cell, row in before.items() if _measured(self._cell(model, cell)) != _measured(row)]
         self.mark_dirty(model, changed, has_new_rows=True)
@@ -160,11 +163,16 @@ class Cache:
             self._many("DELETE FROM cells WHERE model=? AND version=? AND start=?", [(*key[:2], s) for (s,) in cells])
         self._many("DELETE FROM folds WHERE model = ? AND version = ? AND path = ?", keys)
 
-    def cells(self, model: str, version: str, window: Window) -> list[Fold]:
-        """The cells of a version that start inside a window, oldest first."""
+    def cells(self, model: str, version: str, windows: Sequence[Window]) -> list[list[Fold]]:
+        """Of each window the cells of a version that start inside it, oldest first."""
         condition = "model = ? AND version = ? AND start >= ? AND start < ? ORDER BY start"
-        rows = self._rows(f"{_SELECT} cells WHERE {condition}", model, version, window.start, window.end)
-        return [_unpacked(row) for row in rows]
+        sql, found = f"{_SELECT} cells WHERE {condition}", list[list[Fold]]()
+        for first in range(0, len(windows), _TOGETHER):
+            part = windows[first : first + _TOGETHER]
+            rows = [self._rows(sql, model, version, window.start, window.end) for window in part]
+            folds = iter(_unpacked([row for some in rows for row in some]))
+            found += [[next(folds) for _ in some] for some in rows]
+        return found
 
     def hours(self, model: str, stretch: Window) -> dict[str, Hours]:
         """By version the hours that start in a stretch of time; versions without any are left out."""
@@ -325,7 +333,7 @@ class Cache:
 
     def _folds(self, model: str, cell: Cell) -> list[Fold]:
         rows = self._rows(f"{_SELECT} folds WHERE {_OF_CELL}", model, cell.version, cell.start)
-        return [_unpacked(row) for row in rows]
+        return _unpacked(rows)
 
     def _put_cell(self, model: str, cell: Cell, folds: list[Fold]) -> None:
         key = (model, cell.version, cell.start)
@@ -365,6 +373,9 @@ def _packed(fold: Fold) -> tuple[int | bytes, ...]:
     return (*(getattr(fold, name) for name in _COUNTS), fold.hours.to_bytes(), fold.profile.to_bytes())
 
 
-def _unpacked(row: tuple[Any, ...]) -> Fold:
-    counts = dict(zip(_COUNTS, row[:-2], strict=True))
-    return Fold(profile=Profile.from_bytes(row[-1]), hours=Hours.from_bytes(row[-2]), **counts)
+def _unpacked(rows: Sequence[tuple[Any, ...]]) -> list[Fold]:
+    profiles = Profile.read_all([row[-1] for row in rows])
+    return [
+        Fold(profile=profile, hours=Hours.from_bytes(row[-2]), **dict(zip(_COUNTS, row[:-2], strict=True)))
+        for row, profile in zip(rows, profiles, strict=True)
+    ]

@@ -59,6 +59,8 @@ FILES_A_ROUND = 64
 WINDOWS_A_ROUND = 64
 ALL = 1 << 62
 
+READINGS_OF_LABELS = ("performance", "labels")
+
 # What a window costs falls with how many are measured together, and their profiles are kept meanwhile.
 WINDOWS_AT_ONCE = 32
 
@@ -284,7 +286,7 @@ class Monitor:
             mine = [one for one in due if one.version == version]
             for first in range(0, len(mine), WINDOWS_AT_ONCE):
                 found += self._measured(model, mine[first : first + WINDOWS_AT_ONCE], standard, now)
-        outdated = [signal for one in due for signal in self._readings_of(model, one)]
+        outdated = [one for version in standards for one in self._outdated(model, version, due)]
         self._signals.put(found, instead_of=outdated)
         self._cache.mark_clean(model, [cell for one in due for cell in one.cells])
 
@@ -334,7 +336,8 @@ class Monitor:
 
     def _measured(self, model: str, due: Sequence[Due], standard: Standard, now: EventTime) -> list[Signal]:
         """The signals of some windows of one version."""
-        windows = [self._facts(model, one, standard) for one in due]
+        cells = self._cache.cells(model, standard.version.version, [one.window for one in due])
+        windows = [self._facts(model, one, some, standard) for one, some in zip(due, cells, strict=True)]
         limits = self._settings.thresholds
         found = measure_rows(
             [facts for facts, one in zip(windows, due, strict=True) if one.has_new_rows], standard, limits
@@ -345,8 +348,7 @@ class Monitor:
             found += measure_coverage(facts.window, facts.outcomes, facts.fold.scored, coverage, standard)
         return found
 
-    def _facts(self, model: str, due: Due, standard: Standard) -> Facts:
-        cells = self._cache.cells(model, due.version, due.window)
+    def _facts(self, model: str, due: Due, cells: list[Fold], standard: Standard) -> Facts:
         labelled = labelled_in(self._cache, model, due.version, due.window)
         return Facts(
             window=due.window,
@@ -364,14 +366,18 @@ class Monitor:
         cells = self._cache.arrivals(*about, Window(since, facts.window.end))
         return coverage_of(facts.window, cells, now, support=facts.fold.support)
 
-    def _readings_of(self, model: str, due: Due) -> list[Signal]:
-        """The readings that measuring this window again may take back."""
-        labels = {"model": model, "version": due.version}
-        stretch = due.window.start, EventTime(due.window.start + 1)
-        if due.has_new_rows:
-            return self._signals.query("reading", labels, *stretch)
-        kinds = ("performance", "labels")
-        return [one for kind in kinds for one in self._signals.query("reading", {**labels, "kind": kind}, *stretch)]
+    def _outdated(self, model: str, version: str, due: Sequence[Due]) -> list[Signal]:
+        """The readings that measuring these windows again may take back: without new rows, only those of labels."""
+        has_new_rows = {one.window.start: one.has_new_rows for one in due if one.version == version}
+        if not has_new_rows:
+            return []
+        stretch = min(has_new_rows), EventTime(max(has_new_rows) + 1)  # asked once: it looks at readings of all models
+        readings = self._signals.query("reading", {"model": model, "version": version}, *stretch)
+        return [
+            one
+            for one in readings
+            if one.at in has_new_rows and (has_new_rows[one.at] or dict(one.labels).get("kind") in READINGS_OF_LABELS)
+        ]
 
 
 def _merged(cells: list[Fold]) -> Fold:

@@ -146,3 +146,21 @@ def test_marks_that_nobody_wrote_are_refused(rows: int, marks: list[int]) -> Non
     check = zlib.crc32(forged, zlib.crc32(head[6][0]))
     with pytest.raises(StoreError, match=r"marks of|ascend"):
         Profile.from_bytes(msgspec.msgpack.encode([*head[:5], check, head[6], forged]))
+
+
+def test_many_are_read_at_once_as_one_by_one_whatever_their_forms_and_sizes() -> None:
+    rng = np.random.default_rng(1)
+    days = [
+        {"x": rng.normal(size=rows), "s": rng.choice(["a", "b"], rows).astype(object)} for rows in (0, 3, 900, 2000)
+    ]
+    packed = [profile(day, fit_layout(days[-1])).to_bytes() for day in days]
+    packed += [example().to_bytes(), *(bytes.fromhex(frozen) for frozen in (FIRST, SECOND, THIRD, FOURTH))]
+    for found, one in zip(Profile.read_all(packed), packed, strict=True):
+        assert found == Profile.from_bytes(one)
+        assert found.equal_rows is NOT_COUNTED or found.to_bytes() == one
+
+
+def test_of_many_the_damaged_one_is_named() -> None:
+    whole = bytes.fromhex(FOURTH)
+    with pytest.raises(StoreError, match=f"where: {len(whole) - 9} bytes"):
+        Profile.read_all([whole, whole[:-9]])

@@ -199,8 +199,11 @@ class Judge:
             for one in self._completeness.rows(about.model, about.version, moment)
             if one.start >= basis.since and one.start not in reference
         ]
-        folds = [(one, self._fold(about, one)) for one in complete if one.start not in known["rows"]]
-        rows = normal.enter([Rows(window, fold.profile, fold.scored) for window, fold in folds if fold is not None])
+        new = [one for one in complete if one.start not in known["rows"]]
+        folds = self._folds(about, new)
+        rows = normal.enter(
+            [Rows(one, fold.profile, fold.scored) for one, fold in zip(new, folds, strict=True) if fold is not None]
+        )
         ripe = self._completeness.labels(about.model, about.version, complete, moment, known["labels"])
         labels = normal.label([one for window, scored in ripe for one in self._labelled(about, window, scored)])
         return self._with_traffic(about, rows), self._with_traffic(about, labels)
@@ -223,17 +226,16 @@ class Judge:
         key = (about.model, about.version)
         known = self._normals.get(key)
         if known is None or known.basis.id != basis.id:
-            added = [(self._profile(about, window), self._outcomes(about, window)) for window in basis.added]
+            profiles = [fold.profile for fold in self._folds(about, basis.added) if fold is not None]
+            outcomes = [self._outcomes(about, window) for window in basis.added]
+            added = list(zip(profiles, outcomes, strict=True))
             known = learn(basis, added, standard.version.signature, policy)
             self._normals[key] = known
         return known
 
-    def _fold(self, about: About, window: Window) -> Fold | None:
-        cells = self._cache.cells(about.model, about.version, window)
-        return reduce(Fold.merge, cells) if cells else None
-
-    def _profile(self, about: About, window: Window) -> Profile:
-        return reduce(Fold.merge, self._cache.cells(about.model, about.version, window)).profile
+    def _folds(self, about: About, windows: Sequence[Window]) -> list[Fold | None]:
+        found = self._cache.cells(about.model, about.version, windows)
+        return [reduce(Fold.merge, cells) if cells else None for cells in found]
 
     def _outcomes(self, about: About, window: Window) -> Outcomes | None:
         found = self._cache.tallies(about.model, about.version, window)
@@ -263,7 +265,7 @@ class Judge:
         return found
 
     def _merged(self, about: About, window: Window) -> Profile | NotEnoughData:
-        fold = self._fold(about, window)
+        (fold,) = self._folds(about, [window])
         return NotEnoughData("no rows in this stretch") if fold is None else fold.profile
 
     def _near_us(self, cases: Sequence[Case]) -> int:

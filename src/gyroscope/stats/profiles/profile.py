@@ -127,8 +127,14 @@ class Profile(msgspec.Struct, frozen=True):
         StoreError
             When the bytes are damaged, or no profile, or of a version this release does not know.
         """
-        n, columns, kept = codec.decode(packed)
-        return Profile(n, columns, NOT_COUNTED if kept is None else kept)
+        return Profile.read_all([packed])[0]
+
+    @staticmethod
+    def read_all(packed: Sequence[bytes]) -> list[Profile]:
+        """As `from_bytes`, of many at once: small ones of one layout take a third less time."""
+        return [
+            Profile(n, columns, NOT_COUNTED if kept is None else kept) for n, columns, kept in codec.decode_each(packed)
+        ]
 
 
 def profile(
