@@ -45,10 +45,10 @@ def _load(text, task="binary"):
 
 
 def _asked(text):
-    """Rows of every kind: as trained, all missing, near zero, and of the thresholds themselves and their neighbours."""
+    """Rows of every kind but with missing values: near zero, of the thresholds themselves and of their neighbours."""
     random = np.random.default_rng(3)
-    rows = _matrix(400, 1)
-    rows[0], rows[1], rows[2] = np.nan, np.inf, -np.inf
+    rows = np.nan_to_num(_matrix(400, 1))
+    rows[1], rows[2] = np.inf, -np.inf
     near = [0.0, -0.0, ZERO, -ZERO, np.nextafter(-ZERO, -1), np.nextafter(ZERO, 1), 1e-36, -1e-36, 5e-324]
     rows[3:100] = random.choice(near, rows[3:100].shape)
     splits = np.array(" ".join(re.findall(r"^threshold=(.+)$", text, re.MULTILINE)).split(), float)

@@ -53,7 +53,7 @@ class RunnerBackend(Runner, Protocol):
     """What a file of this folder holds: a runner that knows how to load itself.
 
     One that has a shorter way for a single row of numbers says so by `takes_one` and `one`, as `Checked` does; one that
-    answers so many of them sooner together, by `several_from` and `several`.
+    answers so many of them sooner together, none with a missing value, by `several_from` and `several`.
     """
 
     @classmethod
@@ -128,7 +128,10 @@ class Checked:
         return answer if answer is not None and self._lowest <= answer <= self._highest else None
 
     def several(self, rows: Sequence[bytes]) -> list[float | None]:
-        """As `one` of each, asked at once; only of `several_from` rows and more, and never where that is zero."""
+        """As `one` of each, asked at once; only of `several_from` rows and more, and never where that is zero.
+
+        No value may be missing.
+        """
         try:
             said = zip(rows, self._several(rows), strict=True)
             return [answer if self._lowest <= answer <= self._highest else None for _, answer in said]
