@@ -80,6 +80,9 @@ def test_a_turn_of_plain_calls_is_shown_and_counted_as_any_others(tmp_path: Path
     assert plain.batch_buckets() == other.batch_buckets() == [3, 1, 0, 0, 0, 0, 0]
     assert (plain.latency_buckets(), plain.latency_sum_ns) == (other.latency_buckets(), other.latency_sum_ns)
     assert len([calls for calls in plain.latency_buckets() if calls]) == 2
+    before = plain.latency_buckets()
+    plain.served_turn([ended - 1, ended - 2, ended - 3], ended, ended)
+    assert plain.latency_buckets() == [before[0] + 3, *before[1:]], "all in one bucket"
     plain.close()
     other.close()
 

@@ -32,6 +32,7 @@ _AHEAD_BYTES = 64 * 1024
 # An unread body is taken in and thrown away up to this size, so that the connection lives on.
 _SKIPPED_BYTES = 64 * 1024 * 1024
 _ENDLESS = -1
+_END_BYTES = len(END)
 
 
 class Connection(asyncio.Protocol):
@@ -59,17 +60,17 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._state == READING and not self._come:
             # The ordinary request: a whole one, with a head that was sent before but for its id.
-            end = data.find(END) + len(END)
+            http, end = self._http, data.find(END) + _END_BYTES
             text, request_id = data[:end], ""
-            route = self._http.routes.get(text)
+            route = http.routes.get(text)
             if route is None:
                 text, request_id = without_id(text)
-                route = self._http.routes.get(text)
+                route = http.routes.get(text)
             if route is not None and len(data) - end == route.head.length:
                 self._state, self._route = ANSWERING, route
                 self._arrived = arrived = machine_now()
-                if self._http.admits(self, route, arrived):
-                    self._http.take(self, route, data[end:], arrived, request_id)
+                if http.admits(self, route, arrived):
+                    http.take(self, route, data[end:], arrived, request_id)
                 return
         if self._state != LEAVING:
             self._come += data

@@ -17,7 +17,8 @@ import xxhash
 from gyroscope.clock import EventTime, MachineTime, machine_now, wall_now
 from gyroscope.ids import new_id
 from gyroscope.models.runners import Checked, Runner
-from gyroscope.predictions.segments.log import Logged, PredictionLog
+from gyroscope.predictions.segments.log import PredictionLog
+from gyroscope.predictions.segments.wal import PlainRow
 from gyroscope.serving.dialects import OneRow
 from gyroscope.serving.line import Line
 from gyroscope.serving.plane import COUNTED_AS, Reply
@@ -60,6 +61,8 @@ class Express:
             return [None] * len(asked)
         pulse, now, arrived_at = self._pulse, machine_now(), wall_now()
         rows = [self._read(request, now) for request in asked]
+        if self._quarantine and not self._quarantine.is_empty:
+            rows = [row if row and not self._quarantine.kills(row[1], now) else None for row in rows]
         began = machine_now()
         arrived = [request[2] for request, row in zip(asked, rows, strict=True) if row is not None]
         if not arrived:
@@ -82,10 +85,7 @@ class Express:
             numbers = self._pack(*values)
         except struct.error:  # a null among them
             return None
-        input_hash = _hash(body) or 1
-        if self._quarantine and self._quarantine.kills(input_hash, now):
-            return None
-        return numbers, input_hash
+        return numbers, _hash(body) or 1
 
     def _ask(self, rows: Sequence[tuple[bytes, int] | None]) -> list[float | None]:
         """What the model says of each; None also where that is no answer."""
@@ -110,28 +110,27 @@ class Express:
         times: tuple[EventTime, MachineTime, MachineTime],
     ) -> list[Reply | None]:
         """Log, count and reply; `times` say when the turn was looked at, and from when to when the model had it."""
-        replies: list[Reply | None] = []
-        came: list[MachineTime] = []
-        said: list[Logged] = []
-        append, (arrived_at, began, ended) = self._log.append_plain, times
+        (arrived_at, began, ended), came = times, []
+        answers: list[tuple[bytes, str] | None] = []
+        records: list[PlainRow] = []
         for (dialect, _, arrived, request_id, _, _), row, output in zip(asked, rows, outputs, strict=True):
             if row is None or output is None:
-                replies.append(None)
+                answers.append(None)
                 continue
             request_id = request_id or new_id(arrived_at)
             id_bytes = request_id.encode()
-            record = row[0] + _pack_answer(output) + id_bytes
-            logged = append((record, len(id_bytes), arrived_at, ended - arrived))
-            replies.append(Reply(200, dialect.answer_one(output, request_id), request_id, logged))
             came.append(arrived)
-            said.append(logged)
+            answers.append((dialect.answer_one(output, request_id), request_id))
+            records.append((row[0] + _pack_answer(output) + id_bytes, len(id_bytes), arrived_at, ended - arrived))
+        said = self._log.append_plain(records)
         if came:
             self._pulse.served_turn(came, began, ended)
             for logged in set(said):
                 if logged in COUNTED_AS:
                     self._pulse.add(COUNTED_AS[logged], said.count(logged))
             self._line.passed((ended - began) // len(came), ended)
-        return replies
+        told = iter(said)
+        return [None if answer is None else Reply(200, *answer, next(told)) for answer in answers]
 
 
 def express(dialects: Sequence[OneRow], runner: Runner, log: PredictionLog, pulse: Pulse, line: Line) -> Express | None:

@@ -212,6 +212,7 @@ class Http:
             asyncio.get_running_loop().call_soon(self._turn)
             return
         left, self._asked, self._seen = self._asked, [], 0
+        is_copied = self._mirror is not None and self._mirror.is_on
         others: list[Asked] = []
         while left:
             asked, left = left[:TOGETHER], left[TOGETHER:]
@@ -225,7 +226,7 @@ class Http:
                 except Exception:
                     LOG.exception("a reply met a fault of the replica's own")
                     connection.abort()
-                if self._mirror is not None and self._mirror.is_on:
+                if is_copied:
                     self._copy(route, reply.request_id, wall_now(), body)
         for _, body, arrived, request_id, connection, route in others:
             self._enter(connection, route, body, arrived, request_id)

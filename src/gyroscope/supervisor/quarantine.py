@@ -52,6 +52,11 @@ class Quarantine:
             raise ProcessError(f"the quarantine cannot be opened: {error.strerror}", where=str(path)) from error
         self._words = memoryview(self._pages).cast("Q")
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no input was ever blamed: then nothing needs to be asked of any."""
+        return not self._words[0]
+
     def kills(self, input_hash: int, now_ns: int) -> int:
         """How often this input has killed; next to nothing to ask while no input ever has."""
         at = self._find(input_hash) if self._words[0] else 0

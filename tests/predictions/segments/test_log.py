@@ -163,11 +163,12 @@ def test_an_entry_that_does_not_fit_follows_the_policy_too(house: House, entry: 
     assert writer.append(entry(2)) == "os"
 
 
-def test_so_does_a_plain_row(house: House) -> None:
+def test_so_does_each_of_plain_rows(house: House) -> None:
     writer = house.log()
-    assert writer.append_plain((b"numbersmine", 4, 2**63, 1)) == "no"
-    assert (writer.failed, "request 'mine'" in writer.failure) == (1, True)
-    assert writer.append_plain((bytes(16) + b"mine", 4, 1_700, 1)) == "os"
+    fitting = (bytes(16) + b"mine", 4, 1_700, 1)
+    assert writer.append_plain([fitting, (b"numbersyours", 5, 2**63, 1), fitting]) == ["os", "no", "os"]
+    assert (writer.failed, "request 'yours'" in writer.failure, writer.logged) == (1, True, 2)
+    assert writer.append_plain([fitting]) == ["os"], "the turn was given back"
 
 
 def test_a_folder_that_cannot_be_made_is_a_failure_not_a_crash(tmp_path: Path, house: House, entry: Entry) -> None:

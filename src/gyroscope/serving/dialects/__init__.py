@@ -6,7 +6,7 @@ The plane reads and answers through a `Dialect`, whatever the transport; the HTT
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol
 
 import msgspec
@@ -64,7 +64,7 @@ class OneRow(Dialect, Protocol):
     width: int
     """Numbers of a row."""
 
-    def one(self, body: bytes) -> list[float | None] | None:
+    def one(self, body: bytes) -> Sequence[float | None] | None:
         """The numbers of a body that holds one row and says nothing else; None for any other. Never raises."""
         ...
 

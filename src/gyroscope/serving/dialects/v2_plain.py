@@ -20,7 +20,7 @@ from gyroscope.serving.intake import MAX_ROWS, Intake
 
 _KEYS = 5  # "inputs" and those of its one tensor
 _DATA = b'"data":'
-_NOTHING = (b"", b"")
+_NOWHERE = b"\0"  # what no JSON starts with
 _REMEMBERED_BYTES = 2_048
 
 
@@ -44,18 +44,17 @@ class PlainReader:
             forbid_unknown_fields=True,
         )
         self._decode: Callable[[bytes], Any] = msgspec.json.Decoder(body).decode
-        self._numbers: Callable[[bytes], list[float | None]] = msgspec.json.Decoder(numbers).decode
-        self._around = _NOTHING
+        row: Any = tuple[(float | None if intake.is_nullable else float,) * self.width]  # type: ignore[misc]
+        self._row: Callable[[bytes], tuple[float | None, ...]] = msgspec.json.Decoder(row).decode
+        self._remember(_NOWHERE, b"")
         # One feature alone may come as a vector of its own, and categories as texts.
         self.is_usable = intake.is_plain and self.width > 1
 
-    def one(self, body: bytes) -> list[float | None] | None:
+    def one(self, body: bytes) -> tuple[float | None, ...] | None:
         """The numbers of a body that asks about one row and brings no id; None for any other."""
-        start, end = self._around
         try:
-            if start and body.startswith(start) and body.endswith(end):
-                numbers = self._numbers(body[len(start) : -len(end)])
-                return numbers if len(numbers) == self.width else None
+            if body.startswith(self._start) and body.endswith(self._end):
+                return self._row(body[self._inside])
             found = self._decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
@@ -64,8 +63,12 @@ class PlainReader:
         is_one = tensor.shape == self._one and len(values) == self.width and found.id is UNSET
         if not is_one or body.count(b":") != _KEYS:
             return None
-        self._around = _around(body)
-        return values
+        self._remember(*_around(body))
+        return tuple(values)
+
+    def _remember(self, start: bytes, end: bytes) -> None:
+        """What was around the numbers of a body."""
+        self._start, self._end, self._inside = start, end, slice(len(start), -len(end))
 
     def read(self, body: bytes) -> Question | None:
         """The question, or None for what must be read in full."""
@@ -97,4 +100,4 @@ def _around(body: bytes) -> tuple[bytes, bytes]:
     # Each colon is behind a key, none is in a text, and a key that only ends so would have been refused.
     start, key, rest = body.partition(_DATA)
     end = rest[rest.find(b"]") + 1 :]
-    return (start + key, end) if key and len(start) + len(end) <= _REMEMBERED_BYTES else _NOTHING
+    return (start + key, end) if key and len(start) + len(end) <= _REMEMBERED_BYTES else (_NOWHERE, b"")
