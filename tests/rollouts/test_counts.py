@@ -6,24 +6,13 @@ import pytest
 
 from gyroscope.clock import SECOND_NS, MachineTime
 from gyroscope.rollouts.counts import MOST, NEWEST, SideBySide
-from gyroscope.supervisor import procfs
 from gyroscope.supervisor.pulse import Pulse
 
 DAY_S = 86_400
 
 
 @pytest.fixture
-def turns(monkeypatch):
-    """For how long each replica has had a processor, and stood in line for one."""
-    told: dict[str, tuple[int, int]] = {}
-    monkeypatch.setattr(Pulse, "pid", property(lambda self: self.path.stem))
-    for place, name in enumerate(("ran_ns", "stood_ns")):
-        monkeypatch.setattr(procfs, name, lambda pid, place=place: told.get(pid, (0, 0))[place])
-    return told
-
-
-@pytest.fixture
-def pulses(tmp_path, turns):
+def pulses(tmp_path):
     made = {name: Pulse.create(tmp_path / f"{name}.pulse") for name in ("old", "new")}
     for pulse in made.values():
         pulse.begin(1, 2, (1,))
@@ -60,15 +49,3 @@ def test_what_a_model_works_is_told_without_what_waits(tmp_path, pulses):
         if turn == NEWEST - 1:
             assert work == pytest.approx(1.0), "it waits fifty times as long, and works no longer"
     assert work == pytest.approx(3.0), "what was long ago is forgotten"
-
-
-def test_who_is_interrupted_more_often_works_no_longer(tmp_path, pulses, turns):
-    """On a machine that others want, too, who has most of the requests gets least of it for each."""
-    beside = SideBySide(tmp_path, MachineTime(0))
-    beside.look(["old"], ["new"], {}, MachineTime(0))
-    for at in range(1, NEWEST + 1):
-        pulses["old"].served_turn([0], 0, 1_000)
-        pulses["new"].served_turn([0], 0, 3_000)
-        turns |= {"old": (at * 1_000, 0), "new": (at * 1_000, at * 2_000)}
-        work = beside.look(["old"], ["new"], {}, MachineTime(at * SECOND_NS))[2]
-    assert work == pytest.approx(1.0), "it took three times as long, and stood in line for two of them"

@@ -17,7 +17,6 @@ import numpy as np
 from gyroscope.clock import SECOND_NS, MachineTime
 from gyroscope.errors import ProcessError
 from gyroscope.rollouts.decide import Arms
-from gyroscope.supervisor import procfs
 from gyroscope.supervisor.pulse import LATENCY_BOUNDS_S, Pulse
 
 SLOWER = 2.0
@@ -42,8 +41,7 @@ Stretch = tuple[int, int, int, int]
 class Reading(msgspec.Struct, frozen=True):
     """What some replicas have counted so far; `slow` has all answers, then those above each latency bound.
 
-    `worked_ns` is the time that models took for `predicted` requests, without what these waited for. Of it a busy
-    machine takes its part: the replicas have had a processor for `ran_ns`, and stood in line for one for `stood_ns`.
+    `worked_ns` is the time that models took for `predicted` requests, without what they waited for.
     """
 
     requests: int = 0
@@ -52,8 +50,6 @@ class Reading(msgspec.Struct, frozen=True):
     slow: tuple[int, ...] = (0,) * (len(LATENCY_BOUNDS_S) + 1)
     worked_ns: int = 0
     predicted: int = 0
-    ran_ns: int = 0
-    stood_ns: int = 0
 
 
 class SideBySide:
@@ -93,8 +89,6 @@ class SideBySide:
             tuple(np.sum([part.slow for part in parts] or [Reading().slow], axis=0).tolist()),
             sum(part.worked_ns for part in parts),
             sum(part.predicted for part in parts),
-            sum(part.ran_ns for part in parts),
-            sum(part.stood_ns for part in parts),
         )
 
     def _add(self, new: tuple[Reading, Reading]) -> None:
@@ -109,26 +103,13 @@ class SideBySide:
             harmed = max(0, after.harmed - before.harmed)
             lost = max(0, repeated - harmed)
             errors += [answered + lost, min(answered + lost, max(harmed, repeated))]
-            work += [max(0, after.predicted - before.predicted), _worked_ns(before, after)]
+            work += [max(0, after.predicted - before.predicted), max(0, after.worked_ns - before.worked_ns)]
             slow += [answered, min(answered, max(0, after.slow[self._bound + 1] - before.slow[self._bound + 1]))]
         if len(self._errors) == MOST:
             self._errors, self._slow = _in_twos(self._errors), _in_twos(self._slow)
         self._errors.append((errors[0], errors[1], errors[2], errors[3]))
         self._slow.append((slow[0], slow[1], slow[2], slow[3]))
         self._work.append((work[0], work[1], work[2], work[3]))
-
-
-def _worked_ns(before: Reading, after: Reading) -> int:
-    """What models took between two readings, had nobody else wanted the processor.
-
-    Who has most of the requests is interrupted most: on a busy machine its model seems slower than that of the other.
-
-    >>> _worked_ns(Reading(), Reading(worked_ns=900, ran_ns=200, stood_ns=100))
-    600
-    """
-    worked = max(0, after.worked_ns - before.worked_ns)
-    ran, stood = max(0, after.ran_ns - before.ran_ns), max(0, after.stood_ns - before.stood_ns)
-    return worked * ran // (ran + stood) if ran else worked
 
 
 def _ratio(work: Collection[Stretch]) -> float | None:
@@ -180,14 +161,13 @@ def _reading(path: Path, repeated: int) -> Reading:
         pulse = Pulse.open(path)
     except ProcessError:
         return Reading(repeated=repeated)
-    counters, buckets, pid = pulse.counters(), np.array(pulse.latency_buckets(), np.int64), pulse.pid
+    counters, buckets = pulse.counters(), np.array(pulse.latency_buckets(), np.int64)
     pulse.close()
     harmed = counters["requests_4xx"] + counters["requests_5xx"]
     # above[k]: answers slower than bound k - 1; above[0] is all of them.
     above = tuple(np.cumsum(buckets[::-1])[::-1].tolist())
     worked = counters["busy_ns"], counters["model_requests"]
-    turns = procfs.ran_ns(pid), procfs.stood_ns(pid)
-    return Reading(counters["requests_2xx"] + harmed, harmed, repeated, above, *worked, *turns)
+    return Reading(counters["requests_2xx"] + harmed, harmed, repeated, above, *worked)
 
 
 def _arms(stretches: Sequence[Stretch]) -> Arms:

@@ -29,12 +29,8 @@ def run_state(pid: int) -> str:
 
 def ran_ns(pid: int) -> int:
     """How long the process's first thread, which beats, has had a processor."""
-    return _turns(pid)[0]
-
-
-def stood_ns(pid: int) -> int:
-    """How long the same thread could have run, but stood in line for a processor."""
-    return _turns(pid)[1]
+    fields = _text(PROC / str(pid) / "schedstat").split()
+    return int(fields[0]) if fields else 0
 
 
 def cpu_s(pid: int) -> float:
@@ -73,11 +69,6 @@ def listener_of(port: int) -> int:
     """The pid of a process that listens on a TCP port; 0 when there is none or it is another user's."""
     inodes = {f"socket:[{inode}]" for table in ("tcp", "tcp6") for inode in _listening(table, port)}
     return next((pid for pid in pids() if inodes & _open_sockets(pid)), 0) if inodes else 0
-
-
-def _turns(pid: int) -> tuple[int, int]:
-    fields = _text(PROC / str(pid) / "schedstat").split()
-    return (int(fields[0]), int(fields[1])) if fields else (0, 0)
 
 
 def _listening(table: str, port: int) -> Iterator[str]:
