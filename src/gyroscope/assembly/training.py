@@ -10,6 +10,7 @@ import hashlib
 import importlib.util
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,10 @@ def run_training(settings_path: Path, model: str, folder: Path) -> None:
     house = House(settings_path)
     policy = house.settings.models.get(model, ModelPolicy()).retrain
     limit(Limits(policy.timeout_s, policy.memory_gib))
-    train, code = _function(house, policy.train)
-    table, data = LabelledDays(house, model).rows()
+    with ThreadPoolExecutor(1) as beside:  # a module may take as long to import as the log to read
+        reading = beside.submit(LabelledDays(house, model).rows)
+        train, code = _function(house, policy.train)
+        table, data = reading.result()
     signature = house.signature_of(model)
     print(f"training {model} on {data.rows} labelled rows", flush=True)  # noqa: T201  # the log of the training
     made = train(table)
