@@ -49,3 +49,15 @@ def test_what_a_model_works_is_told_without_what_waits(tmp_path, pulses):
         if turn == NEWEST - 1:
             assert work == pytest.approx(1.0), "it waits fifty times as long, and works no longer"
     assert work == pytest.approx(3.0), "what was long ago is forgotten"
+
+
+def test_a_pause_makes_nothing_unknown_of_what_models_work(tmp_path, pulses):
+    """What is not known counts as longer: a sound champion was taken back as slow because nobody asked for a while."""
+    beside = SideBySide(tmp_path, MachineTime(0))
+    beside.look(["old"], ["new"], {}, MachineTime(0))
+    pulses["old"].served_turn([0], 0, 1_000)
+    for turn in range(1, 3 * NEWEST):
+        if turn < NEWEST:  # the new one has most of the requests, and after the only one of the other nobody asks
+            pulses["new"].served_turn([0], 0, 1_000)
+        work = beside.look(["old"], ["new"], {}, MachineTime(turn * SECOND_NS))[2]
+        assert work == pytest.approx(1.0)

@@ -63,6 +63,7 @@ class SideBySide:
         self._errors: list[Stretch] = []
         self._slow: list[Stretch] = []
         self._work: deque[Stretch] = deque(maxlen=NEWEST)
+        self._untold: Stretch = (0, 0, 0, 0)
 
     def look(
         self, champion: Sequence[str], challenger: Sequence[str], door: Mapping[str, int], now: MachineTime
@@ -109,7 +110,12 @@ class SideBySide:
             self._errors, self._slow = _in_twos(self._errors), _in_twos(self._slow)
         self._errors.append((errors[0], errors[1], errors[2], errors[3]))
         self._slow.append((slow[0], slow[1], slow[2], slow[3]))
-        self._work.append((work[0], work[1], work[2], work[3]))
+        # Nobody who asks for a while makes nothing unknown: a stretch of work is one in which both have worked.
+        a_n, a_ns, b_n, b_ns = self._untold
+        self._untold = (a_n + work[0], a_ns + work[1], b_n + work[2], b_ns + work[3])
+        if self._untold[0] and self._untold[2]:
+            self._work.append(self._untold)
+            self._untold = (0, 0, 0, 0)
 
 
 def _ratio(work: Collection[Stretch]) -> float | None:
