@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from gyroscope.assembly import House
+from gyroscope.assembly.labelled import LabelledDays
+from gyroscope.assembly.loss_days import LossDays
 from gyroscope.clock import EventTime
 from gyroscope.models import Candidate
 from gyroscope.predictions.recording.recorder import Recorder
@@ -111,3 +114,20 @@ def lived(tmp_path: Path) -> Iterator[Lived]:
         made = Lived(tmp_path / "here", Path(runtime) / "run")
         yield made
         made.close()
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The days of a log whose sums are read, as they are."""
+    found: list[str] = []
+
+    def noting(read: Callable[..., Mapping[str, Any]]) -> Callable[..., Mapping[str, Any]]:
+        def noted(mine: object, days: Sequence[str], asked: str) -> Mapping[str, Any]:
+            found.extend(days)
+            return read(mine, days, asked)
+
+        return noted
+
+    for sums in (LabelledDays, LossDays):
+        monkeypatch.setattr(sums, "_read", noting(sums._read))
+    return found

@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
-import pytest
 
 from gyroscope.assembly import House
-from gyroscope.assembly.labelled import Data, Day, LabelledDays
+from gyroscope.assembly.labelled import Data, LabelledDays
 from gyroscope.clock import EventTime
 from gyroscope.predictions.tables.table import FIRST_TIME
 from gyroscope.records import Cause, Judged, Label
 
 LATER = EventTime(10**15)
 HOUR_US = 3_600_000_000
-
-
-@pytest.fixture
-def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The days that are read, as they are."""
-    found: list[str] = []
-    whole = LabelledDays._read
-
-    def noted(self: LabelledDays, days: Sequence[str], query: str) -> dict[str, Day]:
-        found.extend(days)
-        return whole(self, days, query)
-
-    monkeypatch.setattr(LabelledDays, "_read", noted)
-    return found
 
 
 def afresh(house: House) -> Data:

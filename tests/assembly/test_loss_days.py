@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 import pytest
 from tests.assembly.conftest import MARCH_1_US, Lived
@@ -15,7 +13,6 @@ from gyroscope.predictions.segments.file import segment_folder
 from gyroscope.predictions.segments.log import PredictionLog
 from gyroscope.records import Cause, Judged, Label
 from gyroscope.rollouts.loop import Step
-from gyroscope.rollouts.losses import Sums
 
 HOUR_US = 3_600_000_000
 LATER = EventTime(10**15)
@@ -41,20 +38,6 @@ def four_days(lived: Lived, late_us: int = 0) -> Step:
     lived.house.labels.add("flights", [Label(f"r-{at:06d}", float(at % 2)) for at in range(200)], LATER)
     lived.house.labels.settle("flights", LATER)
     return Step("shadow", lived.version.version, other.version, 0.0, EventTime(0))
-
-
-@pytest.fixture
-def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The days that are read, as they are."""
-    found: list[str] = []
-    whole = LossDays._read
-
-    def noted(self: LossDays, days: Sequence[str], sound: str) -> dict[str, Sums]:
-        found.extend(days)
-        return whole(self, days, sound)
-
-    monkeypatch.setattr(LossDays, "_read", noted)
-    return found
 
 
 def test_only_days_that_changed_are_read_again(lived, step, read):

@@ -116,6 +116,31 @@ def batcher() -> Batcher:
     return Batcher(most=64, slo_ns=SLO_NS)
 
 
+class Noted(Batcher):
+    """One that keeps how many calls each prediction was for, and how many were there whenever it had them wait.
+
+    `slower`: how many times as long as it took the first shared one is said to have taken.
+    """
+
+    def __init__(self, slower: int = 1) -> None:
+        super().__init__(most=64, slo_ns=SLO_NS)
+        self.taken: list[int] = []
+        self.waits: list[int] = []
+        self._slower = slower
+
+    def turn(self, waiting: int, now_ns: int) -> Turn:
+        found = super().turn(waiting, now_ns)
+        if not found.take:
+            self.waits.append(waiting)
+        return found
+
+    def ended(self, calls: int, rows: int, took_ns: int, left: int, now_ns: int) -> None:
+        self.taken.append(calls)
+        if calls > 1:
+            took_ns, self._slower = took_ns * self._slower, 1
+        super().ended(calls, rows, took_ns, left, now_ns)
+
+
 GAINS = [
     Model(fixed_ns=5 * MS, row_ns=MS // 10),
     Model(fixed_ns=2 * MS, row_ns=MS // 2),
@@ -170,52 +195,34 @@ def test_the_target_is_kept_up_to_what_batches_can_carry(model: Model, share: fl
 
 
 def test_where_batches_gain_nothing_calls_go_one_by_one() -> None:
-    policy, rng = batcher(), random.Random(2)
-    taken = []
-    real = policy.ended
-    policy.ended = lambda calls, *rest: (taken.append(calls), real(calls, *rest))  # type: ignore[method-assign]
+    policy, rng = Noted(), random.Random(2)
     rehearse(policy, Model(fixed_ns=0, row_ns=10 * MS), closed(16, MS, rng), 10.0, rng)
-    assert sum(calls > 1 for calls in taken) <= 0.05 * len(taken)
-    assert max(taken[20:]) <= 4
+    assert sum(calls > 1 for calls in policy.taken) <= 0.05 * len(policy.taken)
+    assert max(policy.taken[20:]) <= 4
 
 
 @pytest.mark.parametrize("clients", [2, 4, 16, 48])
 def test_who_is_back_already_is_not_waited_for(clients: int) -> None:
     """All are back before the line is looked at, so whoever is waited for was counted twice."""
-    policy, rng, waited = batcher(), random.Random(6), 0
-    real = policy.turn
-
-    def turn(waiting: int, now_ns: int) -> Turn:
-        nonlocal waited
-        found = real(waiting, now_ns)
-        waited += waiting == clients and not found.take
-        return found
-
-    policy.turn = turn  # type: ignore[method-assign]
+    policy, rng = Noted(), random.Random(6)
     run = rehearse(policy, GAINS[0], closed(clients, 0, rng), 5.0, rng)
-    assert waited <= 0.04 * run.rate * 5.0 / clients, "now and then it is tried"
+    assert policy.waits.count(clients) <= 0.04 * run.rate * 5.0 / clients, "now and then it is tried"
 
 
 @pytest.mark.parametrize("clients", [2, 3, 16])
 @pytest.mark.parametrize("think_ns", [0, MS // 2])
 def test_a_first_time_together_that_was_an_accident_is_not_believed_for_long(clients: int, think_ns: int) -> None:
     def rate(slower: int) -> float:
-        policy, rng, times = batcher(), random.Random(3), iter([slower])
-        real = policy.ended
-        policy.ended = lambda calls, rows, took, *rest: (  # type: ignore[method-assign]
-            real(calls, rows, took * (next(times, 1) if calls > 1 else 1), *rest)
-        )
+        rng = random.Random(3)
         load = closed(clients, 0, rng)[0], lambda now: now + round(rng.uniform(0.5, 1.5) * think_ns)
-        return rehearse(policy, GAINS[0], load, 10.0, rng).rate
+        return rehearse(Noted(slower), GAINS[0], load, 10.0, rng).rate
 
     assert rate(2) >= 0.8 * rate(1)
 
 
 def test_clients_that_were_held_up_share_the_prediction_of_the_others() -> None:
     """In every third round half of 48 come 2 ms late, all at once: not much, beside a prediction that is saved."""
-    policy, rng, back = batcher(), random.Random(8), {}
-    real, taken = policy.ended, []
-    policy.ended = lambda calls, *rest: (taken.append(calls), real(calls, *rest))  # type: ignore[method-assign]
+    policy, rng, back = Noted(), random.Random(8), {}
 
     def again(now: int) -> int:
         if now not in back:
@@ -224,7 +231,7 @@ def test_clients_that_were_held_up_share_the_prediction_of_the_others() -> None:
         return back[now].pop() if back[now] else now
 
     rehearse(policy, GAINS[0], ([1] * 48, again), 10.0, rng)
-    assert sum(taken) / len(taken) >= 45
+    assert sum(policy.taken) / len(policy.taken) >= 45
 
 
 @pytest.mark.parametrize("looks", [1, 2, 3, 5])

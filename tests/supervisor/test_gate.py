@@ -20,13 +20,19 @@ NOW = MachineTime(1)
 HOLDER = cast(Child, SimpleNamespace(pid=1))
 
 
+class Replica(Watch):
+    """One that admits two at once while ten wait."""
+
+    def admits(self) -> tuple[int, int]:
+        return 2, 10
+
+
 def replica(*states: PostState) -> Watch:
-    """One that went through these states, and admits two at once while ten wait."""
-    watch = Watch(ProcessSpec("r", ("true",), kind="replica", model="m", socket="/run/r.sock"))
+    """One that went through these states."""
+    watch = Replica(ProcessSpec("r", ("true",), kind="replica", model="m", socket="/run/r.sock"))
     watch.child = HOLDER
     for state in states:
         watch.turn(state, NOW)
-    watch.admits = lambda: (2, 10)  # type: ignore[method-assign]
     return watch
 
 

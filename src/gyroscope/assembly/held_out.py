@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from arro3.core import DataType, Table
+from arro3.core import Table
 from numpy.typing import NDArray
 
-from gyroscope.assembly.labelled import times_of
 from gyroscope.clock import wall_now
 from gyroscope.models import (
     Blocks,
@@ -31,6 +30,7 @@ from gyroscope.models import (
 )
 from gyroscope.models.blocks import block_starts
 from gyroscope.models.runners import rehearse
+from gyroscope.predictions.reading.columns import as_array, times_of
 from gyroscope.records import NotEnoughData, Signature
 
 Made = Callable[[Any, Path], Candidate]
@@ -48,9 +48,9 @@ def reference_of(
     cuts = _cuts(times, blocks, folds)
     if len(cuts) < folds + 1:
         return NotEnoughData(f"{folds} folds take as many windows with labelled rows at least")
-    columns = {feature.name: _column(table, feature.name) for feature in signature.as_logged.features}
+    columns = {feature.name: as_array(table.column(feature.name)) for feature in signature.as_logged.features}
     outputs = [_outputs(made, table, columns, part) for part in pairwise(cuts)]
-    return build_reference(signature, columns, np.concatenate(outputs), _column(table, "label"), times, blocks)
+    return build_reference(signature, columns, np.concatenate(outputs), as_array(table.column("label")), times, blocks)
 
 
 def _cuts(times: NDArray[np.int64], blocks: Blocks, folds: int) -> list[int]:
@@ -73,13 +73,3 @@ def _outputs(made: Made, table: Any, columns: dict[str, NDArray[Any]], part: tup
         runner = open_runner(store, store.add(candidate, wall_now(), check=rehearse))
         own = {name: column[first:end] for name, column in columns.items()}
         return runner.predict(encode_columns(candidate.signature, own))
-
-
-def _column(table: Any, name: str) -> NDArray[Any]:
-    column = table.column(name)
-    if DataType.is_numeric(column.type):
-        return np.array(column.to_pylist() if column.null_count else column.to_numpy(), np.float64)
-    values = column.to_pylist()
-    if any(isinstance(value, str) for value in values):
-        return np.array(values, object)
-    return np.array(values, np.float64)

@@ -11,13 +11,13 @@ from operator import xor
 
 import msgspec
 import numpy as np
-from arro3.core import DataType, Table
-from numpy.typing import NDArray
+from arro3.core import Table
 
 from gyroscope.assembly.days import Days
 from gyroscope.assembly.house import House
 from gyroscope.assembly.reading import labels_of, selection, without_broken
 from gyroscope.clock import DAY_US, EventTime, day_of
+from gyroscope.predictions.reading.columns import times_of
 from gyroscope.predictions.reading.query import quoted
 from gyroscope.predictions.reading.selection import Selection, Stretch
 from gyroscope.predictions.tables.table import FIRST_TIME
@@ -59,7 +59,7 @@ class LabelledDays:
         self._model = model
         self._table = house.table(model)
         self._newest: tuple[dict[str, tuple[str, ...]], EventTime | None] = {}, None
-        self._days = Days(house, model, lambda days, query: self._read(days, query))
+        self._days = Days(house, model, self._read)
 
     def data(self) -> Data:
         """The data that a training would be given now."""
@@ -149,11 +149,6 @@ def span_begins(house: House, model: str, newest: int) -> int:
 def columns_of(signature: Signature) -> list[tuple[str, str]]:
     """Of each feature its name in the log and its own."""
     return [(f"feature_{feature.name}", feature.name) for feature in signature.as_logged.features]
-
-
-def times_of(table: Table) -> NDArray[np.int64]:
-    """The event times of rows, shape (n,)."""
-    return np.asarray(table.column("event_time").cast(DataType.int64()).to_numpy())
 
 
 def _hashed(signature: Signature) -> str:

@@ -11,10 +11,10 @@ from typing import Any
 
 import lightgbm
 import numpy as np
-from arro3.core import DataType
 
 from gyroscope.demo.train import ARTIFACT, EARLIER, encode, fit
 from gyroscope.models.signature import read_signature
+from gyroscope.predictions.reading.columns import as_array
 
 SIGNATURE = "signature.json"
 
@@ -22,8 +22,8 @@ SIGNATURE = "signature.json"
 def challenger(folder: Path, data: Any) -> lightgbm.Booster:
     """A model of the rows of before and of all labelled ones of the log."""
     signature = read_signature(folder / SIGNATURE)
-    columns = {feature.name: _plain(data.column(feature.name)) for feature in signature.features}
-    late = np.asarray(_plain(data.column("label")), np.float64)
+    columns = {feature.name: as_array(data.column(feature.name)) for feature in signature.features}
+    late = as_array(data.column("label"))
     with np.load(folder / EARLIER) as earlier:
         matrix = np.concatenate([earlier["matrix"], encode(columns, signature)])
         return fit(matrix, np.concatenate([earlier["late"], late]))
@@ -35,9 +35,3 @@ def equal(folder: Path, data: Any) -> str:
     renamed = text.replace("[verbosity: -1]", "[verbosity: 0]")
     Path("equal.txt").write_text(renamed, encoding="utf-8")
     return "equal.txt"
-
-
-def _plain(column: Any) -> Any:
-    """Numbers as an array where none is missing, which is much sooner had than a list."""
-    is_whole = DataType.is_numeric(column.type) and not column.null_count
-    return column.to_numpy() if is_whole else column.to_pylist()

@@ -11,10 +11,12 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
+from arro3.core import Table
 from numpy.typing import NDArray
 
 from gyroscope.clock import DAY_US
 from gyroscope.models.blocks import Blocks, block_ends, block_starts
+from gyroscope.predictions.reading.columns import as_array, times_of
 from gyroscope.records import Signature
 from gyroscope.rollouts.decide import Windows
 
@@ -68,14 +70,14 @@ class Losses:
             f" AND p.version = '{self._champion}' AND s.version = '{self._challenger}'"
         )
 
-    def by_day(self, answer: Any) -> dict[str, Sums]:
-        """An answer to the query, an Arrow table, as sums by day."""
-        rows = {name: _column(answer, name) for name in answer.column_names}
+    def by_day(self, answer: Table) -> dict[str, Sums]:
+        """An answer to the query as sums by day."""
+        rows = {name: as_array(answer.column(name)) for name in answer.column_names if name != "at"}
         loss = self._loss(rows, "p_", rows["label"])
         if self._is_paired:
             loss -= self._loss(rows, "s_", rows["label"])
         days, day_at = np.unique(rows["day"], return_inverse=True)
-        starts, start_at = np.unique(block_starts(rows["at"], self._blocks), return_inverse=True)
+        starts, start_at = np.unique(block_starts(times_of(answer, "at"), self._blocks), return_inverse=True)
         cells, cell_at = np.unique(day_at * len(starts) + start_at, return_inverse=True)
         found: dict[str, Sums] = {day: {} for day in days.tolist()}
         for name, those in self._kinds(rows):
@@ -111,7 +113,7 @@ class Losses:
         if not self._is_paired:
             yield from ((OLD, rows["is_new"] == 0), (NEW, rows["is_new"] == 1))
             return
-        yield EVERY, np.ones(len(rows["at"]), bool)
+        yield EVERY, np.ones(len(rows["day"]), bool)
         for column in (one for one in rows if one.startswith("part_")):
             for value in sorted({one for one in rows[column].tolist() if one is not None}):
                 yield f"{column.removeprefix('part_')}={value}", rows[column] == value
@@ -174,12 +176,3 @@ def _mature(windows: dict[int, tuple[int, int, float]], ends: dict[int, int]) ->
     full, found = starts[is_mature], known[is_mature]
     until = np.array([ends[start] for start in full.tolist()], np.int64)
     return _Mature(full, until, totals[is_mature] / found, found.astype(np.int64))
-
-
-def _column(table: Any, name: str) -> Any:
-    values = table.column(name).to_pylist()
-    if name == "at":
-        return np.array(values, np.int64)
-    if name == "day" or name.startswith("part_") or any(isinstance(value, str) for value in values):
-        return np.array(values, object)
-    return np.array([np.nan if value is None else value for value in values], np.float64)

@@ -7,6 +7,7 @@ included, is read in full. A third of the price, because each number is decoded 
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import GenericAlias
 from typing import Any, Literal
 
 import msgspec
@@ -30,21 +31,21 @@ class PlainReader:
     def __init__(self, intake: Intake) -> None:
         self.width = len(intake.names)
         self._one = (1, self.width)
-        numbers: Any = list[float | None] if intake.is_nullable else list[float]
+        number = float | None if intake.is_nullable else float
         fields: list[tuple[str, Any]] = [
             ("name", str),
             ("shape", tuple[int, int]),
             ("datatype", Literal["FP64"]),
-            ("data", numbers),
+            ("data", GenericAlias(list, (number,))),
         ]
         tensor = msgspec.defstruct("Tensor", fields, forbid_unknown_fields=True)
         body = msgspec.defstruct(
             "Body",
-            [("inputs", tuple[tensor]), ("id", str | UnsetType, UNSET)],  # type: ignore[valid-type]
+            [("inputs", GenericAlias(tuple, (tensor,))), ("id", str | UnsetType, UNSET)],
             forbid_unknown_fields=True,
         )
         self._decode: Callable[[bytes], Any] = msgspec.json.Decoder(body).decode
-        row: Any = tuple[(float | None if intake.is_nullable else float,) * self.width]  # type: ignore[misc]
+        row = GenericAlias(tuple, (number,) * self.width)
         self._row: Callable[[bytes], tuple[float | None, ...]] = msgspec.json.Decoder(row).decode
         self._remember(_NOWHERE, b"")
         # One feature alone may come as a vector of its own, and categories as texts.
