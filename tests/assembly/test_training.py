@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import msgspec
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from gyroscope.errors import GyroscopeError
 from gyroscope.models.challengers import Challenger
 from gyroscope.models.store import Candidate
 from gyroscope.records import Cause, Feature, Judged, Signature
-from gyroscope.retraining.trainer import RESULT
+from gyroscope.retraining.trainer import RESULT, Result
 from gyroscope.rollouts.decide import Reason
 from gyroscope.settings_models import ModelPolicy, Retrain
 
@@ -73,6 +75,10 @@ def test_what_does_not_work_becomes_no_version(tmp_path, monkeypatch, answer, is
         with pytest.raises(GyroscopeError):
             training.run_training(tmp_path / "gyroscope.yaml", "m", made)
     assert (made / RESULT).exists() is is_kept
+    if is_kept:
+        result = msgspec.json.decode((made / RESULT).read_bytes(), type=Result)
+        assert result.code == hashlib.sha256(TRAIN.encode()).hexdigest()
+        assert (result.rows, result.artifact) == (9, "own.py")
     others = [one for one in house.models.versions("m") if one != first]
     assert [one.runner for one in others] == ["python"] * is_kept
 
