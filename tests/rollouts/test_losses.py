@@ -27,7 +27,7 @@ def compared(tmp_path, rows, signature, labels, stage) -> Compared:
         ],
         names=["request_id", "row", "label"],
     )
-    losses = Losses(stage, (OLD, NEW), signature, Blocks())
+    losses = Losses(stage, OLD, NEW, signature, Blocks())
     answer = Selection(table, labels_of=lambda days: told).sql(losses.query).arrow()
     return losses.compared(losses.by_day(answer).values())
 

@@ -33,7 +33,8 @@ class LossDays:
         monitoring = house.settings.monitoring
         self._losses = Losses(
             "shadow" if step.stage == "shadow" else "canary",
-            (step.champion, step.challenger),
+            step.champion,
+            step.challenger,
             house.models.get(model, step.champion).signature,
             Blocks(monitoring.timezone, monitoring.window),
         )

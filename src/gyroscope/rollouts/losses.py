@@ -46,10 +46,12 @@ EVERY, OLD, NEW = "", "old", "new"
 class Losses:
     """Of one challenger against one champion. `query` asks for them by day of the table, and ends in a WHERE."""
 
-    def __init__(self, stage: Literal["shadow", "canary"], sides: tuple[str, str], rows: Signature, blocks: Blocks):
+    def __init__(
+        self, stage: Literal["shadow", "canary"], champion: str, challenger: str, signature: Signature, blocks: Blocks
+    ) -> None:
         self._is_paired = stage == "shadow"
-        self._champion, self._challenger = sides
-        self._signature = rows
+        self._champion, self._challenger = champion, challenger
+        self._signature = signature
         self._blocks = blocks
 
     @property
